@@ -1,0 +1,215 @@
+"""Opens an extract, whatever wrote it, and yields its rows as lists of cells with their line numbers.
+
+CSV is streamed. A workbook is checked as a zip file first: its size unpacked, and the furthest cell that it names,
+because the reader lays a sheet out as a rectangle and one stray cell at XFD1048576 would take all memory.
+"""
+
+import codecs
+import csv
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+
+from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+
+from app.hr.problems import ExtractRefused
+
+Cell = str | int | float | bool | date | datetime | time | timedelta
+Lines = Iterator[tuple[int, list[Cell]]]
+
+MAX_BYTES = 50 * 1024 * 1024
+MAX_UNPACKED_BYTES = 400 * 1024 * 1024
+MAX_ROWS = 200_000
+MAX_COLUMNS = 60
+MAX_PARTS = 2_000
+LOOK_AHEAD = 20
+"""Lines searched for the headings: reports often start with a title and the date they were run."""
+
+CHUNK = 1024 * 1024
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_FAR_CELL = re.compile(
+    rb"""\br\s*=\s*["'](?:(?:B[I-Z]|[C-Z][A-Z]|[A-Z]{3,})\d+|[A-Z]{0,3}(?:2000(?:0[2-9]|[1-9]\d)|200[1-9]\d\d|20[1-9]\d{3}|2[1-9]\d{4}|[3-9]\d{5}|\d{7,}))["']"""
+)
+"""A cell beyond column BH (60) or beyond row 200,001 (200,000 and the headings)."""
+_ERROR_CELL = re.compile(rb"""<c\b[^>]{0,200}?\bt\s*=\s*["']e["']""")
+"""A cell that shows #N/A, #REF! and the like. The reader makes it blank, and a blank cell means something."""
+
+
+def check_size(path: Path) -> int:
+    """The size of the file in bytes; refused when it is missing, empty or over the limit."""
+    try:
+        size = path.stat().st_size
+    except OSError as problem:
+        raise ExtractRefused(f"The file {path.name} cannot be opened: {problem.strerror or problem}.") from problem
+    if size == 0:
+        raise ExtractRefused("The file is empty. Run the extract again and check that it contains rows.")
+    if size > MAX_BYTES:
+        raise ExtractRefused(
+            f"The file is {size / 1024 / 1024:.0f} MB; the limit is {MAX_BYTES // 1024 // 1024} MB. "
+            "Leave out columns that are not needed, or send it in parts as partial extracts."
+        )
+    return size
+
+
+def open_rows(path: Path, score: Callable[[list[Cell]], int], sheet: str | None = None) -> Lines:
+    """The rows of a CSV file or workbook, told apart by their content and not by their name.
+
+    `score` says how many headings it recognises in a row; it chooses the delimiter of a CSV file.
+    Raises ExtractRefused.
+    """
+    check_size(path)
+    with path.open("rb") as file:
+        start = file.read(4096)
+    if start.startswith(b"PK"):
+        return _workbook_rows(path, sheet)
+    if start.startswith(_OLE):
+        raise ExtractRefused(
+            "This is an old Excel workbook (.xls) or one protected by a password. "
+            "Open it, remove any password and save it as Excel workbook (.xlsx) or CSV UTF-8."
+        )
+    return _csv_rows(path, _encoding(path, start), score)
+
+
+# --- CSV ---------------------------------------------------------------------------------------------------------
+
+
+def _encoding(path: Path, start: bytes) -> str:
+    """UTF-8 or UTF-16 by their marks, UTF-16 without a mark by its zero bytes, UTF-8 if it reads, else Windows-1252."""
+    if start.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in start:
+        if start[1::2].count(0) > len(start) // 3:
+            return "utf-16-le"
+        if start[0::2].count(0) > len(start) // 3:
+            return "utf-16-be"
+        raise ExtractRefused("This is not a CSV file or an Excel workbook. Save the extract as CSV UTF-8 or as Excel workbook (.xlsx).")
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+def _csv_rows(path: Path, encoding: str, score: Callable[[list[Cell]], int]) -> Lines:
+    delimiter, skip = _delimiter(path, encoding, score)
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter)
+        start = 1
+        try:
+            for count, cells in enumerate(reader):
+                if count >= skip:
+                    yield start, list[Cell](cells)
+                start = reader.line_num + 1
+        except csv.Error as problem:
+            raise ExtractRefused(
+                f"Line {start} cannot be read: a quotation mark is opened there and never closed, or a cell is far too long. "
+                "Correct that line and send the file again."
+            ) from problem
+
+
+def _delimiter(path: Path, encoding: str, score: Callable[[list[Cell]], int]) -> tuple[str, int]:
+    """The delimiter under which one of the first lines has most headings, and how many lines to skip (`sep=;`)."""
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        try:
+            lines = [line for _, line in zip(range(LOOK_AHEAD), file, strict=False)]
+        except UnicodeError as problem:
+            raise ExtractRefused("The file breaks off inside a character. Run the extract again.") from problem
+    first = lines[0].strip().strip('"').lower() if lines else ""
+    if first.startswith("sep=") and len(first) == 5:
+        return first[4], 1
+    best, found = ",", -1
+    for delimiter in (",", ";", "\t", "|"):
+        try:
+            most = max((score(list[Cell](row)) for row in csv.reader(lines, delimiter=delimiter)), default=0)
+        except csv.Error:
+            continue
+        if most > found:
+            best, found = delimiter, most
+    return best, 0
+
+
+# --- workbooks ---------------------------------------------------------------------------------------------------
+
+
+def _check_package(path: Path) -> None:
+    """Unpack the workbook once without keeping it: is it whole, how large is it, and how far do its cells reach?"""
+    damaged = ExtractRefused("The workbook is damaged and cannot be opened. Open it in a spreadsheet, save it again and send that copy.")
+    total = 0
+    try:
+        with zipfile.ZipFile(path) as package:
+            parts = package.infolist()
+            if "xl/workbook.xml" not in package.namelist() and "xl/workbook.bin" not in package.namelist():
+                raise ExtractRefused("This is a zip file, not an Excel workbook. Send the extract itself as CSV or .xlsx.")
+            if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
+                raise _too_large()
+            for part in parts:
+                tail, cells = b"", part.filename.startswith("xl/worksheets/")
+                with package.open(part) as stream:
+                    while chunk := stream.read(CHUNK):
+                        total += len(chunk)
+                        if total > MAX_UNPACKED_BYTES:
+                            raise _too_large()
+                        if cells and _FAR_CELL.search(tail + chunk):
+                            raise ExtractRefused(
+                                f"A sheet has cells beyond row {MAX_ROWS + 1:,} or beyond column {MAX_COLUMNS} (BH). "
+                                "Delete the rows and columns that are not part of the extract and save it again."
+                            )
+                        if cells and (error := _ERROR_CELL.search(tail + chunk)):
+                            raise ExtractRefused(
+                                f"Cell {_reference(error[0])} holds an error such as #N/A or #REF!, so its value is not known. "
+                                "Correct every such cell, or delete the sheet it is on, and save the workbook again."
+                            )
+                        tail = chunk[-256:]
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as problem:
+        raise damaged from problem
+    except Exception as problem:  # zlib.error and whatever else a forged archive provokes in the unpacker
+        if isinstance(problem, ExtractRefused):
+            raise
+        raise damaged from problem
+
+
+def _reference(tag: bytes) -> str:
+    found = re.search(rb"""\br\s*=\s*["']([A-Z]+\d+)""", tag)
+    return found[1].decode() if found else "(unnamed)"
+
+
+def _too_large() -> ExtractRefused:
+    return ExtractRefused(
+        f"The workbook unpacks to more than {MAX_UNPACKED_BYTES // 1024 // 1024} MB. "
+        "Copy the extract into a new workbook, without other sheets and pictures, or save it as CSV."
+    )
+
+
+def _workbook_rows(path: Path, sheet: str | None) -> Lines:
+    _check_package(path)
+    try:
+        with CalamineWorkbook.from_path(path) as book:
+            name = _sheet_name(book, sheet)
+            table = book.get_sheet_by_name(name)
+            for number, cells in enumerate(table.iter_rows(), 1):  # the reader counts empty rows at the top, too
+                yield number, list[Cell](cells)
+    except PasswordError as problem:
+        raise ExtractRefused("The workbook is protected by a password. Remove the password and save it again.") from problem
+    except (CalamineError, OSError) as problem:
+        raise ExtractRefused(
+            "The workbook is damaged and cannot be read. Open it in a spreadsheet, save it again and send that copy."
+        ) from problem
+
+
+def _sheet_name(book: CalamineWorkbook, wanted: str | None) -> str:
+    visible = [s.name for s in book.sheets_metadata if s.typ == SheetTypeEnum.WorkSheet and s.visible == SheetVisibleEnum.Visible]
+    if wanted is not None:
+        if wanted not in book.sheet_names:
+            raise ExtractRefused(f"The workbook has no sheet called “{wanted}”. Its sheets are: {', '.join(visible) or 'none'}.")
+        return wanted
+    if not visible:
+        raise ExtractRefused("The workbook has no sheet with rows. Check that you saved the right one.")
+    return visible[0]
