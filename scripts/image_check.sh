@@ -17,7 +17,7 @@ import app
 root = Path(app.__file__).parent.parent
 for needed in ("app/static/build/app.css", "app/static/build/app.js", "app/templates", "migrations/env.py", "seed/reference"):
     assert (root / needed).exists(), f"the wheel lacks {needed}"
-for unwanted in ("app/static/src", "tests", "node_modules"):
+for unwanted in ("app/static/src", "node_modules"):
     assert not (root / unwanted).exists(), f"the wheel should not carry {unwanted}"
 PYTHON
 echo "The built environment stands on its own."
