@@ -87,6 +87,16 @@ def test_the_style_sheet_carries_no_branding_of_gov_uk() -> None:
     assert "var(--govuk-brand-colour," in css, "a council's colour is one custom property"
 
 
+def test_every_house_class_that_templates_use_has_a_rule() -> None:
+    css = (BUILD / "app.css").read_text(encoding="utf-8")
+    ruled = set(re.findall(r"\.(app-[a-z][a-z_-]*)", css))
+    used: dict[str, str] = {}
+    for path in sorted((ROOT / "app" / "templates").rglob("*.html")):
+        for value in re.findall(r'class="([^"]*)"', path.read_text(encoding="utf-8")):
+            used |= {name: path.name for name in re.findall(r"(?<![\w-])app-[a-z][a-z_-]*[a-z](?![\w{-])", value)}
+    assert {name: file for name, file in used.items() if name not in ruled} == {}
+
+
 def test_the_manifest_has_the_fingerprint_of_every_asset() -> None:
     manifest = json.loads((BUILD / "manifest.json").read_text())
     files = {path.name for path in BUILD.iterdir() if not path.name.startswith(".")} - {"manifest.json"}
