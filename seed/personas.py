@@ -1,0 +1,83 @@
+"""The people a newcomer can sign in as. They share one password, and the sign-in page names them in demonstration mode only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PASSWORD = "demonstration"
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """Somebody to try the service as: who they are, and what is worth trying first."""
+
+    key: str
+    first_name: str
+    last_name: str
+    role: str
+    who: str
+    try_this: str
+    title: str
+    unit: str  # the team's code
+
+    @property
+    def name(self) -> str:
+        """First and last name."""
+        return f"{self.first_name} {self.last_name}"
+
+    @property
+    def email(self) -> str:
+        """The address they sign in with."""
+        return f"{self.first_name}.{self.last_name}@westmarch.example".lower()
+
+
+PERSONAS = (
+    Persona(
+        "practitioner", "Priya", "Nair", "Practitioner", "A social worker in Aldermoor with a place next week and a turn on a waiting list.",
+        "Find a course, see why you can or cannot book, and book a place.", "Social Worker", "ASA-ALD-CPC",
+    ),
+    Persona(
+        "nqsw", "Callum", "Reid", "Newly qualified social worker", "In the first months of the assessed and supported year.",
+        "See your cohort's days and book the Essentials.", "Newly Qualified Social Worker", "ASA-ALD-CPC",
+    ),
+    Persona(
+        "manager", "Joanne", "Pemberton", "Line manager", "Manages a child protection team; eight people report to her.",
+        "See what your team has booked and completed, and book for somebody.", "Team Manager", "ASA-ALD-CPC",
+    ),
+    Persona(
+        "assessor", "Grace", "Adeyemi", "Assessor", "A practice educator who assesses two newly qualified social workers.",
+        "See the people you assess and what they have completed.", "Practice Educator", "QUA-ACA",
+    ),
+    Persona(
+        "trainer", "Marcus", "Bell", "Trainer", "Delivers the Essentials, safeguarding and systemic days.",
+        "Open your next session and see who is coming.", "Practice Development Lead", "QUA-ACA",
+    ),
+    Persona(
+        "coordinator", "Zofia", "Nowak", "Coordinator", "Runs the academy's offer: courses, dates, rooms and lists.",
+        "Add a session, look at a waiting list, or import next term's dates.", "Academy Coordinator", "QUA-ACA",
+    ),
+    Persona(
+        "psw", "Helen", "Ashworth", "Principal social worker", "Leads practice and the academy.",
+        "Look anybody up, and see who has completed what.", "Principal Social Worker", "QUA-ACA",
+    ),
+    Persona(
+        "hr", "Daniel", "Mensah", "HR officer", "Looks after people's records for the directorate.",
+        "Try an HR extract as a dry run and read what would change.", "HR Officer", "COM-HRO",
+    ),
+    Persona(
+        "board", "Ruth", "Calloway", "Board viewer", "Prepares papers for the Workforce Planning Board; sees figures, not people.",
+        "Browse the catalogue, and see that people's records stay closed to you.", "Policy Adviser and Board Secretary", "DIR",
+    ),
+    Persona(
+        "administrator", "Samuel", "Okafor", "Administrator", "Gives access, looks after API clients and the message queue.",
+        "Give somebody a role, or read the audit trail.", "Case System Officer", "COM-DAT",
+    ),
+)  # fmt: skip
+
+
+def persona(key: str) -> Persona:
+    """The persona with this key; KeyError if there is none."""
+    for found in PERSONAS:
+        if found.key == key:
+            return found
+    raise KeyError(key)
