@@ -134,6 +134,7 @@ _READERS: dict[str, Callable[[Cell], Any]] = {
     "email": values.email,
     "manager_email": values.email,
     "swe_number": values.swe_number,
+    "registration_status": values.registration,
     "contract": values.contract,
     "fte": values.fte,
     "qualification_year": values.year,

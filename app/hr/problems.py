@@ -3,13 +3,24 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from app.core.errors import Invalid
 
-class ExtractRefused(Exception):
-    """The file as a whole cannot be read. The message says why and what to do; no row of it was looked at."""
+
+class ExtractRefused(Invalid):
+    """The file as a whole cannot be used. The message says why and what to do; nothing of it was kept."""
+
+    code = "extract-refused"
+    field = "file"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, errors=[{"field": self.field, "message": message}])
 
 
 class MappingRefused(ExtractRefused):
     """The mapping file cannot be used. The message names the entry that is wrong."""
+
+    code = "mapping-refused"
+    field = "mapping"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,14 @@ _CONTRACTS = {
     "student": ("student", "studentsocialworker", "placementstudent", "studentonplacement"),
 }
 _CONTRACT = {word: ours for ours, words in _CONTRACTS.items() for word in words}
+_REGISTRATIONS = {
+    "registered": ("registered", "active", "current", "yes", "y"),
+    "conditions": ("conditions", "registeredwithconditions", "conditionsofpractice", "interimconditions"),
+    "suspended": ("suspended", "suspension", "interimsuspension"),
+    "removed": ("removed", "struckoff", "lapsed", "voluntarilyremoved", "expired"),
+    "not registered": ("notregistered", "unregistered", "no", "n", "notrequired"),
+}
+_REGISTRATION = {word: ours for ours, words in _REGISTRATIONS.items() for word in words}
 _YES, _NO = {"yes", "y", "true", "1", "primary", "main", "x"}, {"no", "n", "false", "0", "secondary", "additional"}
 
 
@@ -101,7 +109,7 @@ def number(cell: Cell) -> str | None:
 
 @lru_cache(maxsize=4_000)
 def _email(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@[a-z0-9-]+(\.[a-z0-9-]+)+", value) or ".." in value:
+    if not re.fullmatch(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+", value) or ".." in value:
         raise Wrong("This is not an e-mail address.", "Give one work e-mail address, such as sam.lee@westmarch.example.")
     return value
 
@@ -139,8 +147,21 @@ def contract(cell: Cell) -> str | None:
     )
 
 
+def registration(cell: Cell) -> str | None:
+    """registered, conditions, suspended, removed or not registered."""
+    value = text("registration_status", cell)
+    if value is None:
+        return None
+    if ours := _REGISTRATION.get(folded(value)):
+        return ours
+    raise Wrong(
+        "This registration status is not known.",
+        "Use registered, conditions, suspended, removed or not registered, or say in the mapping file which it is.",
+    )
+
+
 def fte(cell: Cell) -> float | None:
-    """Full-time equivalent, over 0 and at most 1, to four decimals."""
+    """Full-time equivalent, over 0 and at most 1, to three decimals."""
     value = text("fte", cell)
     if value is None:
         return None
@@ -151,7 +172,7 @@ def fte(cell: Cell) -> float | None:
         share = -1.0
     if not 0 < share <= 1:
         raise Wrong("Full-time equivalent is a number over 0 and at most 1.", "Use 1 for full time, 0.6 for three days of five.")
-    return round(share, 4)
+    return max(round(share, 3), 0.001)
 
 
 @lru_cache(maxsize=2_000)

@@ -1,0 +1,1 @@
+"""Sessions of courses, places, waiting lists, bookings."""

@@ -1,0 +1,5 @@
+"""API of this room."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,101 @@
+"""Book: a seat, or the next turn on the waiting list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select, update
+
+from app import policy
+from app.bookings import rules
+from app.bookings.models import Booking, Session, Status
+from app.core.db import is_postgresql
+from app.core.errors import Conflict, NotFound
+from app.core.tx import Tx
+from app.people.models import Person
+from app.policy import Can, Reach, operation
+
+USUAL_CLASS = 5  # priority class of a booking without statutory or programme need
+TOLD = {Status.BOOKED: "email.booking_made", Status.REQUESTED: "email.booking_requested", Status.WAITING: "email.booking_waiting"}
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What became of it."""
+
+    id: int
+    session_id: int
+    person_id: int
+    status: Status
+    turn: int
+    approval: str
+
+
+_person = select(Person.id, Person.organisation_id).where(Person.id == bindparam("person"))
+_turn = update(Session).where(Session.id == bindparam("session")).values(next_turn=Session.next_turn + 1)
+# People are locked before sessions, here as everywhere; the turn is given out under the session's lock. One round trip does all three.
+_locked = _person.with_for_update(key_share=True).cte("learner")
+_LOCK_BOTH = _turn.where(select(_locked.c.id).scalar_subquery().is_not(None)).returning(
+    *Session.__table__.c, select(_locked.c.organisation_id).scalar_subquery().label("learner_organisation_id")
+)
+_TAKE_TURN = _turn.returning(*Session.__table__.c)
+
+
+@operation(Can.BOOK)
+def book(tx: Tx, session_id: int, person_id: int) -> Booked:
+    """Give someone a seat on a session, or the next turn on its waiting list. Refuses with the reason that the page shows before the button."""
+    session = lock(tx, session_id, person_id)
+    found = rules.facts(tx, session, person_id)
+    if problem := rules.blocking(tx, session, person_id, found, you=person_id == tx.actor.person_id):
+        raise Conflict(problem.message, code=problem.code, way_out=problem.way_out)
+    if found.place is None:
+        status = Status.WAITING
+    else:
+        status = Status.REQUESTED if session.needs_approval else Status.BOOKED
+    approval = "pending" if session.needs_approval else "not needed"
+    turn = session.next_turn - 1
+    values = dict(
+        session_id=session_id,
+        person_id=person_id,
+        booked_by=tx.actor.person_id,
+        place=found.place,
+        priority=USUAL_CLASS,
+        turn=turn,
+        approval=approval,
+        status=status.value,
+        sequence=0,
+        version=1,
+        created_at=tx.now,
+        updated_at=tx.now,
+    )
+    booking_id = tx.insert_recorded(
+        Booking, values, action="booking.made", person_id=person_id, state=status.value, tell=[TOLD[status]], session_id=session_id
+    )
+    return Booked(booking_id, session_id, person_id, status, turn, approval)
+
+
+def lock(tx: Tx, session_id: int, person_id: int) -> Row[Any]:
+    """Lock the person, then the session, take a turn, and return the session; NotFound if either is not there or out of reach."""
+    parameters = {"person": person_id, "session": session_id}
+    if is_postgresql(tx.db):
+        row = tx.one(_LOCK_BOTH, **parameters)
+        organisation = row.learner_organisation_id if row else None
+    else:
+        learner = tx.one(_person, person=person_id)
+        organisation = learner.organisation_id if learner else None
+        row = tx.one(_TAKE_TURN, session=session_id) if learner else None
+    if not _in_reach(tx, person_id, organisation):
+        raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
+    if row is None or (row.status == "draft" and not policy.may(tx.actor, Can.MANAGE_SESSIONS)):
+        if row is None and tx.one(_person, person=person_id) is None:
+            raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
+        raise NotFound("There is no session with that reference.", code="session-not-found")
+    return row
+
+
+def _in_reach(tx: Tx, person_id: int, organisation_id: int | None) -> bool:
+    """A client limited to an organisation is judged by the row just read; everyone else by `policy.reaches`."""
+    if organisation_id is not None and (Reach.SCOPE, organisation_id) in policy.terms(tx.actor, Can.BOOK):
+        return True
+    return policy.reaches(tx, Can.BOOK, person_id)

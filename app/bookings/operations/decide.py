@@ -1,0 +1,31 @@
+"""Decide: a manager or coordinator grants or refuses a request."""
+
+from __future__ import annotations
+
+from app.bookings.models import Booking, Status
+from app.bookings.operations.cancel import end, locked
+from app.core.errors import Conflict, Forbidden, Invalid
+from app.core.text import normal
+from app.core.tx import Tx
+from app.policy import Can, operation
+
+
+@operation(Can.BOOK)
+def decide(tx: Tx, booking_id: int, granted: bool, reason: str = "") -> None:
+    """Grant a pending request (a held seat becomes booked, a turn stays a turn) or refuse it with a reason. Nobody decides their own."""
+    booking, _session = locked(tx, booking_id, Can.BOOK)
+    if booking.person_id == tx.actor.person_id:
+        raise Forbidden("Somebody else has to decide your own request.", code="own-request")
+    if booking.approval != "pending" or booking.status not in (Status.REQUESTED, Status.WAITING, Status.OFFERED):
+        raise Conflict("This request has already been decided.", code="already-decided")
+    if not granted:
+        reason = normal(reason)
+        if not 3 <= len(reason) <= 500:
+            raise Invalid("Say why.", errors=[{"field": "reason", "message": "Enter a reason, up to 500 characters"}])
+        tx.update(Booking, booking.id, approval="refused")
+        end(tx, booking, Status.DECLINED, "booking.refused", "email.booking_cancelled", reason=reason)
+        return
+    status = Status.BOOKED if booking.status == Status.REQUESTED else Status(booking.status)
+    tx.update(Booking, booking.id, approval="granted", status=status.value, updated_at=tx.now, version=booking.version + 1)
+    tell = ["email.booking_made"] if status is Status.BOOKED else []
+    tx.record("booking.approved", "bookings", booking.id, person_id=booking.person_id, state=status.value, tell=tell, was=booking.status)

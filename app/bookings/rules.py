@@ -1,0 +1,191 @@
+"""Why somebody cannot book, in words: the same answers before the button and when it is pressed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, bindparam, case, exists, func, literal_column, null, select
+from sqlalchemy.orm import aliased
+
+from app.bookings.models import HOLDS_SQL, LIVE_SQL, WAITING_SQL, Booking, Part, Place, Session
+from app.core.calendar import clock, london, long_date, working_day
+from app.core.facts import current
+from app.core.tx import Tx
+from app.learning.models import Completion, Course, Prerequisite
+from app.people.models import CareerStage, Membership, Post, Stage, Unit, UnitClosure
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing to know before booking. A blocking one refuses; the others only tell."""
+
+    code: str
+    message: str
+    way_out: str = ""
+    blocks: bool = True
+    link: str = ""
+
+
+ONE = literal_column("1")
+
+
+@lru_cache(maxsize=1)
+def facts_statement() -> Select[Any]:
+    """Everything about one person and one session that the rules ask, in one statement. Parameters: session, person, course, today, day."""
+    live = literal_column(LIVE_SQL.replace("status", "bookings.status"))
+    session, person = bindparam("session"), bindparam("person")
+    mine = select(Booking.status).where(Booking.session_id == session, Booking.person_id == person, live).limit(1).scalar_subquery()
+    ours, theirs, other = aliased(Part), aliased(Part), aliased(Booking, name="held")
+    clash = (
+        select(other.session_id)
+        .join(theirs, theirs.session_id == other.session_id)
+        .join(ours, and_(ours.session_id == session, theirs.starts_at < ours.ends_at, ours.starts_at < theirs.ends_at))
+        .where(other.person_id == person, other.session_id != session, literal_column(HOLDS_SQL.replace("status", "held.status")))
+        .limit(1)
+        .scalar_subquery()
+    )
+    in_date = exists(
+        select(ONE).where(
+            Completion.person_id == person,
+            Completion.course_id == Prerequisite.requires_id,
+            Completion.superseded_at.is_(None),
+            func.coalesce(Completion.expires_on, bindparam("day")) >= bindparam("day"),
+        )
+    )
+    missing = (
+        select(Prerequisite.requires_id).where(Prerequisite.course_id == bindparam("course"), ~in_date).limit(1).scalar_subquery()
+    )
+    stage = select(Stage.stage).where(Stage.person_id == person, current(Stage, bindparam("today"))).limit(1).scalar_subquery()
+    waiting = exists(select(ONE).select_from(Booking).where(Booking.session_id == session, literal_column(WAITING_SQL.replace("status", "bookings.status"))))
+    taken = exists(select(ONE).select_from(Booking).where(Booking.session_id == Place.session_id, Booking.place == Place.number))
+    free = (
+        select(Place.number).where(Place.session_id == session, ~Place.closing, ~taken).order_by(Place.number).limit(1).scalar_subquery()
+    )
+    return select(
+        mine.label("mine"),
+        clash.label("clash"),
+        missing.label("missing"),
+        stage.label("stage"),
+        case((waiting, null()), else_=free).label("place"),  # a free seat is nobody else's while someone waits
+    )
+
+
+def facts(tx: Tx, session: Row[Any], person_id: int) -> Row[Any]:
+    """The row that `reasons` judges; its `place` is the seat that the person would get, None: they would wait."""
+    row = tx.one(
+        facts_statement(),
+        session=session.id,
+        person=person_id,
+        course=session.course_id,
+        today=tx.today,
+        day=london(session.starts_at).date(),
+    )
+    assert row is not None
+    return row
+
+
+def blocking(tx: Tx, session: Row[Any], person_id: int, found: Row[Any], *, you: bool) -> Reason | None:
+    """The first reason that refuses, or None. Details are only asked for when there is something to say."""
+    return next((reason for reason in reasons(tx, session, person_id, found, you=you) if reason.blocks), None)
+
+
+def reasons(tx: Tx, session: Row[Any], person_id: int, found: Row[Any], *, you: bool = True, tell: bool = False) -> Iterator[Reason]:
+    """What stands in the way, most telling first. With `tell`, also what does not block: approval, working days, waiting list."""
+    who, have = ("You", "have") if you else ("They", "have")
+    yield from _session_open(tx, session)
+    if found.mine:
+        yield Reason("already-booked", f"{who} already {have} a place or a turn on this session.", "See my bookings.", link="/my-bookings")
+    if found.clash is not None:
+        yield _clash(tx, found.clash, who)
+    if found.missing is not None:
+        yield _prerequisite(tx, session, found.missing, who)
+    if session.audience_stages and found.stage not in session.audience_stages.split(","):
+        yield _audience(tx, session)
+    if session.audience_unit_id is not None and not _belongs(tx, session.audience_unit_id, person_id):
+        name = tx.scalar(select(Unit.name).where(Unit.id == session.audience_unit_id))
+        yield Reason("wrong-audience", f"This session is only for people in {name}.", "Choose another date, or ask the Academy.")
+    if found.place is None:
+        yield from _waiting(tx, session)
+    if tell:
+        yield from _worth_knowing(tx, session, person_id, who)
+
+
+def _session_open(tx: Tx, session: Row[Any]) -> Iterator[Reason]:
+    if session.status == "cancelled":
+        yield Reason("session-cancelled", "This session has been cancelled.", "Choose another date.")
+    elif session.status != "published":
+        yield Reason("session-not-published", "This session is not open for booking.", "Choose another date.")
+    elif session.starts_at <= tx.now:
+        yield Reason("session-started", "This session has already started.", "Choose another date.")
+    elif session.opens_at is not None and tx.now < session.opens_at:
+        opens = london(session.opens_at)
+        yield Reason("window-not-open", f"Booking opens on {long_date(opens.date())} at {clock(opens)}.", "Come back then.")
+    elif session.closes_at is not None and tx.now >= session.closes_at:
+        closed = london(session.closes_at)
+        yield Reason("window-closed", f"Booking closed on {long_date(closed.date())} at {clock(closed)}.", "Choose another date, or ask the Academy.")
+
+
+def _clash(tx: Tx, session_id: int, who: str) -> Reason:
+    row = tx.one(
+        select(Course.title, Session.starts_at).join(Session, Session.course_id == Course.id).where(Session.id == session_id)
+    )
+    assert row is not None
+    at = london(row.starts_at)
+    return Reason(
+        "clash",
+        f"{who} have another booking at that time: {row.title}, {long_date(at.date())}, {clock(at)}.",
+        "Cancel it or choose another date.",
+        link="/my-bookings",
+    )
+
+
+def _prerequisite(tx: Tx, session: Row[Any], course_id: int, who: str) -> Reason:
+    title, slug = tx.db.execute(select(Course.title, Course.slug).where(Course.id == course_id)).one()
+    return Reason("prerequisite-missing", f"{who} need to complete {title} first.", f"Book {title}.", link=f"/courses/{slug}")
+
+
+def _audience(tx: Tx, session: Row[Any]) -> Reason:
+    codes = session.audience_stages.split(",")
+    titles = tx.db.execute(select(CareerStage.title).where(CareerStage.code.in_(codes)).order_by(CareerStage.rank)).scalars().all()
+    return Reason("wrong-audience", f"This session is for: {', '.join(titles) or session.audience_stages}.", "Choose another course, or ask the Academy.")
+
+
+def _belongs(tx: Tx, unit_id: int, person_id: int) -> bool:
+    member = (
+        select(ONE)
+        .select_from(Membership)
+        .join(UnitClosure, UnitClosure.descendant_id == Membership.unit_id)
+        .where(Membership.person_id == person_id, UnitClosure.ancestor_id == unit_id, current(Membership, tx.today))
+    )
+    return tx.scalar(member) is not None
+
+
+def _waiting(tx: Tx, session: Row[Any]) -> Iterator[Reason]:
+    if session.waiting_limit is None:
+        return
+    waiting = literal_column(WAITING_SQL.replace("status", "bookings.status"))
+    length = tx.scalar(select(func.count()).select_from(Booking).where(Booking.session_id == session.id, waiting))
+    if length >= session.waiting_limit:
+        words = "This session is full and its waiting list is full too." if session.waiting_limit else "This session is full and has no waiting list."
+        yield Reason("waiting-list-full", words, "Choose another date.")
+
+
+def _worth_knowing(tx: Tx, session: Row[Any], person_id: int, who: str) -> Iterator[Reason]:
+    if session.needs_approval:
+        manager = "Your" if who == "You" else "Their"
+        yield Reason("approval-needed", f"{manager} manager has to approve this booking. The place is held meanwhile.", blocks=False)
+    days = tx.scalar(select(Post.working_days).where(Post.person_id == person_id, Post.is_primary, current(Post, tx.today)).limit(1))
+    off = _days_off(tx, session.id, days or "1111100")
+    if off:
+        listed = " and ".join(long_date(day) for day in off[:2])
+        subject = "you do" if who == "You" else "they do"
+        yield Reason("non-working-day", f"HR's record says {subject} not work on {listed}.", "You can still book.", blocks=False)
+
+
+def _days_off(tx: Tx, session_id: int, pattern: str) -> list[date]:
+    starts = tx.db.execute(select(Part.starts_at).where(Part.session_id == session_id).order_by(Part.starts_at)).scalars()
+    return [day for day in dict.fromkeys(london(start).date() for start in starts) if not working_day(day, pattern)]

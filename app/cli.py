@@ -1,0 +1,219 @@
+"""`python -m app serve | migrate | seed | worker | tick | import-people | client | check-invariants | openapi`"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from app.core.config import ROOT, Settings, SettingsError, settings
+from app.core.db import Database, connect
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code is its outcome."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.run(options, settings()))
+    except SettingsError as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m app", description="A learning management service for a social work academy.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function: Any, words: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=words, description=words)
+        command.set_defaults(run=function)
+        return command
+
+    command = add("serve", serve, "Answer pages and API; with one process, work in the background too.")
+    command.add_argument("--host", default="127.0.0.1")
+    command.add_argument("--port", type=int, default=8000)
+    command.add_argument("--processes", type=int, default=1, help="web processes sharing the port")
+    command.add_argument("--no-worker", action="store_true", help="leave background work to `worker`")
+    add("migrate", migrate, "Bring the database to the newest structure.")
+    command = add("seed", seed, "Load the demonstration county.")
+    command.add_argument("--people", type=int, default=1286)
+    command.add_argument("--seed", type=int, default=2026)
+    command.add_argument("--today", type=date.fromisoformat, default=None, help="the day on which its history ends")
+    command.add_argument("--if-empty", action="store_true", help="do nothing when there are people already")
+    add("worker", run_worker, "Run due jobs and deliver messages until stopped.")
+    add("tick", tick, "Do everything that is due now, once.")
+    command = add("import-people", import_people, "Import people from an HR extract (CSV or XLSX); see docs/hr-extract.md.")
+    command.add_argument("file", type=Path)
+    command.add_argument("--dry-run", action="store_true", help="show what would change; change nothing")
+    command.add_argument("--map", type=Path, dest="mapping", help="a YAML file that names the extract's headings")
+    command.add_argument("--confirm-leavers", type=int, default=None, help="how many leavers by omission are expected")
+    command.add_argument("--as-at", type=date.fromisoformat, default=None, help="the date of the extract; today by default")
+    command = add("client", client, "Manage API clients.")
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    create = actions.add_parser("create", help="print a new client's id and secret as JSON; the secret is shown this once")
+    create.add_argument("--name", required=True)
+    create.add_argument("--scope", action="append", required=True, help="may be repeated")
+    create.add_argument("--organisation", help="code of the only organisation whose people it may see")
+    create.set_defaults(run=client)
+    command = add("check-invariants", check_invariants, "Check every rule the data must obey; exits 1 if one is broken.")
+    command.add_argument("--json", action="store_true")
+    add("openapi", openapi, "Print the REST interface's description.")
+    return top
+
+
+def database(config: Settings) -> Database:
+    return connect(config.database_url, pool=config.threads + 1)
+
+
+def serve(options: argparse.Namespace, config: Settings) -> int:
+    """One process serves and works in the background; several share one listening socket, and the first also works."""
+    import uvicorn
+
+    from app.main import create_app
+
+    listener = socket.create_server((options.host, options.port), family=socket.AF_INET6 if ":" in options.host else socket.AF_INET, backlog=2048)
+
+    def run(background: bool) -> None:
+        app = create_app(config, background=background)
+        quiet = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, date_header=True, proxy_headers=False)
+        uvicorn.Server(quiet).run(sockets=[listener])
+
+    where = f"http://{options.host}:{options.port}"
+    print(f"Serving {config.service_name} on {where}" + (" (demonstration county)" if config.demo else ""), flush=True)
+    if options.processes <= 1:
+        run(not options.no_worker)
+        return 0
+    import app.rooms as rooms
+
+    rooms.page_routes()
+    rooms.api_routers()  # imported before forking, so that the processes share the memory
+    gc.freeze()
+    return _supervise(options.processes, lambda number: run(number == 0 and not options.no_worker))
+
+
+def _supervise(processes: int, run: Any) -> int:
+    """Fork `processes` children, start another when one dies, pass on the signal to stop."""
+    children: dict[int, int] = {}
+    stopping = threading.Event()
+
+    def begin(number: int) -> None:
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            run(number)
+            os._exit(0)
+        children[child] = number
+
+    def stop(*_: Any) -> None:
+        stopping.set()
+        for child in list(children):
+            os.kill(child, signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    for number in range(processes):
+        begin(number)
+    while children:
+        child, _status = os.wait()
+        number = children.pop(child, 0)
+        if not stopping.is_set():
+            begin(number)
+    return 0
+
+
+def migrate(_options: argparse.Namespace, config: Settings) -> int:
+    """All pending migrations in one transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    data = database(config)
+    alembic = Config(str(ROOT / "alembic.ini"))
+    alembic.set_main_option("script_location", str(ROOT / "migrations"))
+    with data.writer_turn(), data.write.connect() as connection, connection.begin():
+        alembic.attributes["connection"] = connection
+        command.upgrade(alembic, "head")
+    data.dispose()
+    return 0
+
+
+def seed(options: argparse.Namespace, config: Settings) -> int:
+    from seed import county
+
+    return int(county.run(database(config), options, config))
+
+
+def run_worker(_options: argparse.Namespace, config: Settings) -> int:
+    from app import worker
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    worker.run(database(config), config, stop)
+    return 0
+
+
+def tick(_options: argparse.Namespace, config: Settings) -> int:
+    from app import worker
+
+    print(f"{worker.tick(database(config), config)} done")
+    return 0
+
+
+def import_people(options: argparse.Namespace, config: Settings) -> int:
+    from app.hr import command
+
+    return command.run(
+        database(config),
+        options.file,
+        dry_run=options.dry_run,
+        mapping=options.mapping,
+        confirm_leavers=options.confirm_leavers,
+        as_at=options.as_at,
+    )
+
+
+def client(options: argparse.Namespace, config: Settings) -> int:
+    from sqlalchemy import select
+
+    from app.core.errors import Refusal
+    from app.doors import job
+    from app.identity import operations
+    from app.people.models import Unit
+
+    scopes = [scope for given in options.scope for scope in given.split()]
+    try:
+        with job(database(config)) as tx:
+            organisation = None
+            if options.organisation:
+                organisation = tx.scalar(select(Unit.id).where(Unit.code == options.organisation, Unit.kind == "organisation"))
+                if organisation is None:
+                    print(f"There is no organisation with the code {options.organisation}.", file=sys.stderr)
+                    return 2
+            client_id, secret = operations.create_client(tx, options.name, scopes, organisation)
+    except Refusal as problem:
+        print(problem.message, file=sys.stderr)
+        return 2
+    print(json.dumps({"client_id": client_id, "client_secret": secret, "scopes": sorted(set(scopes))}))
+    return 0
+
+
+def check_invariants(options: argparse.Namespace, config: Settings) -> int:
+    from app import invariants
+
+    return invariants.report(database(config), as_json=options.json)
+
+
+def openapi(_options: argparse.Namespace, config: Settings) -> int:
+    from app.main import create_app
+
+    print(json.dumps(create_app(config).openapi(), indent=2, ensure_ascii=False))
+    return 0

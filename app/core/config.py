@@ -1,0 +1,99 @@
+"""Settings, read once from the environment (`ACADEMY_…`) and checked at start."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message names it and says what it must be."""
+
+
+class Settings(BaseSettings):
+    """Every setting the service reads. Names in the environment are these, upper case, with `ACADEMY_` before them."""
+
+    model_config = SettingsConfigDict(env_prefix="ACADEMY_", extra="ignore", frozen=True)
+
+    database_url: str = Field("sqlite:///var/academy.sqlite3", description="SQLite file (embedded default) or PostgreSQL 15+.")
+    base_url: str = Field("http://127.0.0.1:8000", description="The address people open; used in e-mail links and for cookie flags.")
+    demo: bool = Field(False, description="Demonstration mode: sign-in page lists personas, a banner on every page. Never for real people.")
+    council_name: str = Field("Westmarch County Council", description="Shown in the page header and in e-mail.")
+    service_name: str = Field("Social Work Academy", description="The service's name as people know it.")
+    brand_colour: str = Field("#4c2c92", description="The council's colour, as #rrggbb.", pattern=r"^#[0-9a-fA-F]{6}$")
+    contact_email: str = Field("academy@westmarch.example", description="Where people can ask a person for help.")
+    contact_phone: str = Field("01632 960 100", description="Telephone for help.")
+    smtp_url: str = Field("", description="smtp://, smtp+starttls:// or smtps:// with host and port. Empty: mail is written to mail_dir.")
+    mail_dir: Path = Field(Path("var/mail"), description="Where mail is written as files while smtp_url is empty (demonstration only).")
+    mail_from: str = Field("Social Work Academy <academy@westmarch.example>", description="Sender of every message.")
+    idle_minutes: int = Field(60, ge=5, le=1440, description="A sign-in ends after this many minutes without a request.")
+    session_hours: int = Field(12, ge=1, le=72, description="A sign-in ends after this many hours in any case.")
+    threads: int = Field(4, ge=1, le=64, description="Requests worked on at once in one process; also its pooled connections.")
+    max_body_kb: int = Field(256, ge=16, description="Largest request body in kilobytes, uploads excepted.")
+    max_upload_mb: int = Field(50, ge=1, le=500, description="Largest uploaded file in megabytes.")
+    trusted_proxies: int = Field(0, ge=0, le=5, description="How many proxies in front set X-Forwarded-For; 0 ignores the header.")
+    token_minutes: int = Field(60, ge=5, le=1440, description="How long an API access token is good for.")
+    log_level: str = Field("info", description="debug, info, warning or error.", pattern="^(debug|info|warning|error)$")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value.startswith("postgres://"):
+            value = "postgresql://" + value.removeprefix("postgres://")
+        if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _whole_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ValueError("must be a whole address such as https://academy.example.gov.uk")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _no_demonstration_in_earnest(self) -> Settings:
+        """Demonstration mode shares one password with everybody: it must never meet a public https address by accident."""
+        if self.demo and self.secure:
+            raise ValueError("ACADEMY_DEMO must not be set when ACADEMY_BASE_URL is https: demonstration passwords are public")
+        if self.secure and not self.smtp_url:
+            raise ValueError("ACADEMY_SMTP_URL is needed when ACADEMY_BASE_URL is https: nobody would get their messages")
+        return self
+
+    @property
+    def secure(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url).hostname or "localhost"
+
+    @property
+    def sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings, or raise SettingsError in words. Overrides are for tests and the command line."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as wrong:
+        lines = []
+        for error in wrong.errors():
+            name = "_".join(str(part) for part in error["loc"]).upper()
+            lines.append(f"ACADEMY_{name}: {error['msg']}" if name else error["msg"])
+        raise SettingsError("The settings are not right.\n" + "\n".join(lines)) from None
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process."""
+    return load()

@@ -1,0 +1,229 @@
+"""Every difference between SQLite and PostgreSQL, and the base classes of all tables."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import DDL, BigInteger, Dialect, Engine, Integer, MetaData, Table, create_engine, event, func, literal_column, select, text
+from sqlalchemy import DateTime as SqlDateTime
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import TypeDecorator
+
+FOREVER = date(9999, 12, 31)  # the open end of a period: keeps predicates plain and indexes useful
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite only numbers rows by itself for INTEGER
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: aware UTC in Python, `timestamptz` on PostgreSQL, ISO text without zone on SQLite. A naive value is refused."""
+
+    impl = SqlDateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        return dialect.type_descriptor(SqlDateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant must carry its time zone")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Tables are declared as classes for their typed columns; rows are read and written with Core statements (docs/decisions/0002)."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: UtcDateTime(), int: Key}
+
+
+class Model(Base):
+    """A table whose rows are numbered."""
+
+    __abstract__ = True
+    id: Mapped[int] = mapped_column(Key, primary_key=True, sort_order=-1)
+
+
+def _sqlite_setup(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    for pragma in ("journal_mode=wal", "synchronous=full", "busy_timeout=20000", "foreign_keys=on", "cache_size=-32000", "mmap_size=268435456"):
+        connection.execute("pragma " + pragma)
+
+
+class Database:
+    """Two pools over one database: `write` transactions take their place in the queue of writers, `read` ones cannot change anything."""
+
+    def __init__(self, url: str, *, pool: int = 4) -> None:
+        self.url = url
+        self.sqlite = url.startswith("sqlite")
+        self._lock_file: Path | None = None
+        self._local = threading.local()
+        self._handles: list[int] = []
+        common: dict[str, Any] = dict(pool_size=pool, max_overflow=0, pool_timeout=30, query_cache_size=2000)
+        if self.sqlite:
+            path = Path(url.removeprefix("sqlite:///"))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock_file = path.with_name(path.name + ".writer")
+            args = {"check_same_thread": False, "timeout": 20}
+            self.write = create_engine(url, connect_args=args, **common)
+            self.read = create_engine(url, connect_args=args, **common)
+            for engine in (self.write, self.read):
+                event.listen(engine, "connect", _sqlite_setup)
+            event.listen(self.read, "connect", lambda connection, _: connection.execute("pragma query_only=on"))
+            event.listen(self.write, "begin", lambda connection: connection.exec_driver_sql("begin immediate"))
+            event.listen(self.read, "begin", lambda connection: connection.exec_driver_sql("begin"))
+        else:
+            url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+            self.write = create_engine(url, connect_args={"options": "-c timezone=UTC", "prepare_threshold": 2}, **common)
+            self.read = create_engine(
+                url, connect_args={"options": "-c timezone=UTC -c default_transaction_read_only=on", "prepare_threshold": 2}, **common
+            )
+
+    def writer_turn(self) -> Any:
+        """SQLite has one writer. Waiting on a file lock is fair; SQLite's own busy polling is not, and starves the unlucky."""
+        return self._flock() if self.sqlite else nullcontext()
+
+    @contextmanager
+    def _flock(self) -> Iterator[None]:
+        """A lock belongs to an open file, so each thread (and each process after a fork) opens its own."""
+        handle, pid = getattr(self._local, "handle", (None, 0))
+        if handle is None or pid != os.getpid():
+            handle = os.open(str(self._lock_file), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            self._local.handle = (handle, os.getpid())
+            self._handles.append(handle)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(handle, fcntl.LOCK_UN)
+
+    def dispose(self) -> None:
+        self.write.dispose()
+        self.read.dispose()
+        while self._handles:
+            os.close(self._handles.pop())
+        self._local = threading.local()
+
+
+def is_postgresql(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
+def no_overlap(table: Table, key: str, starts: str, ends: str, where: str, *, kind: str = "date", name: str) -> None:
+    """No two rows of one `key` may overlap in time (`[starts, ends)`) while `where` holds: the database refuses the second.
+
+    PostgreSQL takes an exclusion constraint, which holds under races; on SQLite, where writers take turns, two triggers do the same.
+    `where` must name columns bare; migrations carry the same DDL through their own helper.
+    """
+    for statement in overlap_ddl("postgresql", table.name, key, starts, ends, where, kind, name):
+        event.listen(table, "after_create", DDL(statement.replace("%", "%%")).execute_if(dialect="postgresql"))
+    for statement in overlap_ddl("sqlite", table.name, key, starts, ends, where, kind, name):
+        event.listen(table, "after_create", DDL(statement.replace("%", "%%")).execute_if(dialect="sqlite"))
+
+
+def overlap_ddl(dialect: str, table: str, key: str, starts: str, ends: str, where: str, kind: str, name: str) -> list[str]:
+    if dialect == "postgresql":
+        span = f"daterange({starts}, {ends})" if kind == "date" else f"tstzrange({starts}, {ends})"
+        return [
+            f"ALTER TABLE {table} ADD CONSTRAINT {name} EXCLUDE USING gist "
+            f"(int8range({key}, {key}, '[]') WITH &&, {span} WITH &&) WHERE ({where})"
+        ]
+    clash = (
+        f"SELECT RAISE(ABORT, '{name}') FROM {table} AS other WHERE other.{key} = NEW.{key} AND other.rowid <> NEW.rowid "
+        f"AND other.{starts} < NEW.{ends} AND NEW.{starts} < other.{ends} AND {_prefixed(where, 'other')} AND {_prefixed(where, 'NEW')}"
+    )
+    return [
+        f"CREATE TRIGGER {name}_insert AFTER INSERT ON {table} BEGIN {clash}; END",
+        f"CREATE TRIGGER {name}_update AFTER UPDATE ON {table} BEGIN {clash}; END",
+    ]
+
+
+def _prefixed(where: str, alias: str) -> str:
+    """`superseded_at IS NULL AND is_primary` → the same with each condition's column under `alias`."""
+    return " AND ".join(f"{alias}.{part.strip()}" for part in where.split(" AND "))
+
+
+def append_only(table: Table) -> None:
+    """Rows of this table are never changed or deleted; the database refuses both."""
+    for statement in append_only_ddl("sqlite", table.name):
+        event.listen(table, "after_create", DDL(statement).execute_if(dialect="sqlite"))
+    for statement in append_only_ddl("postgresql", table.name):
+        event.listen(table, "after_create", DDL(statement).execute_if(dialect="postgresql"))
+
+
+def append_only_ddl(dialect: str, table: str) -> list[str]:
+    if dialect == "sqlite":
+        return [
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            for verb in ("UPDATE", "DELETE")
+        ]
+    return [
+        f"CREATE OR REPLACE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$",
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_append_only()",
+    ]
+
+
+def full_text(table: Table, config: str) -> None:
+    """Index `search_text` of a table for `matches`: a GIN index on PostgreSQL, an FTS5 table with triggers on SQLite."""
+    for dialect in ("sqlite", "postgresql"):
+        for statement in full_text_ddl(dialect, table.name, config):
+            event.listen(table, "after_create", DDL(statement).execute_if(dialect=dialect))
+
+
+def full_text_ddl(dialect: str, table: str, config: str) -> list[str]:
+    if dialect == "postgresql":
+        return [f"CREATE INDEX ix_{table}_search ON {table} USING gin (to_tsvector('{config}', search_text))"]
+    tokenizer = "porter unicode61" if config == "english" else "unicode61"
+    fts, old, new = f"{table}_fts", "old.id, old.search_text", "new.id, new.search_text"
+    remove = f"INSERT INTO {fts} ({fts}, rowid, search_text) VALUES ('delete', {old});"
+    add = f"INSERT INTO {fts} (rowid, search_text) VALUES ({new});"
+    return [
+        f"CREATE VIRTUAL TABLE {fts} USING fts5 (search_text, content='{table}', content_rowid='id', "
+        f"tokenize='{tokenizer}', prefix='2 3 4')",
+        f"CREATE TRIGGER {fts}_insert AFTER INSERT ON {table} BEGIN {add} END",
+        f"CREATE TRIGGER {fts}_delete AFTER DELETE ON {table} BEGIN {remove} END",
+        f"CREATE TRIGGER {fts}_update AFTER UPDATE OF search_text ON {table} BEGIN {remove} {add} END",
+    ]
+
+
+def matches(connection: Connection, table: str, id_column: ColumnElement[int], words: list[str], config: str) -> ColumnElement[bool]:
+    """Rows of `table` whose search_text holds a word beginning with each of `words` (already normalised: letters and digits only)."""
+    if is_postgresql(connection):
+        query = " & ".join(f"{word}:*" for word in words)
+        document = func.to_tsvector(literal_column(f"'{config}'"), literal_column(f"{table}.search_text"))
+        return document.bool_op("@@")(func.to_tsquery(literal_column(f"'{config}'"), query))
+    query = " AND ".join(f'"{word}"*' for word in words)
+    hits = select(literal_column("rowid")).select_from(text(f"{table}_fts")).where(text(f"{table}_fts MATCH :q").bindparams(q=query))
+    return id_column.in_(hits.scalar_subquery())
+
+
+def connect(url: str, *, pool: int = 4) -> Database:
+    return Database(url, pool=pool)
+
+
+__all__ = ["FOREVER", "Base", "Database", "Engine", "Key", "Model", "UtcDateTime", "connect", "full_text", "is_postgresql", "matches", "no_overlap"]

@@ -1,0 +1,118 @@
+"""The ledger: an append-only audit row and the outgoing messages, written in the transaction of the change they describe."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, Insert, bindparam, insert, literal, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.db import Model, append_only, is_postgresql
+
+WAITING = text("sent_at IS NULL AND parked_at IS NULL")
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Audit(Model):
+    """Who did what, when, to which row and about whom. A booking's rows here are its history: `state` is the state it moved to."""
+
+    __tablename__ = "audit"
+    at: Mapped[datetime]
+    actor_kind: Mapped[str]  # person · client · link · system
+    actor_id: Mapped[int | None]  # people.id for a person or link, api_clients.id for a client
+    action: Mapped[str]  # "booking.made"
+    subject: Mapped[str]  # the table of the row it is about
+    subject_id: Mapped[int | None]
+    person_id: Mapped[int | None]  # the person it concerns, who may ask who looked at or changed their record
+    state: Mapped[str | None]
+    facts: Mapped[dict[str, Any]] = mapped_column(Json)
+    request_id: Mapped[str | None]
+    __table_args__ = (Index("ix_audit_subject", "subject", "subject_id"), Index("ix_audit_person", "person_id", "at"))
+
+
+append_only(Audit.__table__)  # type: ignore[arg-type]
+
+
+class Outbox(Model):
+    """A message to be delivered, queued once with the change it tells of. The worker renders it when it sends it."""
+
+    __tablename__ = "outbox"
+    kind: Mapped[str]  # "email.booking_made"
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))  # to whom
+    subject: Mapped[str]
+    subject_id: Mapped[int | None]
+    facts: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]  # not before; moved on after a failure
+    attempts: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    parked_at: Mapped[datetime | None]  # gave up: an administrator sees it
+    error: Mapped[str | None]
+    __table_args__ = (
+        Index(
+            "ix_outbox_waiting",
+            "due_at",
+            sqlite_where=WAITING,
+            postgresql_where=WAITING,
+        ),
+        Index("ix_outbox_subject", "subject", "subject_id"),
+    )
+
+
+def entry(
+    actor_kind: str, actor_id: int | None, at: datetime, request_id: str | None, action: str, subject: str, person_id: int | None, state: str | None, facts: dict[str, Any]
+) -> dict[str, Any]:
+    return dict(
+        at=at, actor_kind=actor_kind, actor_id=actor_id, action=action, subject=subject, person_id=person_id, state=state, facts=facts, request_id=request_id
+    )
+
+
+def message(kind: str, at: datetime, subject: str, person_id: int | None, facts: dict[str, Any]) -> dict[str, Any]:
+    return dict(kind=kind, person_id=person_id, subject=subject, facts=facts, created_at=at, due_at=at, attempts=0)
+
+
+_AUDIT = insert(Audit)
+_OUTBOX = insert(Outbox)
+
+
+def write(db: Connection, audit: dict[str, Any], messages: list[dict[str, Any]], subject_id: int | None) -> None:
+    """Add the audit row and its messages to the open transaction."""
+    db.execute(_AUDIT, {**audit, "subject_id": subject_id})
+    for row in messages:
+        db.execute(_OUTBOX, {**row, "subject_id": subject_id})
+
+
+def insert_recorded(db: Connection, table: Any, values: dict[str, Any], audit: dict[str, Any], messages: list[dict[str, Any]]) -> int:
+    """Insert a row together with its audit row and at most one message; returns its id. One round trip on PostgreSQL."""
+    if is_postgresql(db) and len(messages) <= 1:
+        statement = _one_statement(table, tuple(values), bool(messages))
+        parameters = {f"v_{key}": value for key, value in values.items()} | {f"a_{key}": value for key, value in audit.items()}
+        if messages:
+            parameters |= {f"m_{key}": value for key, value in messages[0].items()}
+        return int(db.execute(statement, parameters).scalar_one())
+    new = db.execute(insert(table), values).inserted_primary_key
+    assert new is not None
+    write(db, audit, messages, int(new[0]))
+    return int(new[0])
+
+
+@lru_cache(maxsize=200)
+def _one_statement(table: Any, columns: tuple[str, ...], tells: bool) -> Any:
+    """WITH row AS (INSERT … RETURNING id), audit AS (INSERT … SELECT id FROM row), … SELECT id FROM row: built once for each shape."""
+    row = insert(table).values({name: bindparam(f"v_{name}") for name in columns}).returning(table.id).cte("new_row")
+
+    def beside(target: Any, prefix: str, names: tuple[str, ...], alias: str) -> Any:
+        picked = [bindparam(f"{prefix}_{name}", type_=target.__table__.c[name].type).label(name) for name in names]
+        statement: Insert = insert(target).from_select([*names, "subject_id"], select(*picked, row.c.id), include_defaults=False)
+        return statement.returning(literal(1).label("one")).cte(alias)
+
+    statement = select(row.c.id)
+    extras = [beside(Audit, "a", ("at", "actor_kind", "actor_id", "action", "subject", "person_id", "state", "facts", "request_id"), "new_audit")]
+    if tells:
+        extras.append(beside(Outbox, "m", ("kind", "person_id", "subject", "facts", "created_at", "due_at", "attempts"), "new_message"))
+    return statement.add_cte(*extras)

@@ -1,0 +1,160 @@
+"""Tx: one transaction, who is acting, and what time it is. Nothing else in the service commits or reads the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from app.core import ledger
+from app.core.calendar import london
+from app.core.db import Base, Database, is_postgresql
+from app.core.errors import Conflict, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is acting: a signed-in person, an API client, the holder of a single-use link, or the system itself."""
+
+    kind: str = "system"  # person · client · link · system
+    id: int | None = None
+    name: str = ""
+    roles: tuple[tuple[str, int | None], ...] = ()  # (role, node of the organisation tree it is held for; None: everywhere)
+    scopes: frozenset[str] = frozenset()  # an API client's
+    organisation_id: int | None = None  # a person's employer; the only organisation a limited client may see
+
+    @property
+    def person_id(self) -> int | None:
+        return self.id if self.kind in ("person", "link") else None
+
+    @property
+    def is_system(self) -> bool:
+        return self.kind == "system"
+
+
+SYSTEM = Actor()
+NOBODY = Actor(kind="nobody")
+
+
+def clock() -> datetime:
+    """The one place that asks what time it is; tests replace it."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Tx:
+    """One open transaction with its actor and its moment. Rows come back as rows; there are no objects to refresh."""
+
+    db: Connection
+    actor: Actor
+    now: datetime
+    request_id: str | None = None
+    writes: bool = False
+    memo: dict[str, Any] = field(default_factory=dict)  # what this transaction already asked, such as the actor's reach
+
+    @property
+    def today(self) -> date:
+        """Today in London."""
+        return london(self.now).date()
+
+    # reading -------------------------------------------------------------------------------------------------------
+    def rows(self, statement: Any, **parameters: Any) -> Sequence[Row[Any]]:
+        return self.db.execute(statement, parameters).all()
+
+    def one(self, statement: Any, **parameters: Any) -> Row[Any] | None:
+        return self.db.execute(statement, parameters).first()
+
+    def scalar(self, statement: Any, **parameters: Any) -> Any:
+        return self.db.execute(statement, parameters).scalar()
+
+    def get(self, table: type[Any], key: int, *, lock: bool = False, what: str = "") -> Row[Any]:
+        """The whole row, or NotFound. `lock` makes contenders take turns on PostgreSQL (on SQLite writers do anyway)."""
+        statement = select(table.__table__).where(table.id == key)
+        if lock and is_postgresql(self.db):
+            statement = statement.with_for_update(key_share=True)
+        row = self.db.execute(statement).first()
+        if row is None:
+            raise NotFound(f"There is no {what or table.__tablename__.rstrip('s')} with that reference.")
+        return row
+
+    # writing -------------------------------------------------------------------------------------------------------
+    def insert(self, table: type[Base], **values: Any) -> int:
+        """Add a row; returns its id."""
+        key = self.db.execute(insert(table), values).inserted_primary_key
+        assert key is not None
+        return int(key[0])
+
+    def insert_many(self, table: type[Base], rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self.db.execute(insert(table), rows)
+
+    def update(self, table: type[Any], key: int, **values: Any) -> None:
+        self.db.execute(update(table).where(table.id == key).values(**values))
+
+    def record(
+        self,
+        action: str,
+        subject: str,
+        subject_id: int | None,
+        *,
+        person_id: int | None = None,
+        state: str | None = None,
+        tell: Sequence[str] = (),
+        to: int | None = None,
+        **facts: Any,
+    ) -> None:
+        """One audit row, and one outgoing message for each kind in `tell` (to `to`, or to the person it is about)."""
+        audit = self._audit(action, subject, person_id, state, facts)
+        messages = [ledger.message(kind, self.now, subject, to or person_id, facts) for kind in tell]
+        ledger.write(self.db, audit, messages, subject_id)
+
+    def insert_recorded(
+        self, table: type[Base], values: dict[str, Any], *, action: str, person_id: int | None = None, state: str | None = None, tell: Sequence[str] = (), **facts: Any
+    ) -> int:
+        """`insert` and `record` as one statement where the database can; returns the new row's id."""
+        subject = table.__tablename__
+        messages = [ledger.message(kind, self.now, subject, person_id, facts) for kind in tell]
+        return ledger.insert_recorded(self.db, table, values, self._audit(action, subject, person_id, state, facts), messages)
+
+    def _audit(self, action: str, subject: str, person_id: int | None, state: str | None, facts: dict[str, Any]) -> dict[str, Any]:
+        return ledger.entry(self.actor.kind, self.actor.id, self.now, self.request_id, action, subject, person_id, state, facts)
+
+
+@contextmanager
+def transaction(
+    database: Database, actor: Actor, *, writes: bool, request_id: str | None = None, now: datetime | None = None
+) -> Iterator[Tx]:
+    """The only code that commits. Leaving by an exception rolls everything back; a broken unique key becomes a Conflict."""
+    moment = now or clock()
+    if not writes:
+        with database.read.connect() as connection, connection.begin():
+            yield Tx(connection, actor, moment, request_id)
+        return
+    with database.writer_turn():
+        try:
+            with database.write.connect() as connection, connection.begin():
+                yield Tx(connection, actor, moment, request_id, writes=True)
+        except IntegrityError as broken:
+            raise conflict_from(broken) from broken
+
+
+WORDS: dict[str, Callable[[], Conflict]] = {}  # constraint name (or the columns SQLite names) → what it means to a person; rooms add theirs
+
+
+def meaning(*names: str, message: str, code: str) -> None:
+    """Say what breaking a constraint means; `names` are the constraint's name and, for SQLite's unique keys, its "table.column" list."""
+    for name in names:
+        WORDS[name] = lambda: Conflict(message, code=code)
+
+
+def conflict_from(broken: IntegrityError) -> Conflict:
+    diagnosis = getattr(broken.orig, "diag", None)
+    name = getattr(diagnosis, "constraint_name", None) or str(broken.orig).rpartition("failed: ")[2]
+    make = WORDS.get(name)
+    return make() if make else Conflict("Someone changed this at the same moment. Look at it again and retry.", code="conflict-at-once")

@@ -1,0 +1,204 @@
+"""The edge of the web: one pure ASGI layer for every request, template rendering, and reading forms into models in plain words."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import sys
+import time
+from functools import lru_cache
+from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+from fastapi import HTTPException
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
+from pydantic import BaseModel, ValidationError
+
+from app.core import calendar, text
+from app.core.config import ROOT, Settings
+from app.core.errors import Invalid
+
+HEADERS = [
+    (
+        b"content-security-policy",
+        b"default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+        b"form-action 'self'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+TOKEN_PATHS = ("/api/", "/oauth/")  # authenticated by token, never by cookie
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class Edge:
+    """Request id, same-origin check, body limit, security headers and one structured log line. Logs hold the route, never the query."""
+
+    def __init__(self, app: Any, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+        self.headers = [*HEADERS, *([HSTS] if settings.secure else [])]
+        self.debug = settings.log_level in ("debug", "info")
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        given: dict[bytes, bytes] = dict(scope["headers"])
+        request_id = secrets.token_hex(8)
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id}
+        path: str = scope["path"]
+        status = 500
+        private = not path.startswith("/static/")
+
+        async def reply(event: dict[str, Any]) -> None:
+            nonlocal status
+            if event["type"] == "http.response.start":
+                status = event["status"]
+                headers = list(event["headers"]) + self.headers + [(b"x-request-id", request_id.encode())]
+                if private and not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                event = {**event, "headers": headers}
+            await send(event)
+
+        limit = self.settings.max_upload_mb * 1024 * 1024 if given.get(b"content-type", b"").startswith(b"multipart/") else self.settings.max_body_kb * 1024
+        refusal = _refusal(scope["method"], path, given, limit)
+        try:
+            if refusal:
+                await _plain(reply, path, *refusal)
+                return
+            await self.app(scope, _counted(receive, limit), reply)
+        finally:
+            if self.debug and private:
+                line = dict(event="request", id=request_id, method=scope["method"], route=_route(scope), status=status)
+                line["ms"] = round((time.perf_counter() - started) * 1000, 1)
+                sys.stderr.write(json.dumps(line) + "\n")
+
+
+def _counted(receive: Any, limit: int) -> Any:
+    seen = 0
+
+    async def counted() -> Any:
+        nonlocal seen
+        event = await receive()
+        seen += len(event.get("body", b""))
+        if seen > limit:
+            raise HTTPException(413, "The request is larger than this service accepts.")
+        return event
+
+    return counted
+
+
+def _route(scope: Any) -> str:
+    """The route's pattern, or nothing: a path may hold what somebody typed."""
+    route = scope.get("route")
+    return getattr(route, "path", "") or ("(api)" if scope["path"].startswith("/api/") else "(page)")
+
+
+def _refusal(method: str, path: str, given: dict[bytes, bytes], limit: int) -> tuple[int, str, str] | None:
+    length = given.get(b"content-length", b"")
+    if length and (not length.isdigit() or int(length) > limit):
+        return 413, "too-large", "The request is larger than this service accepts."
+    if method in SAFE or path.startswith(TOKEN_PATHS):
+        return None
+    site, origin = given.get(b"sec-fetch-site"), given.get(b"origin")
+    if site is not None:
+        same = site in (b"same-origin", b"none")
+    else:
+        same = origin is None or urlsplit(origin.decode("latin-1")).netloc == given.get(b"host", b"").decode("latin-1")
+    return None if same else (403, "cross-site", "This request came from another site, so it was not carried out.")
+
+
+async def _plain(send: Any, path: str, status: int, code: str, words: str) -> None:
+    if path.startswith(TOKEN_PATHS):
+        body = json.dumps({"type": f"urn:academy:problem:{code}", "title": "Request refused", "status": status, "code": code, "detail": words}).encode()
+        kind = b"application/problem+json"
+    else:
+        body, kind = words.encode(), b"text/plain; charset=utf-8"
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind), (b"content-length", str(len(body)).encode())]})
+    await send({"type": "http.response.body", "body": body})
+
+
+# Templates ---------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """Jinja with our templates and GOV.UK's macros; undefined names are errors."""
+    made = Environment(
+        loader=ChoiceLoader(
+            [FileSystemLoader(ROOT / "app" / "templates"), PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})]
+        ),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        undefined=StrictUndefined,
+        cache_size=-1,
+    )
+    made.filters |= {
+        "long_date": calendar.long_date,
+        "clock": calendar.clock,
+        "when": lambda row: calendar.when(row.starts_at, row.ends_at),
+        "london": calendar.london,
+        "plural": text.plural,
+    }
+    made.globals["url"] = url
+    return made
+
+
+def url(path: str, **query: Any) -> str:
+    """A local address with its query; empty values are left out."""
+    kept = {key: value for key, value in query.items() if value not in (None, "", False)}
+    return f"{path}?{urlencode(kept, doseq=True)}" if kept else path
+
+
+# Forms -------------------------------------------------------------------------------------------------------------
+
+M = TypeVar("M", bound=BaseModel)
+_WORDS = {
+    "missing": "Enter {label}",
+    "string_too_short": "Enter {label}",
+    "string_too_long": "{Label} must be {max_length} characters or fewer",
+    "int_parsing": "{Label} must be a whole number",
+    "int_type": "{Label} must be a whole number",
+    "int_from_float": "{Label} must be a whole number",
+    "decimal_parsing": "{Label} must be a number",
+    "float_parsing": "{Label} must be a number",
+    "greater_than_equal": "{Label} must be {ge} or more",
+    "greater_than": "{Label} must be more than {gt}",
+    "less_than_equal": "{Label} must be {le} or less",
+    "date_from_datetime_parsing": "{Label} must be a real date, like 8 12 2026",
+    "date_parsing": "{Label} must be a real date, like 8 12 2026",
+    "time_parsing": "{Label} must be a time, like 9:30am or 13:30",
+    "enum": "Choose {label} from the list",
+    "literal_error": "Choose {label} from the list",
+    "string_pattern_mismatch": "{Label} is not in the right format",
+}
+
+
+def read(model: type[M], form: dict[str, Any]) -> M:
+    """A form as its model, or Invalid with an error in words for each field. Blank fields count as not given."""
+    given = {key: value for key, value in form.items() if value != ""}
+    try:
+        return model.model_validate(given)
+    except ValidationError as wrong:
+        errors = []
+        for error in wrong.errors():
+            name = str(error["loc"][0]) if error["loc"] else ""
+            field = model.model_fields.get(name)
+            label = (field.title if field and field.title else name.replace("_", " ")) or "this"
+            context: dict[str, Any] = {"label": label, **error.get("ctx", {})}
+            context["Label"] = re.sub(r"^(A|An|The) ", "", context["label"][:1].upper() + context["label"][1:])
+            context["Label"] = context["Label"][:1].upper() + context["Label"][1:]
+            words = _WORDS.get(error["type"])
+            said = words.format_map(context) if words else str(error["msg"]).removeprefix("Value error, ")
+            errors.append({"field": name, "message": said})
+        raise Invalid("Check what you entered.", errors=errors) from None

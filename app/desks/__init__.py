@@ -1,0 +1,1 @@
+"""Pages that join rooms: home, find learning, course, my bookings, my team, a person."""

@@ -1,0 +1,1 @@
+"""Versioned standards and, later, programmes and rules: all of it data."""

@@ -1,0 +1,1 @@
+"""Signing in, sessions of signed-in people, API clients, single-use links."""

@@ -1,0 +1,130 @@
+"""Who is behind a cookie or a token. One query answers with the person and everything their permissions follow from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Integer, and_, bindparam, cast, exists, func, literal_column, select, update
+from sqlalchemy.types import String
+
+from app.core.config import Settings
+from app.core.db import UtcDateTime
+from app.core.errors import SignInNeeded
+from app.core.facts import current
+from app.core.tx import Actor, Tx
+from app.identity.models import Account, ApiClient, ApiToken, SignIn
+from app.people.models import Duty, Person, Responsibility, RoleHeld
+from app.policy import Role
+
+
+def digest(secret: str) -> str:
+    """SHA-256 of a random secret of 32 bytes: such secrets need no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def cookie_name(settings: Settings) -> str:
+    """`__Host-` pins the cookie to this host over https; plain http (development, demonstration) cannot have it."""
+    return "__Host-academy" if settings.secure else "academy"
+
+
+def cookie_options(settings: Settings) -> dict[str, object]:
+    return dict(httponly=True, samesite="lax", secure=settings.secure, path="/")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    actor: Actor
+    token_hash: str
+    last_seen_at: datetime
+
+
+_today = bindparam("today")
+
+
+def _holds(duty: Duty) -> object:
+    return exists(
+        select(literal_column("1")).where(
+            Responsibility.kind == duty.value, Responsibility.holder_id == Person.id, current(Responsibility, _today)
+        )
+    )
+
+
+_roles = (
+    select(func.aggregate_strings(RoleHeld.role + ":" + func.coalesce(cast(RoleHeld.unit_id, String), ""), ","))
+    .where(RoleHeld.person_id == Person.id, current(RoleHeld, _today))
+    .correlate(Person)
+    .scalar_subquery()
+)
+_SIGNED_IN = (
+    select(
+        SignIn.last_seen_at,
+        Person.id,
+        Person.name,
+        Person.organisation_id,
+        _roles.label("roles"),
+        cast(_holds(Duty.MANAGER), Integer).label("manages"),  # type: ignore[arg-type]
+        cast(_holds(Duty.DEPUTY), Integer).label("deputises"),  # type: ignore[arg-type]
+        cast(_holds(Duty.ASSESSOR), Integer).label("assesses"),  # type: ignore[arg-type]
+        cast(_holds(Duty.TRAINER), Integer).label("trains"),  # type: ignore[arg-type]
+    )
+    .select_from(SignIn)
+    .join(Person, Person.id == SignIn.person_id)
+    .join(Account, and_(Account.person_id == Person.id, Account.suspended_at.is_(None)))
+    .where(
+        SignIn.token_hash == bindparam("token"),
+        SignIn.ended_at.is_(None),
+        SignIn.expires_at > bindparam("now", type_=UtcDateTime()),
+        SignIn.last_seen_at > bindparam("idle_since", type_=UtcDateTime()),
+        func.coalesce(Person.leaving_on, _today) >= _today,
+    )
+)
+
+
+def signed_in(tx: Tx, token: str, settings: Settings) -> SignedIn | None:
+    """The person whose browser sent this token, if it is signed in, not idle too long, and they have not left."""
+    if not 20 <= len(token) <= 100:
+        return None
+    token_hash = digest(token)
+    idle_since = tx.now - timedelta(minutes=settings.idle_minutes)
+    row = tx.one(_SIGNED_IN, token=token_hash, now=tx.now, idle_since=idle_since, today=tx.today)
+    if row is None:
+        return None
+    held: list[tuple[str, int | None]] = [(Role.PRACTITIONER.value, None)]
+    for pair in (row.roles or "").split(","):
+        role, _, unit = pair.partition(":")
+        if role:
+            held.append((role, int(unit) if unit else None))
+    for follows, role_name in ((row.manages or row.deputises, Role.MANAGER), (row.assesses, Role.ASSESSOR), (row.trains, Role.TRAINER)):
+        if follows:
+            held.append((role_name.value, None))
+    actor = Actor("person", row.id, row.name, tuple(sorted(held, key=str)), organisation_id=row.organisation_id)
+    return SignedIn(actor, token_hash, row.last_seen_at)
+
+
+def touch(tx: Tx, token_hash: str) -> None:
+    """They are still there: the idle clock starts again."""
+    tx.db.execute(update(SignIn).where(SignIn.token_hash == token_hash).values(last_seen_at=tx.now))
+
+
+_CLIENT = (
+    select(ApiClient.id, ApiClient.name, ApiClient.organisation_id, ApiToken.scopes)
+    .join(ApiClient, ApiClient.id == ApiToken.client_id)
+    .where(
+        ApiToken.token_hash == bindparam("token"),
+        ApiToken.expires_at > bindparam("now", type_=UtcDateTime()),
+        ApiClient.disabled_at.is_(None),
+    )
+)
+
+
+def client(tx: Tx, authorization: str) -> Actor:
+    """The client that a bearer token was given to, or SignInNeeded."""
+    kind, _, token = authorization.partition(" ")
+    if kind.lower() != "bearer" or not 20 <= len(token) <= 200:
+        raise SignInNeeded("Send an access token: Authorization: Bearer …", code="token-missing")
+    row = tx.one(_CLIENT, token=digest(token), now=tx.now)
+    if row is None:
+        raise SignInNeeded("The access token is unknown or has expired. Ask for a new one at /oauth/token.", code="token-invalid")
+    return Actor("client", row.id, row.name, scopes=frozenset(row.scopes.split()), organisation_id=row.organisation_id)

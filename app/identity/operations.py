@@ -1,0 +1,239 @@
+"""Signing in and out, first passwords and resets, throttling, API clients and tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from passlib.context import CryptContext
+from sqlalchemy import delete, func, insert, or_, select, update
+
+from app import policy
+from app.core.config import Settings
+from app.core.errors import Conflict, Invalid, NotFound, SignInNeeded, TooMany
+from app.core.tx import Actor, Tx
+from app.identity.access import digest
+from app.identity.models import Account, ApiClient, ApiToken, Attempt, IdempotencyKey, Link, SignIn
+from app.people.models import Person
+from app.policy import SCOPES, Can, operation
+
+# argon2id at OWASP's minimum: 19 MiB, two passes, one lane.
+PASSWORDS = CryptContext(schemes=["argon2"], argon2__time_cost=2, argon2__memory_cost=19456, argon2__parallelism=1)
+MIN_PASSWORD, MAX_PASSWORD = 12, 200
+WINDOW = timedelta(minutes=15)
+PER_ACCOUNT, PER_ADDRESS = 5, 50  # failures in the window before further tries are refused
+LINK_LIFE = {"invitation": timedelta(days=14), "reset": timedelta(hours=2)}
+COMMON = frozenset("password123456 123456789012 qwertyuiopas letmeinletmein socialworker1 passwordpassword".split())
+
+
+def _key(kind: str, value: str) -> str:
+    return hashlib.sha256(f"{kind}:{value.strip().lower()}".encode()).hexdigest()
+
+
+def throttle(tx: Tx, email: str, address: str) -> None:
+    """TooMany after repeated failures for one account or from one address, whether or not the account exists."""
+    since = tx.now - WINDOW
+    for kind, value, limit in (("account", email, PER_ACCOUNT), ("address", address, PER_ADDRESS)):
+        failures = tx.scalar(select(func.count()).select_from(Attempt).where(Attempt.key == _key(kind, value), Attempt.at > since))
+        if failures >= limit:
+            raise TooMany(
+                "There have been too many wrong attempts. Wait 15 minutes and try again, or reset your password.", code="sign-in-throttled"
+            )
+
+
+def check_password(tx: Tx, email: str, password: str) -> int | None:
+    """The id of the person with this e-mail and password, or None; takes as long for an unknown account as for a wrong password."""
+    row = tx.one(
+        select(Account.person_id, Account.password_hash)
+        .join(Person, Person.id == Account.person_id)
+        .where(
+            Person.email == email.strip().lower(), Account.suspended_at.is_(None), or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today)
+        )
+    )
+    if row is None or row.password_hash is None or len(password) > MAX_PASSWORD:
+        PASSWORDS.dummy_verify()
+        return None
+    return int(row.person_id) if PASSWORDS.verify(password, row.password_hash) else None
+
+
+def failed(tx: Tx, email: str, address: str) -> None:
+    """Count a failed sign-in; old counts go."""
+    tx.insert_many(Attempt, [dict(key=_key("account", email), at=tx.now), dict(key=_key("address", address), at=tx.now)])
+    tx.db.execute(delete(Attempt).where(Attempt.at < tx.now - timedelta(days=1)))
+    tx.record("sign-in.failed", "accounts", None)
+
+
+def sign_in(tx: Tx, person_id: int, agent: str, settings: Settings) -> str:
+    """Start a sign-in and return its token, which only the browser keeps."""
+    token = secrets.token_urlsafe(32)
+    tx.actor = Actor("person", person_id)
+    tx.db.execute(
+        insert(SignIn),
+        dict(
+            token_hash=digest(token),
+            person_id=person_id,
+            created_at=tx.now,
+            last_seen_at=tx.now,
+            expires_at=tx.now + timedelta(hours=settings.session_hours),
+            agent=agent[:200],
+        ),
+    )
+    email = tx.scalar(select(Person.email).where(Person.id == person_id))
+    tx.db.execute(delete(Attempt).where(Attempt.key == _key("account", email or "")))
+    tx.record("sign-in.made", "people", person_id, person_id=person_id)
+    return token
+
+
+def sign_out(tx: Tx, token: str) -> None:
+    """End this browser's sign-in."""
+    tx.db.execute(update(SignIn).where(SignIn.token_hash == digest(token), SignIn.ended_at.is_(None)).values(ended_at=tx.now))
+    if tx.actor.person_id:
+        tx.record("sign-in.ended", "people", tx.actor.person_id, person_id=tx.actor.person_id)
+
+
+def sign_out_everywhere(tx: Tx, person_id: int) -> None:
+    """End every sign-in of a person: their own wish, a new password, or their leaving."""
+    tx.db.execute(update(SignIn).where(SignIn.person_id == person_id, SignIn.ended_at.is_(None)).values(ended_at=tx.now))
+    tx.record("sign-in.ended-everywhere", "people", person_id, person_id=person_id)
+
+
+# Invitations and resets --------------------------------------------------------------------------------------------
+
+
+@operation(Can.MANAGE_ACCESS)
+def invite(tx: Tx, person_id: int) -> None:
+    """Let a person sign in: an account without a password, and an e-mail with a link to set one."""
+    person = policy.person(tx, Can.MANAGE_ACCESS, person_id)
+    if not person.email:
+        raise Conflict("This person has no work e-mail, so no invitation can reach them.", code="no-email")
+    account = tx.one(select(Account.password_hash).where(Account.person_id == person_id))
+    if account is not None and account.password_hash:
+        raise Conflict("This person already has a password. They can reset it from the sign-in page.", code="already-has-account")
+    if account is None:
+        tx.db.execute(insert(Account), dict(person_id=person_id, created_at=tx.now))
+    tx.record("account.invited", "people", person_id, person_id=person_id, tell=["email.invitation"])
+
+
+def ask_for_reset(tx: Tx, email: str) -> None:
+    """Send a reset link if there is such an account; say the same either way, so that nobody learns who has one."""
+    person_id = tx.scalar(
+        select(Person.id)
+        .join(Account, Account.person_id == Person.id)
+        .where(
+            Person.email == email.strip().lower(), Account.suspended_at.is_(None), or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today)
+        )
+    )
+    if person_id is None:
+        return
+    recent = tx.scalar(
+        select(func.count()).select_from(Link).where(Link.person_id == person_id, Link.purpose == "reset", Link.created_at > tx.now - WINDOW)
+    )
+    if recent < 3:
+        tx.record("account.reset-asked", "people", person_id, person_id=person_id, tell=["email.password_reset"])
+
+
+def mint_link(tx: Tx, person_id: int, purpose: str) -> str:
+    """A fresh single-use token for an e-mail. Called when the message is rendered, so that no secret waits in the outbox."""
+    token = secrets.token_urlsafe(32)
+    tx.db.execute(
+        insert(Link),
+        dict(token_hash=digest(token), purpose=purpose, person_id=person_id, created_at=tx.now, expires_at=tx.now + LINK_LIFE[purpose]),
+    )
+    return token
+
+
+def link(tx: Tx, token: str) -> tuple[int, str]:
+    """(person, purpose) of a link that can still be used, or NotFound in words."""
+    row = tx.one(select(Link.person_id, Link.purpose, Link.used_at, Link.expires_at).where(Link.token_hash == digest(token)))
+    if row is None or row.used_at is not None or row.expires_at <= tx.now:
+        raise NotFound(
+            "This link has been used or has expired.", code="link-expired", way_out="Ask for a new one with “I have forgotten my password”."
+        )
+    return row.person_id, row.purpose
+
+
+def check_new_password(password: str, again: str, name: str, email: str | None) -> None:
+    """Length matters, composition rules do not; the obvious is refused."""
+    problem = ""
+    lowered = password.lower()
+    if len(password) < MIN_PASSWORD:
+        problem = f"Password must be {MIN_PASSWORD} characters or more. Three random words work well."
+    elif len(password) > MAX_PASSWORD:
+        problem = f"Password must be {MAX_PASSWORD} characters or fewer"
+    elif lowered in COMMON or len(set(lowered)) < 5:
+        problem = "Choose a password that is harder to guess"
+    elif (email and email.partition("@")[0] in lowered) or name.lower().replace(" ", "") in lowered:
+        problem = "Password must not contain your name"
+    if problem:
+        raise Invalid("Choose another password.", errors=[{"field": "password", "message": problem}])
+    if password != again:
+        raise Invalid("The two passwords differ.", errors=[{"field": "again", "message": "Both passwords must be the same"}])
+
+
+def set_password(tx: Tx, token: str, password: str, again: str) -> int:
+    """Use a link to set a password; every sign-in of the person ends. Returns the person."""
+    person_id, _purpose = link(tx, token)
+    person = tx.get(Person, person_id)
+    check_new_password(password, again, person.name, person.email)
+    used = tx.db.execute(update(Link).where(Link.token_hash == digest(token), Link.used_at.is_(None)).values(used_at=tx.now))
+    if used.rowcount != 1:
+        raise NotFound("This link has been used or has expired.", code="link-expired")
+    tx.actor = Actor("link", person_id)
+    tx.db.execute(update(Link).where(Link.person_id == person_id, Link.used_at.is_(None)).values(used_at=tx.now))
+    tx.db.execute(update(Account).where(Account.person_id == person_id).values(password_hash=PASSWORDS.hash(password), password_set_at=tx.now))
+    sign_out_everywhere(tx, person_id)
+    tx.record("account.password-set", "people", person_id, person_id=person_id)
+    return person_id
+
+
+# API clients -------------------------------------------------------------------------------------------------------
+
+
+@operation(Can.MANAGE_CLIENTS)
+def create_client(tx: Tx, name: str, scopes: list[str], organisation_id: int | None = None) -> tuple[str, str]:
+    """A new API client; returns its id and its secret, which is shown this once."""
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown or not scopes:
+        raise Invalid(f"Unknown scope: {', '.join(unknown) or 'none given'}. Known: {', '.join(sorted(SCOPES))}.", code="unknown-scope")
+    client_id, secret = "client-" + secrets.token_hex(6), secrets.token_urlsafe(32)
+    key = tx.insert(
+        ApiClient,
+        client_id=client_id,
+        name=name,
+        secret_hash=digest(secret),
+        scopes=" ".join(sorted(set(scopes))),
+        organisation_id=organisation_id,
+        created_at=tx.now,
+    )
+    tx.record("client.created", "api_clients", key, name=name, scopes=sorted(set(scopes)))
+    return client_id, secret
+
+
+def token(tx: Tx, client_id: str, secret: str, scopes: list[str], minutes: int) -> tuple[str, list[str]]:
+    """An access token for a client's id and secret, with the scopes asked for or all it has."""
+    row = tx.one(
+        select(ApiClient.id, ApiClient.secret_hash, ApiClient.scopes).where(ApiClient.client_id == client_id, ApiClient.disabled_at.is_(None))
+    )
+    if row is None or not secrets.compare_digest(row.secret_hash, digest(secret)):
+        raise SignInNeeded("The client id or secret is wrong.", code="invalid_client")
+    allowed = row.scopes.split()
+    wanted = scopes or allowed
+    if set(wanted) - set(allowed):
+        raise Invalid("The client may not have that scope.", code="invalid_scope")
+    made = secrets.token_urlsafe(32)
+    tx.db.execute(
+        insert(ApiToken),
+        dict(
+            token_hash=digest(made), client_id=row.id, scopes=" ".join(wanted), created_at=tx.now, expires_at=tx.now + timedelta(minutes=minutes)
+        ),
+    )
+    return made, wanted
+
+
+def tidy(tx: Tx, now: datetime) -> None:
+    """A nightly job: forget what has served its time (ended sign-ins, used links, old tokens and keys)."""
+    tx.db.execute(delete(ApiToken).where(ApiToken.expires_at < now))
+    tx.db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - timedelta(days=7)))
+    tx.db.execute(delete(SignIn).where(SignIn.expires_at < now - timedelta(days=30)))
+    tx.db.execute(delete(Link).where(Link.expires_at < now - timedelta(days=30)))

@@ -1,0 +1,46 @@
+"""The timetable: what runs by itself, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, select, update
+
+from app.core.db import Database
+from app.core.errors import Conflict
+from app.core.schedule import JobRun
+from app.core.tx import Tx, clock
+from app.doors import job
+from app.identity import operations as identity
+
+Job = Callable[[Tx, datetime], None]
+TIMETABLE: dict[str, tuple[timedelta, Job]] = {"tidy-identity": (timedelta(days=1), identity.tidy)}  # every so long, counted from midnight UTC
+
+
+def _turn(now: datetime, every: timedelta) -> datetime:
+    """The latest moment at which a job of this interval was due."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + every * ((now - midnight) // every)
+
+
+def run_due(database: Database, now: datetime | None = None) -> int:
+    """Run each job whose turn has not been taken. The turn is a unique row, so two workers cannot both have it."""
+    moment = now or clock()
+    ran = 0
+    for name, (every, function) in TIMETABLE.items():
+        due = _turn(moment, every)
+        with job(database, writes=False) as tx:
+            if tx.scalar(select(JobRun.id).where(JobRun.name == name, JobRun.due_at == due)):
+                continue
+        try:
+            with job(database) as tx:
+                tx.db.execute(insert(JobRun), dict(name=name, due_at=due, started_at=tx.now))
+                function(tx, tx.now)
+                tx.db.execute(
+                    update(JobRun).where(JobRun.name == name, JobRun.due_at == due).values(finished_at=clock(), outcome="done")
+                )
+            ran += 1
+        except Conflict:
+            continue  # another worker took this turn
+    return ran

@@ -1,0 +1,1 @@
+"""The catalogue, curricula, completions and, later, learning records."""

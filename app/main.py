@@ -1,0 +1,214 @@
+"""The application: routers, error replies, health and readiness."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from anyio import to_thread
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import OperationalError, TimeoutError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from app import rooms, worker
+from app.core.config import ROOT, Settings, settings
+from app.core.db import Database, connect
+from app.core.errors import Forbidden, NotFound, Refusal, SignInNeeded, TooLarge
+from app.core.tx import NOBODY, transaction
+from app.core.web import TOKEN_PATHS, Edge, url
+from app.doors import Page
+from app.identity import access
+
+DESCRIPTION = """\
+People, catalogue, sessions, bookings and completions of a social work academy.
+
+Ask for an access token at `/oauth/token` (OAuth 2.0 client credentials) and send it as `Authorization: Bearer …`. Lists come in pages with a
+cursor. Errors are problem documents (RFC 9457) with a stable `code`. A `POST` with an `Idempotency-Key` can be repeated safely.
+"""
+
+
+def create_app(given: Settings | None = None, database: Database | None = None, *, background: bool = False) -> FastAPI:
+    """The whole service. `background` also runs the worker in a thread of this process."""
+    config = given or settings()
+    data = database or connect(config.database_url, pool=config.threads + 1)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = config.threads
+        stop = worker.start(data, config) if background else None
+        yield
+        if stop:
+            stop()
+
+    app = FastAPI(
+        title="Social Work Academy",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.state.settings, app.state.database, app.state.navigation = config, data, rooms.navigation
+    for router in rooms.api_routers():
+        app.include_router(router)
+    app.router.routes.extend(rooms.page_routes())
+    app.router.routes.extend([Route("/healthz", healthz), Route("/readyz", readyz), Route("/brand.css", brand)])
+    build = ROOT / "app" / "static" / "build"
+    app.mount("/static", StaticFiles(directory=build, check_dir=False), name="static")
+    app.add_exception_handler(Refusal, on_refusal)
+    app.add_exception_handler(RequestValidationError, on_malformed)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(OperationalError, on_busy)
+    app.add_exception_handler(TimeoutError, on_busy)
+    app.add_exception_handler(Exception, on_fault)
+    app.add_middleware(Edge, settings=config)
+    rooms.describe(app)
+    return app
+
+
+# Health ------------------------------------------------------------------------------------------------------------
+
+
+async def healthz(request: Request) -> Response:
+    """The process answers."""
+    return PlainTextResponse("ok")
+
+
+async def readyz(request: Request) -> Response:
+    """The database answers too."""
+
+    def ask() -> None:
+        with transaction(request.app.state.database, NOBODY, writes=False) as tx:
+            tx.db.exec_driver_sql("SELECT 1 FROM people LIMIT 1")
+
+    try:
+        await run_in_threadpool(ask)
+    except Exception:  # whatever is wrong, the answer is the same: not ready
+        return PlainTextResponse("not ready", 503)
+    return PlainTextResponse("ready")
+
+
+async def brand(request: Request) -> Response:
+    """The council's colour; a rule of its own, because the content policy allows no inline style."""
+    colour = request.app.state.settings.brand_colour
+    css = f":root {{ --govuk-brand-colour: {colour}; }}"
+    return Response(css, media_type="text/css", headers={"cache-control": "public, max-age=3600"})
+
+
+# Errors ------------------------------------------------------------------------------------------------------------
+
+
+def problem_document(problem: Refusal, request_id: str) -> dict[str, Any]:
+    """RFC 9457, with a stable `code` for programs and words for people."""
+    document: dict[str, Any] = {
+        "type": f"urn:academy:problem:{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": problem.message,
+        "request_id": request_id,
+    }
+    if problem.way_out:
+        document["way_out"] = problem.way_out
+    if problem.errors:
+        document["errors"] = problem.errors
+    return document
+
+
+def _problem(request: Request, problem: Refusal) -> Response:
+    headers = {"www-authenticate": "Bearer"} if problem.status == 401 else {}
+    document = problem_document(problem, request.state.request_id)
+    return JSONResponse(document, problem.status, headers, media_type="application/problem+json")
+
+
+def is_api(request: Request) -> bool:
+    return request.url.path.startswith(TOKEN_PATHS)
+
+
+async def on_refusal(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Refusal)
+    if is_api(request):
+        if request.url.path.startswith("/oauth/"):  # RFC 6749 §5.2 names its own shape
+            body = {"error": problem.code.replace("-", "_"), "error_description": problem.message}
+            return JSONResponse(body, 401 if problem.status == 401 else 400, {"cache-control": "no-store"})
+        return _problem(request, problem)
+    if isinstance(problem, SignInNeeded):
+        return RedirectResponse(url("/sign-in", next=request.url.path if request.method == "GET" else None), 303)
+    return await run_in_threadpool(error_page, request, problem)
+
+
+async def on_malformed(request: Request, wrong: Exception) -> Response:
+    assert isinstance(wrong, RequestValidationError)
+    errors = [{"field": ".".join(str(part) for part in error["loc"][1:]), "message": str(error["msg"])} for error in wrong.errors()]
+    broken = any(error["type"] == "json_invalid" for error in wrong.errors())
+    problem = Refusal("The request body is not valid JSON." if broken else "The request is not right; see errors.", errors=errors)
+    problem.status, problem.code = (400, "malformed-json") if broken else (422, "invalid")
+    problem.title = "There is a problem with what was sent"
+    return _problem(request, problem)
+
+
+async def on_http(request: Request, wrong: Exception) -> Response:
+    """What the framework refuses by itself: no such path, wrong method, body too large."""
+    assert isinstance(wrong, HTTPException)
+    problem: Refusal
+    if wrong.status_code == 404:
+        problem = NotFound("There is nothing at this address.")
+    elif wrong.status_code == 413:
+        problem = TooLarge("The request is larger than this service accepts.")
+    else:
+        problem = Refusal("That is not something this address does." if wrong.status_code == 405 else str(wrong.detail))
+        problem.status, problem.code = wrong.status_code, {405: "method-not-allowed"}.get(wrong.status_code, "bad-request")
+    response = _problem(request, problem) if is_api(request) else await run_in_threadpool(error_page, request, problem)
+    if wrong.headers:
+        response.headers.update(wrong.headers)
+    return response
+
+
+async def on_busy(request: Request, wrong: Exception) -> Response:
+    """The database did not answer in time; nothing was changed."""
+    problem = Refusal("The service is very busy. Nothing was changed. Try again in a minute.", code="busy")
+    problem.status, problem.title = 503, "The service is busy"
+    _log_fault(request, wrong)
+    if is_api(request):
+        return _problem(request, problem)
+    return PlainTextResponse(problem.message, 503, {"retry-after": "10"})
+
+
+async def on_fault(request: Request, wrong: Exception) -> Response:
+    """A fault of ours. The person gets a reference; the log has the place, never the values."""
+    _log_fault(request, wrong)
+    problem = Refusal("Something went wrong on our side, and nothing was changed.", code="internal-error")
+    problem.status, problem.title = 500, "Sorry, there is a problem with the service"
+    if is_api(request):
+        return _problem(request, problem)
+    return await run_in_threadpool(error_page, request, problem)
+
+
+def _log_fault(request: Request, wrong: Exception) -> None:
+    where = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in traceback.extract_tb(wrong.__traceback__)[-6:]]
+    line = {"event": "fault", "id": getattr(request.state, "request_id", ""), "kind": type(wrong).__name__, "at": where}
+    sys.stderr.write(json.dumps(line) + "\n")
+
+
+def error_page(request: Request, problem: Refusal) -> Response:
+    """The refusal as a page, with the reader's own navigation when they are signed in."""
+    page = Page(request, {})
+    try:
+        with transaction(request.app.state.database, NOBODY, writes=False) as tx:
+            found = access.signed_in(tx, request.cookies.get(access.cookie_name(page.settings), ""), page.settings)
+            if found:
+                page.actor = found.actor
+    except Exception:  # the page must come even when the database does not
+        page.actor = NOBODY
+    heading = "You do not have permission to see this page" if isinstance(problem, Forbidden) else problem.title
+    return page.render("_layout/error.html", status=problem.status, heading=heading, wrong=problem, reference=request.state.request_id)

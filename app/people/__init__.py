@@ -1,0 +1,1 @@
+"""People, the organisation tree, dated employment, roles held, responsibilities and groups."""

@@ -1,0 +1,312 @@
+"""Verbs about people and the organisation: every change to them, whoever asks, goes through here.
+
+A dated fact is never overwritten: `replace_period` supersedes the rows it touches and writes what is now known to be true.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+from sqlalchemy import literal, select, update
+
+from app import policy
+from app.core.db import FOREVER
+from app.core.errors import Conflict, Invalid
+from app.core.text import normal, search_words
+from app.core.tx import Tx
+from app.people.models import (
+    CareerStage,
+    Duty,
+    Group,
+    GroupMember,
+    Membership,
+    Person,
+    Post,
+    Responsibility,
+    RoleHeld,
+    Stage,
+    Unit,
+    UnitClosure,
+    UnitKind,
+)
+from app.policy import GIVEN, Can, operation
+
+SWE_NUMBER = re.compile(r"^SW[1-9][0-9]{0,5}$")
+EMAIL = re.compile(r"^[^@\s]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
+
+
+# Organisation ------------------------------------------------------------------------------------------------------
+
+
+@operation(Can.WRITE_PERSON)
+def create_unit(tx: Tx, kind: str, name: str, code: str, parent_id: int | None = None, *, host: bool = False) -> int:
+    """A new node of the organisation tree; an organisation has no parent."""
+    parent = tx.get(Unit, parent_id, what="unit") if parent_id is not None else None
+    unit_id = tx.insert(
+        Unit,
+        parent_id=parent_id,
+        organisation_id=parent.organisation_id if parent else None,
+        kind=UnitKind(kind).value,
+        code=code,
+        name=normal(name),
+        search_text=search_words(name, code),
+        host=host,
+    )
+    if parent is None:
+        tx.update(Unit, unit_id, organisation_id=unit_id)
+    tx.db.execute(
+        UnitClosure.__table__.insert().from_select(
+            ["ancestor_id", "descendant_id", "depth"],
+            select(UnitClosure.ancestor_id, literal(unit_id), UnitClosure.depth + 1)
+            .where(UnitClosure.descendant_id == parent_id)
+            .union_all(select(literal(unit_id), literal(unit_id), literal(0))),
+        )
+    )
+    tx.record("unit.created", "units", unit_id, name=name)
+    return unit_id
+
+
+# People ------------------------------------------------------------------------------------------------------------
+
+
+def swe_number(given: str | None) -> str | None:
+    """The canonical form of a Social Work England number ("sw 1234" → "SW1234"), or Invalid. None and blank stay None."""
+    if not given or not given.strip():
+        return None
+    canonical = re.sub(r"\s+", "", given).upper()
+    if not SWE_NUMBER.match(canonical):
+        raise Invalid(
+            "Social Work England number must be SW and up to 6 digits, like SW123456.",
+            errors=[{"field": "swe_number", "message": "Social Work England number must be SW and up to 6 digits, like SW123456"}],
+            code="bad-swe-number",
+        )
+    return canonical
+
+
+def person_values(values: dict[str, Any]) -> dict[str, Any]:
+    """Normalised columns of a person with those derived from them: shown name, order of lists, search text."""
+    first, last = normal(values["first_name"]), normal(values["last_name"])
+    known = normal(values.get("known_as") or "") or None
+    email = (values.get("email") or "").strip().lower() or None
+    if email and not EMAIL.match(email):
+        raise Invalid("E-mail address is not right.", errors=[{"field": "email", "message": "Enter an e-mail address like name@example.gov.uk"}])
+    number = swe_number(values.get("swe_number"))
+    employee = (values.get("employee_number") or "").strip() or None
+    return {
+        **values,
+        "first_name": first,
+        "last_name": last,
+        "known_as": known,
+        "name": f"{known or first} {last}",
+        "sort_name": search_words(last) + ", " + search_words(known or first),
+        "email": email,
+        "swe_number": number,
+        "employee_number": employee,
+        "search_text": search_words(first, last, known or "", email or "", number or "", employee or ""),
+    }
+
+
+@operation(Can.WRITE_PERSON)
+def create_person(tx: Tx, organisation_id: int, **values: Any) -> int:
+    """A new person of an organisation in the actor's reach. `first_name` and `last_name` are needed; the rest as in `Person`."""
+    _own_organisation(tx, organisation_id)
+    person_id = tx.insert(Person, organisation_id=organisation_id, created_at=tx.now, updated_at=tx.now, **person_values(values))
+    tx.record("person.created", "people", person_id, person_id=person_id)
+    return person_id
+
+
+def _own_organisation(tx: Tx, organisation_id: int) -> None:
+    """The organisation must be in the actor's reach for creating people."""
+    for reach, unit_id in policy.require(tx, Can.WRITE_PERSON):
+        if reach is policy.Reach.ALL or unit_id == organisation_id:
+            return
+    raise Invalid("You cannot add people to that organisation.", errors=[{"field": "organisation_id", "message": "Choose your own organisation"}])
+
+
+@operation(Can.WRITE_PERSON)
+def change_person(tx: Tx, person_id: int, **values: Any) -> None:
+    """Change undated details; what is not named stays."""
+    row = policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
+    known = {
+        column: getattr(row, column) for column in ("first_name", "last_name", "known_as", "email", "swe_number", "employee_number")
+    } | values
+    new = person_values(known)
+    changed = sorted(key for key, value in new.items() if getattr(row, key) != value and key not in ("search_text", "sort_name", "name"))
+    if changed:
+        tx.update(Person, person_id, **new, updated_at=tx.now, version=row.version + 1)
+        tx.record("person.changed", "people", person_id, person_id=person_id, fields=changed)
+
+
+def change_own_details(tx: Tx, *, known_as: str, access_needs: str) -> None:
+    """What everybody may change about themselves: the name they go by and what they need to take part."""
+    person_id = tx.actor.person_id
+    assert person_id is not None
+    row = tx.get(Person, person_id, lock=True)
+    names = {column: getattr(row, column) for column in ("first_name", "last_name", "email", "swe_number", "employee_number")}
+    new = person_values({**names, "known_as": known_as})
+    tx.update(Person, person_id, **new, access_needs=normal(access_needs) or None, updated_at=tx.now, version=row.version + 1)
+    tx.record("person.changed-own-details", "people", person_id, person_id=person_id)
+
+
+# Dated facts -------------------------------------------------------------------------------------------------------
+
+
+def replace_period(tx: Tx, table: Any, keys: dict[str, Any], valid_from: date, valid_to: date, values: dict[str, Any] | None) -> None:
+    """From `valid_from` up to `valid_to` these `values` are true (None: nothing is); what was believed for then is superseded.
+
+    Rows partly inside are cut: what lies outside is written again, so that history keeps both what was true and what was believed.
+    """
+    rows = tx.rows(
+        select(table.__table__).where(
+            *(getattr(table, key) == value for key, value in keys.items()),
+            table.superseded_at.is_(None),
+            table.valid_from < valid_to,
+            table.valid_to > valid_from,
+        )
+    )
+    if rows:
+        tx.db.execute(update(table).where(table.id.in_([row.id for row in rows])).values(superseded_at=tx.now))
+    again = []
+    for row in rows:
+        old = {key: value for key, value in row._mapping.items() if key not in ("id", "recorded_at", "superseded_at")}
+        if row.valid_from < valid_from:
+            again.append({**old, "valid_to": valid_from, "recorded_at": tx.now})
+        if row.valid_to > valid_to:
+            again.append({**old, "valid_from": valid_to, "recorded_at": tx.now})
+    if values is not None:
+        again.append({**keys, **values, "valid_from": valid_from, "valid_to": valid_to, "recorded_at": tx.now})
+    for new in again:
+        tx.insert(table, **new)
+
+
+@operation(Can.WRITE_PERSON)
+def set_team(tx: Tx, person_id: int, unit_id: int, from_: date, to: date = FOREVER) -> None:
+    """They belong to this team (or other unit) from a date; a future date is a planned move."""
+    policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
+    replace_period(tx, Membership, {"person_id": person_id}, from_, to, {"unit_id": unit_id})
+    tx.record("person.moved-team", "people", person_id, person_id=person_id, unit_id=unit_id, valid_from=from_.isoformat())
+
+
+@operation(Can.WRITE_PERSON)
+def set_stage(tx: Tx, person_id: int, stage: str, from_: date, to: date = FOREVER) -> None:
+    """They are at this career stage from a date."""
+    policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
+    replace_period(tx, Stage, {"person_id": person_id}, from_, to, {"stage": stage})
+    tx.record("person.stage-set", "people", person_id, person_id=person_id, stage=stage, valid_from=from_.isoformat())
+
+
+@operation(Can.WRITE_PERSON)
+def set_manager(tx: Tx, person_id: int, manager_id: int | None, from_: date, to: date = FOREVER) -> None:
+    """This is their line manager from a date (None: nobody). A circle of managers is refused."""
+    policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
+    if manager_id is not None:
+        below = select(literal(1)).where(literal(manager_id).in_(policy.line_below(person_id, from_)))
+        if manager_id == person_id or tx.scalar(below):
+            raise Conflict("That would make a circle of managers.", code="manager-circle")
+    values = None if manager_id is None else {"holder_id": manager_id}
+    replace_period(tx, Responsibility, {"person_id": person_id, "kind": Duty.MANAGER.value}, from_, to, values)
+    tx.record("person.manager-set", "people", person_id, person_id=person_id, manager_id=manager_id, valid_from=from_.isoformat())
+
+
+@operation(Can.WRITE_PERSON)
+def set_post(
+    tx: Tx, person_id: int, job_title: str, contract: str, fte: Any, from_: date, to: date = FOREVER, *, working_days: str = "1111100"
+) -> None:
+    """Their primary post from a date."""
+    policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
+    values = {"job_title": job_title, "contract": contract, "fte": fte, "working_days": working_days}
+    replace_period(tx, Post, {"person_id": person_id, "is_primary": True}, from_, to, values)
+    tx.record("person.post-set", "people", person_id, person_id=person_id, job_title=job_title, valid_from=from_.isoformat())
+
+
+def give_duty(
+    tx: Tx, kind: Duty, holder_id: int, from_: date, to: date = FOREVER, *, person_id: int | None = None, subject: str | None = None
+) -> int:
+    """Somebody answers for a person or another subject (assessor, deputy, trainer). Upper rooms call this; they check the permission."""
+    duty_id = tx.insert(
+        Responsibility,
+        kind=kind.value,
+        holder_id=holder_id,
+        person_id=person_id,
+        subject=subject,
+        valid_from=from_,
+        valid_to=to,
+        recorded_at=tx.now,
+    )
+    tx.record("duty.given", "responsibilities", duty_id, person_id=holder_id, kind=kind.value)
+    return duty_id
+
+
+def end_duties(tx: Tx, subject: str) -> None:
+    """Nobody answers for this subject any longer: believed until now, superseded."""
+    tx.db.execute(
+        update(Responsibility).where(Responsibility.subject == subject, Responsibility.superseded_at.is_(None)).values(superseded_at=tx.now)
+    )
+
+
+# Access ------------------------------------------------------------------------------------------------------------
+
+
+@operation(Can.MANAGE_ACCESS)
+def give_role(tx: Tx, person_id: int, role: str, unit_id: int | None, from_: date, to: date = FOREVER) -> int:
+    """Give a role for a part of the organisation and a period. Roles that follow from data cannot be given."""
+    policy.person(tx, Can.MANAGE_ACCESS, person_id)
+    if role not in {given.value for given in GIVEN}:
+        raise Invalid("That role cannot be given.", errors=[{"field": "role", "message": "Choose a role from the list"}])
+    if not policy.covers(tx, Can.MANAGE_ACCESS, unit_id):
+        raise Invalid("You cannot give a role there.", errors=[{"field": "unit_id", "message": "Choose a part of your own organisation"}])
+    held = tx.scalar(
+        select(RoleHeld.id).where(
+            RoleHeld.person_id == person_id,
+            RoleHeld.role == role,
+            RoleHeld.unit_id.is_(None) if unit_id is None else RoleHeld.unit_id == unit_id,
+            RoleHeld.superseded_at.is_(None),
+            RoleHeld.valid_from < to,
+            RoleHeld.valid_to > from_,
+        )
+    )
+    if held:
+        raise Conflict("They already hold this role in that period.", code="role-held")
+    role_id = tx.insert(RoleHeld, person_id=person_id, role=role, unit_id=unit_id, valid_from=from_, valid_to=to, recorded_at=tx.now)
+    tx.record("role.given", "roles_held", role_id, person_id=person_id, role=role)
+    return role_id
+
+
+@operation(Can.MANAGE_ACCESS)
+def end_role(tx: Tx, role_id: int) -> None:
+    """The role ends today; having held it stays on record."""
+    row = tx.get(RoleHeld, role_id, lock=True, what="role")
+    policy.person(tx, Can.MANAGE_ACCESS, row.person_id)
+    if row.superseded_at is not None or row.valid_to <= tx.today:
+        raise Conflict("This role has already ended.", code="role-ended")
+    if row.person_id == tx.actor.person_id and row.role == policy.Role.ADMINISTRATOR:
+        raise Conflict("You cannot end your own administrator role. Ask another administrator.", code="own-role")
+    tx.update(RoleHeld, role_id, superseded_at=tx.now)
+    if row.valid_from < tx.today:
+        old = {key: value for key, value in row._mapping.items() if key not in ("id", "recorded_at", "superseded_at", "valid_to")}
+        tx.insert(RoleHeld, **old, valid_to=tx.today, recorded_at=tx.now)
+    tx.record("role.ended", "roles_held", role_id, person_id=row.person_id, role=row.role)
+
+
+def make_group(tx: Tx, code: str, name: str, kind: str) -> int:
+    """A named set of people; the room that owns the idea (cohorts, audiences) checks the permission."""
+    return tx.insert(Group, code=code, name=name, kind=kind)
+
+
+def join_group(tx: Tx, group_id: int, person_id: int, from_: date, to: date = FOREVER) -> None:
+    tx.insert(GroupMember, group_id=group_id, person_id=person_id, valid_from=from_, valid_to=to, recorded_at=tx.now)
+
+
+def load_stages(tx: Tx, stages: list[dict[str, Any]]) -> None:
+    """Reference data: add career stages that are not there yet."""
+    known = set(tx.db.execute(select(CareerStage.code)).scalars())
+    tx.insert_many(
+        CareerStage,
+        [
+            dict(code=stage["code"], title=stage["title"], rank=stage["order"], stage_group=stage["group"])
+            for stage in stages
+            if stage["code"] not in known
+        ],
+    )

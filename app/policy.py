@@ -1,0 +1,303 @@
+"""Permission, decided here and nowhere else: role × permission × reach.
+
+Doors say *who*, this table says *may*, queries say *whose*. Line manager, assessor and trainer are not given: they follow from the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Row, Select, and_, bindparam, exists, false, literal_column, or_, select, true
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.core.db import is_postgresql
+from app.core.errors import Forbidden, NotFound
+from app.core.facts import current
+from app.core.tx import Actor, Tx
+from app.people.models import Duty, Membership, Person, Responsibility, UnitClosure
+
+
+class Role(StrEnum):
+    PRACTITIONER = "practitioner"  # everybody with an account
+    MANAGER = "line manager"  # manages somebody today, or deputises
+    ASSESSOR = "assessor"  # assesses somebody today
+    TRAINER = "trainer"  # delivers a session
+    COORDINATOR = "coordinator"
+    PSW = "principal social worker"
+    HR = "HR officer"
+    BOARD = "board viewer"
+    SETTING_LEAD = "setting lead"
+    ADMINISTRATOR = "administrator"
+
+
+GIVEN = (Role.COORDINATOR, Role.PSW, Role.HR, Role.BOARD, Role.SETTING_LEAD, Role.ADMINISTRATOR)  # held as dated rows; the others follow
+
+
+class Can(StrEnum):
+    READ_CATALOGUE = "read the catalogue"
+    WRITE_CATALOGUE = "create and edit courses"
+    MANAGE_SESSIONS = "create, edit, move and cancel sessions"
+    BOOK = "book a place for someone"
+    READ_BOOKINGS = "see someone's bookings"
+    CANCEL_BOOKING = "cancel someone's booking"
+    READ_ROSTER = "see who is on a session"
+    READ_PERSON = "see someone's work details"
+    READ_OWN_PAGE = "see one's own pages"
+    READ_ACCESS_NEEDS = "see someone's access needs"
+    WRITE_PERSON = "create and change people"
+    IMPORT_PEOPLE = "import people from HR"
+    READ_COMPLETIONS = "see what someone has completed"
+    EXPORT_COMPLETIONS = "export the completion matrix"
+    MANAGE_ACCESS = "give and end roles, invite people"
+    MANAGE_CLIENTS = "see and manage API clients"
+    READ_AUDIT = "read the audit trail"
+    READ_DELIVERIES = "see the queue of messages"
+
+
+class Reach(StrEnum):
+    SELF = "self"
+    REPORTS = "the whole management line below, deputies included"
+    ASSIGNED = "people one assesses"
+    DELIVERED = "people on sessions one delivers"  # narrowed by the bookings room
+    SCOPE = "the node the role is held for, and all below it"
+    ALL = "everyone"
+
+
+_EVERYBODY = {
+    Can.READ_CATALOGUE: Reach.ALL,
+    Can.BOOK: Reach.SELF,
+    Can.READ_BOOKINGS: Reach.SELF,
+    Can.CANCEL_BOOKING: Reach.SELF,
+    Can.READ_PERSON: Reach.SELF,
+    Can.READ_OWN_PAGE: Reach.SELF,
+    Can.READ_ACCESS_NEEDS: Reach.SELF,
+    Can.READ_COMPLETIONS: Reach.SELF,
+}
+GRANTS: dict[Role, dict[Can, Reach]] = {
+    Role.PRACTITIONER: _EVERYBODY,
+    Role.MANAGER: {
+        Can.BOOK: Reach.REPORTS,
+        Can.READ_BOOKINGS: Reach.REPORTS,
+        Can.CANCEL_BOOKING: Reach.REPORTS,
+        Can.READ_PERSON: Reach.REPORTS,
+        Can.READ_COMPLETIONS: Reach.REPORTS,
+        Can.EXPORT_COMPLETIONS: Reach.REPORTS,
+    },
+    Role.ASSESSOR: {Can.READ_PERSON: Reach.ASSIGNED, Can.READ_COMPLETIONS: Reach.ASSIGNED},
+    Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED},
+    Role.COORDINATOR: {
+        Can.WRITE_CATALOGUE: Reach.ALL,
+        Can.MANAGE_SESSIONS: Reach.ALL,
+        Can.BOOK: Reach.SCOPE,
+        Can.READ_BOOKINGS: Reach.SCOPE,
+        Can.CANCEL_BOOKING: Reach.SCOPE,
+        Can.READ_ROSTER: Reach.SCOPE,
+        Can.READ_PERSON: Reach.SCOPE,
+        Can.READ_ACCESS_NEEDS: Reach.SCOPE,
+        Can.READ_COMPLETIONS: Reach.SCOPE,
+        Can.EXPORT_COMPLETIONS: Reach.SCOPE,
+    },
+    Role.PSW: {
+        Can.READ_PERSON: Reach.SCOPE,
+        Can.READ_BOOKINGS: Reach.SCOPE,
+        Can.READ_ROSTER: Reach.SCOPE,
+        Can.READ_COMPLETIONS: Reach.SCOPE,
+        Can.EXPORT_COMPLETIONS: Reach.SCOPE,
+    },
+    Role.HR: {
+        Can.READ_PERSON: Reach.SCOPE,
+        Can.WRITE_PERSON: Reach.SCOPE,
+        Can.IMPORT_PEOPLE: Reach.SCOPE,
+        Can.READ_COMPLETIONS: Reach.SCOPE,
+        Can.EXPORT_COMPLETIONS: Reach.SCOPE,
+    },
+    Role.BOARD: {},  # aggregates only; the measures bring its grants
+    Role.SETTING_LEAD: {
+        Can.BOOK: Reach.SCOPE,
+        Can.READ_BOOKINGS: Reach.SCOPE,
+        Can.CANCEL_BOOKING: Reach.SCOPE,
+        Can.READ_PERSON: Reach.SCOPE,
+        Can.READ_COMPLETIONS: Reach.SCOPE,
+    },
+    Role.ADMINISTRATOR: {
+        Can.READ_PERSON: Reach.SCOPE,
+        Can.MANAGE_ACCESS: Reach.SCOPE,
+        Can.MANAGE_CLIENTS: Reach.ALL,
+        Can.READ_AUDIT: Reach.ALL,
+        Can.READ_DELIVERIES: Reach.ALL,
+    },
+}
+
+# What an API client may do with each scope, within its organisation if it is limited to one.
+SCOPES: dict[str, tuple[Can, ...]] = {
+    "people:read": (Can.READ_PERSON,),
+    "people:write": (Can.READ_PERSON, Can.WRITE_PERSON),
+    "catalogue:read": (Can.READ_CATALOGUE,),
+    "catalogue:write": (Can.READ_CATALOGUE, Can.WRITE_CATALOGUE, Can.MANAGE_SESSIONS),
+    "bookings:read": (Can.READ_CATALOGUE, Can.READ_BOOKINGS, Can.READ_ROSTER),
+    "bookings:write": (Can.READ_CATALOGUE, Can.READ_BOOKINGS, Can.BOOK, Can.CANCEL_BOOKING),
+    "completions:read": (Can.READ_COMPLETIONS, Can.EXPORT_COMPLETIONS),
+}
+
+Term = tuple[Reach, int | None]
+
+
+def _build() -> dict[Can, dict[str, Reach]]:
+    by_can: dict[Can, dict[str, Reach]] = {can: {} for can in Can}
+    for role, grants in GRANTS.items():
+        for can, reach in grants.items():
+            by_can[can][role.value] = reach
+    return by_can
+
+
+_BY_CAN = _build()
+
+
+def terms(actor: Actor, can: Can) -> frozenset[Term]:
+    """Everything the actor's roles let `can` reach; empty: no grant at all."""
+    if actor.is_system:
+        return frozenset({(Reach.ALL, None)})
+    if actor.kind == "client":
+        if not any(can in SCOPES.get(scope, ()) for scope in actor.scopes):
+            return frozenset()
+        return frozenset({(Reach.ALL, None) if actor.organisation_id is None else (Reach.SCOPE, actor.organisation_id)})
+    found: set[Term] = set()
+    granted = _BY_CAN[can]
+    for role, unit_id in actor.roles:
+        reach = granted.get(role)
+        if reach is None:
+            continue
+        if reach is Reach.SCOPE and unit_id is None:
+            found.add((Reach.ALL, None))
+        else:
+            found.add((reach, unit_id if reach is Reach.SCOPE else None))
+    return frozenset(found)
+
+
+def may(actor: Actor, can: Can) -> bool:
+    """Has the actor any grant for this, whoever it is about?"""
+    return bool(terms(actor, can))
+
+
+def require(tx: Tx, can: Can) -> frozenset[Term]:
+    """The actor's terms for `can`, or Forbidden."""
+    found = terms(tx.actor, can)
+    if not found:
+        raise Forbidden(f"Your account cannot {can.value}.", way_out="If you think it should, ask the Academy.")
+    return found
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def operation(can: Can) -> Callable[[Callable[Concatenate[Tx, P], R]], Callable[Concatenate[Tx, P], R]]:
+    """A verb that changes data. Refused (403) for an actor with no grant; whose row it may be is checked inside, by reach."""
+
+    def wrap(verb: Callable[Concatenate[Tx, P], R]) -> Callable[Concatenate[Tx, P], R]:
+        @wraps(verb)
+        def guarded(tx: Tx, *args: P.args, **kwargs: P.kwargs) -> R:
+            require(tx, can)
+            return verb(tx, *args, **kwargs)
+
+        return guarded
+
+    return wrap
+
+
+# Reach as SQL ------------------------------------------------------------------------------------------------------
+
+
+def line_below(actor_id: Any, today: Any) -> Select[tuple[int | None]]:
+    """Ids of everyone in the management line below a person today: reports of reports, and those of the managers they deputise for."""
+    deputising = select(Responsibility.person_id).where(
+        Responsibility.kind == Duty.DEPUTY, Responsibility.holder_id == actor_id, Responsibility.person_id.is_not(None), current(Responsibility, today)
+    )
+    line = (
+        select(Responsibility.person_id.label("id"))
+        .where(
+            Responsibility.kind == Duty.MANAGER,
+            current(Responsibility, today),
+            or_(Responsibility.holder_id == actor_id, Responsibility.holder_id.in_(deputising)),
+        )
+        .cte("line", recursive=True)
+    )
+    below = aliased(Responsibility)
+    line = line.union(select(below.person_id).where(below.kind == Duty.MANAGER, current(below, today), below.holder_id == line.c.id))
+    return select(line.c.id)
+
+
+def in_unit(person_column: Any, unit_id: Any, today: Any) -> ColumnElement[bool]:
+    """Belongs today to the node or anything below it. An organisation counts its own people even while they have no team."""
+    member = (
+        select(literal_column("1"))
+        .select_from(Membership)
+        .join(UnitClosure, and_(UnitClosure.descendant_id == Membership.unit_id, UnitClosure.ancestor_id == unit_id))
+        .where(Membership.person_id == person_column, current(Membership, today))
+    )
+    person = aliased(Person)
+    employed = select(literal_column("1")).select_from(person).where(person.id == person_column, person.organisation_id == unit_id)
+    return or_(exists(member), exists(employed))
+
+
+def within_reach(tx: Tx, can: Can, column: Any) -> ColumnElement[bool]:
+    """SQL for "belongs to someone in the actor's reach for `can`"; `column` holds a people.id. Refuses an actor with no grant."""
+    parts: list[ColumnElement[bool]] = []
+    for reach, unit_id in require(tx, can):
+        if reach is Reach.ALL:
+            return true()
+        if reach is Reach.SELF:
+            parts.append(column == tx.actor.person_id)
+        elif reach is Reach.REPORTS:
+            parts.append(column.in_(line_below(tx.actor.person_id, tx.today)))
+        elif reach is Reach.ASSIGNED:
+            duty = aliased(Responsibility)
+            parts.append(
+                exists(
+                    select(literal_column("1")).where(
+                        duty.kind == Duty.ASSESSOR, duty.holder_id == tx.actor.person_id, duty.person_id == column, current(duty, tx.today)
+                    )
+                )
+            )
+        elif reach is Reach.SCOPE:
+            parts.append(in_unit(column, unit_id, tx.today))
+    return or_(*parts) if parts else false()
+
+
+def reaches(tx: Tx, can: Can, person_id: int) -> bool:
+    """Is this one person in the actor's reach for `can`? No question to the database where the answer is plain."""
+    found = terms(tx.actor, can)
+    if (Reach.ALL, None) in found or ((Reach.SELF, None) in found and person_id == tx.actor.person_id):
+        return True
+    if not found or found == {(Reach.SELF, None)}:
+        return False
+    return bool(tx.scalar(select(literal_column("1")).select_from(Person).where(Person.id == person_id, within_reach(tx, can, Person.id))))
+
+
+def covers(tx: Tx, can: Can, unit_id: int | None) -> bool:
+    """Is this node of the tree (None: the whole of it) inside what the actor's `can` reaches?"""
+    found = require(tx, can)
+    if (Reach.ALL, None) in found:
+        return True
+    nodes = [node for reach, node in found if reach is Reach.SCOPE]
+    if unit_id is None or not nodes:
+        return False
+    inside = select(literal_column("1")).where(UnitClosure.descendant_id == unit_id, UnitClosure.ancestor_id.in_(nodes))
+    return tx.scalar(inside) is not None
+
+
+_PERSON = select(Person.__table__).where(Person.id == bindparam("key"))
+
+
+def person(tx: Tx, can: Can, person_id: int, *, lock: bool = False) -> Row[Any]:
+    """The person's row, or NotFound when out of reach, so that an outsider cannot learn who exists."""
+    require(tx, can)
+    statement = _PERSON.with_for_update(key_share=True) if lock and is_postgresql(tx.db) else _PERSON
+    row = tx.one(statement, key=person_id) if reaches(tx, can, person_id) else None
+    if row is None:
+        raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
+    return row

@@ -1,0 +1,71 @@
+"""Which rooms there are: their pages, their API, and the navigation that leads to them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.routing import Route
+
+from app import policy
+from app.core.tx import Actor
+from app.policy import Can
+
+PAGES = ("app.desks.pages", "app.identity.pages", "app.people.pages", "app.learning.pages", "app.bookings.pages", "app.hr.pages")
+APIS = ("app.identity.api", "app.people.api", "app.learning.api", "app.bookings.api")
+
+# What stands in the navigation, in order, for those who may do it.
+NAVIGATION: tuple[tuple[str, str, Can], ...] = (
+    ("Home", "/", Can.READ_OWN_PAGE),
+    ("Find learning", "/courses", Can.READ_CATALOGUE),
+    ("My bookings", "/my-bookings", Can.READ_OWN_PAGE),
+)
+
+
+def page_routes() -> list[Route]:
+    return [route for name in PAGES for route in import_module(name).pages.routes]
+
+
+def api_routers() -> list[APIRouter]:
+    return [import_module(name).router for name in APIS]
+
+
+def describe(app: FastAPI) -> None:
+    """Complete the OpenAPI description with what FastAPI cannot see: security and problem documents."""
+    original = app.openapi
+
+    def complete() -> dict[str, Any]:
+        if app.openapi_schema:
+            return app.openapi_schema
+        document = original()
+        from app.apidocs import finish
+
+        app.openapi_schema = finish(document)
+        return app.openapi_schema
+
+    app.openapi = complete  # type: ignore[method-assign]
+
+
+@lru_cache(maxsize=256)
+def navigation(roles: tuple[tuple[str, int | None], ...]) -> tuple[tuple[str, str], ...]:
+    """(words, address) of what a reader with these roles may open."""
+    reader = Actor("person", 0, roles=roles)
+    shown = [(words, path) for words, path, can in NAVIGATION if policy.may(reader, can)]
+    for words, path, can in MORE:
+        if any(reach is not policy.Reach.SELF for reach, _ in policy.terms(reader, can)):
+            shown.append((words, path))
+    return tuple(shown)
+
+
+# Shown to those whose reach goes beyond themselves.
+MORE: tuple[tuple[str, str, Can], ...] = (
+    ("My team", "/my-team", Can.BOOK),
+    ("Courses and sessions", "/manage", Can.MANAGE_SESSIONS),
+    ("Sessions I deliver", "/delivering", Can.READ_ROSTER),
+    ("People", "/people", Can.READ_PERSON),
+    ("HR imports", "/hr/imports", Can.IMPORT_PEOPLE),
+    ("Access", "/access", Can.MANAGE_ACCESS),
+    ("Messages sent", "/deliveries", Can.READ_DELIVERIES),
+)

