@@ -28,7 +28,7 @@ def no_overlap(table: str, key: str, starts: str, ends: str, where: str, *, name
         op.execute(
             sa.text(
                 f"ALTER TABLE {table} ADD CONSTRAINT {name} EXCLUDE USING gist "
-                f"(int8range({key}, {key}, '[]') WITH &&, {span} WITH &&) WHERE ({where})"
+                f"(int8range({key}, {key}, '[]') WITH &&, {span} WITH &&) WHERE ({key} IS NOT NULL AND {where})"
             )
         )
         return

@@ -150,7 +150,7 @@ def overlap_ddl(dialect: str, table: str, key: str, starts: str, ends: str, wher
         span = f"daterange({starts}, {ends})" if kind == "date" else f"tstzrange({starts}, {ends})"
         return [
             f"ALTER TABLE {table} ADD CONSTRAINT {name} EXCLUDE USING gist "
-            f"(int8range({key}, {key}, '[]') WITH &&, {span} WITH &&) WHERE ({where})"
+            f"(int8range({key}, {key}, '[]') WITH &&, {span} WITH &&) WHERE ({key} IS NOT NULL AND {where})"
         ]
     clash = (
         f"SELECT RAISE(ABORT, '{name}') FROM {table} AS other WHERE other.{key} = NEW.{key} AND other.rowid <> NEW.rowid "
