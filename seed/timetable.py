@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -106,7 +107,7 @@ def hours(minutes: int, half: str) -> tuple[time, time]:
         starts = time(10) if minutes <= 150 else time(9, 30)
     else:
         starts = time(14) if minutes <= 150 else time(13) if minutes > 180 else time(13, 30)
-    ends = datetime.combine(date(2000, 1, 1), starts) + timedelta(minutes=minutes)  # noqa: DTZ001 - a wall clock, no date meant
+    ends = datetime.combine(date(2000, 1, 1), starts) + timedelta(minutes=minutes)
     return starts, ends.time()
 
 
@@ -240,7 +241,7 @@ _QUIET = frozenset({(12, 24), (12, 27), (12, 28), (12, 29), (12, 30), (12, 31), 
 def all_rooms(content: Content, factor: float) -> list[RoomSpec]:
     """The county's rooms, and more of each in a big county."""
     rooms = list(content.rooms)
-    for turn in range(2, round(factor + 0.5) + 1):
+    for turn in range(2, math.ceil(factor) + 1):
         rooms += [RoomSpec(f"{r.code}-{turn}", f"{r.name} ({turn})", r.site, r.capacity, r.access) for r in content.rooms]
     return rooms
 

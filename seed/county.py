@@ -1,0 +1,127 @@
+"""Loads the demonstration county: most of it in bulk, the personas' own bookings through the same operations as everybody's."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from itertools import chain, islice
+from typing import Any
+
+from sqlalchemy import func, insert, literal, select, text, update
+
+from app.core.config import Settings
+from app.core.db import Base, Database, is_postgresql
+from app.core.errors import Conflict
+from app.core.ledger import Outbox
+from app.core.tx import SYSTEM, Tx, clock, transaction
+from app.identity.operations import PASSWORDS
+from app.people.models import Person
+from seed import rows
+from seed.content import content
+from seed.history import Attendance
+from seed.makers import Maker
+from seed.personas import PASSWORD
+from seed.sample import act_out
+from seed.timetable import Planner
+from seed.workforce import build_workforce
+
+CHUNK = 5_000  # rows sent at once
+SEED = 2026
+
+
+def run(database: Database, options: Namespace, config: Settings) -> int:
+    """`python -m app seed`: load the county, and say what is there now. Refuses a database that has people, and real settings."""
+    if not config.demo:
+        print(
+            "The demonstration county is only for demonstration mode: set ACADEMY_DEMO=1. It must never share a database with real people."
+        )
+        return 2
+    with transaction(database, SYSTEM, writes=False) as tx:
+        empty = is_empty(tx)
+    if not empty:
+        print("There are people already, so nothing was loaded.")
+        return 0 if options.if_empty else 1
+    started = time.monotonic()
+    counts = load(database, people=options.people, seed=options.seed, today=options.today)
+    words = ", ".join(f"{counts[name]:,} {name}" for name in ("people", "sessions", "bookings", "completions"))
+    print(f"The demonstration county is ready: {words}, in {time.monotonic() - started:.0f} seconds.")
+    return 0
+
+
+def is_empty(tx: Tx) -> bool:
+    """Whether nobody is recorded yet."""
+    return tx.scalar(select(literal(1)).select_from(Person).limit(1)) is None
+
+
+def load(database: Database, *, people: int = 1286, seed: int = SEED, today: date | None = None) -> dict[str, int]:
+    """Fill an empty, migrated database with the county as it stands on `today`; returns how many rows each table has.
+
+    The same people, seed and date give the same rows, password hashes apart. Conflict if there are people already.
+    """
+    now = clock()
+    today = today or now.date()
+    moment = min(now, datetime.combine(today, datetime.min.time(), UTC) + timedelta(hours=7))
+    found = content()
+    maker = Maker(seed, today)
+    force = build_workforce(maker, found, people)
+    planner = Planner(maker.chance, today, found, force, sessions_factor(people, found.headcount["total"]))
+    meetings = planner.plan()
+    history = Attendance(maker.chance, today, found, force, meetings).fill()
+    counts: dict[str, int] = {}
+    with transaction(database, SYSTEM, writes=True, now=moment) as tx:
+        if not is_empty(tx):
+            raise Conflict("There are people already. Load the demonstration county into an empty database.", code="not-empty")
+        tables = chain(
+            rows.reference_rows(found),
+            rows.offer_rows(found),
+            rows.people_rows(force, today, PASSWORDS.hash(PASSWORD)),
+            rows.group_rows(force),
+            rows.session_rows(found, meetings, planner.rooms, history.turns, moment),
+            rows.booking_rows(history),
+            rows.completion_rows(found, history, moment),
+        )
+        for table, each in tables:
+            name = table.__tablename__
+            counts[name] = counts.get(name, 0) + write(tx, table, each)
+        number_on(tx, counts)
+    act_out(database, force, meetings, moment)
+    settle(database, moment)
+    return counts
+
+
+def sessions_factor(people: int, usual: int) -> float:
+    """How many times the usual number of sessions a county of this size has: fewer in a small one, three times in a very big one."""
+    scale = people / usual
+    return max(0.4, scale) if scale < 1 else scale**0.25
+
+
+def write(tx: Tx, table: type[Base], each: Iterable[dict[str, Any]]) -> int:
+    """Insert rows in big pieces; returns how many. Reference rows that are there already stay as they are."""
+    count, remaining = 0, iter(each)
+    if table.__tablename__ in ("career_stages", "standards_sets", "standards") and tx.scalar(select(func.count()).select_from(table)):
+        return 0
+    statement = insert(table)
+    while piece := list(islice(remaining, CHUNK)):
+        tx.db.execute(statement, piece)
+        count += len(piece)
+    return count
+
+
+def number_on(tx: Tx, counts: dict[str, int]) -> None:
+    """PostgreSQL numbers its rows from a sequence, which does not notice the keys that we gave out ourselves."""
+    if not is_postgresql(tx.db):
+        return
+    for table in Base.metadata.sorted_tables:
+        if table.name in counts and "id" in table.c:
+            tx.db.execute(
+                text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), (SELECT coalesce(max(id), 1) FROM {table.name}))")  # noqa: S608
+            )
+
+
+def settle(database: Database, moment: datetime) -> None:
+    """Nobody is waiting for the messages of the past, and the database learns the shape of what it now holds."""
+    with transaction(database, SYSTEM, writes=True, now=moment) as tx:
+        tx.db.execute(update(Outbox).where(Outbox.sent_at.is_(None)).values(sent_at=moment))
+        tx.db.execute(text("ANALYZE"))

@@ -1,0 +1,95 @@
+"""What the personas did themselves, through the real operations: the bookings that a newcomer finds first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from app.bookings import operations
+from app.bookings.models import Status
+from app.core.db import Database
+from app.core.errors import Refusal
+from app.core.tx import Actor, transaction
+from app.policy import Role
+from seed.timetable import SOON, Meeting
+from seed.workforce import Workforce
+
+PRACTITIONER = (Role.PRACTITIONER.value, None)
+
+
+def act_out(database: Database, force: Workforce, meetings: list[Meeting], now: datetime) -> None:
+    """The practitioner, the newly qualified social worker and the manager book, wait, ask and approve."""
+    stage = Stage(database, force, meetings, now)
+    priya, callum, joanne = (force.persona[key] for key in ("practitioner", "nqsw", "manager"))
+    stage.book(priya, priya, stage.soon(), wanted=Status.BOOKED)
+    stage.book(priya, priya, stage.later(), wanted=Status.WAITING)
+    first = stage.book(priya, priya, stage.later(45), wanted=Status.BOOKED)
+    changed_mind = stage.book(priya, priya, stage.later(60), wanted=Status.BOOKED)
+    if first and changed_mind:
+        with transaction(database, stage.actor(priya), writes=True, now=now) as tx:
+            operations.cancel(tx, changed_mind, "My team has court that week")
+    stage.book(callum, callum, stage.of_course("PRO-02", "ESS-02", "ESS-04"), wanted=Status.BOOKED)
+    stage.book(callum, callum, stage.soon(), wanted=Status.BOOKED)
+    reports = [
+        i for i, person in enumerate(force.people) if person.managers and person.managers[-1][1] == joanne and i not in (priya, callum)
+    ]
+    for turn, i in enumerate(reports[:4]):
+        stage.book(joanne if turn % 2 else i, i, stage.later(7 + 14 * turn), wanted=Status.BOOKED)
+    asked = [made for i in reports if (made := stage.book(i, i, stage.with_approval(), wanted=Status.REQUESTED))]
+    if len(asked) > 1:
+        with transaction(database, stage.actor(joanne), writes=True, now=now) as tx:
+            operations.decide(tx, asked[0], True)
+
+
+class Stage:
+    """Tries sessions one after another until an operation accepts; what the rules refuse is passed over, as a person would."""
+
+    def __init__(self, database: Database, force: Workforce, meetings: list[Meeting], now: datetime) -> None:
+        """Look only at sessions that are still to come and open."""
+        self.database, self.force, self.now = database, force, now
+        self.open = [
+            (key, meeting) for key, meeting in enumerate(meetings, start=1) if meeting.starts_at > now and meeting.status == "published"
+        ]
+
+    def actor(self, i: int) -> Actor:
+        """The person as they would be when signed in."""
+        person = self.force.people[i]
+        roles = (PRACTITIONER, (Role.MANAGER.value, None)) if i == self.force.persona["manager"] else (PRACTITIONER,)
+        return Actor("person", i + 1, f"{person.first_name} {person.last_name}", roles, organisation_id=1)
+
+    def soon(self) -> Iterable[int]:
+        """Sessions of the coming week."""
+        return [key for key, m in self.open if m.course.code in SOON and m.starts_at < self.now + timedelta(days=9)]
+
+    def later(self, days: int = 9) -> Iterable[int]:
+        """Sessions from so many days on that need no approval."""
+        return [key for key, m in self.open if m.starts_at > self.now + timedelta(days=days) and not m.course.approval and not m.audience]
+
+    def with_approval(self) -> Iterable[int]:
+        """Sessions for which a manager has to approve."""
+        return [key for key, m in self.open if m.course.approval]
+
+    def of_course(self, *codes: str) -> Iterable[int]:
+        """Sessions of these courses, the first course first."""
+        return [key for code in codes for key, m in self.open if m.course.code == code]
+
+    def book(self, who: int, learner: int, sessions: Iterable[int], *, wanted: Status) -> int | None:
+        """The first of the sessions that gives the learner what is wanted; returns the booking. Anything else is undone."""
+        stages = {stage for _, stage in self.force.people[learner].stages[-1:]}
+        for session in sessions:
+            course = next(meeting.course for key, meeting in self.open if key == session)
+            if course.stages and not stages & set(course.stages):
+                continue
+            try:
+                with transaction(self.database, self.actor(who), writes=True, now=self.now) as tx:
+                    made = operations.book(tx, session, learner + 1)
+                    if made.status is not wanted:
+                        raise NotWanted
+                    return made.id
+            except (Refusal, NotWanted):
+                continue
+        return None
+
+
+class NotWanted(Exception):
+    """The booking would have become something else; raised to undo it."""
