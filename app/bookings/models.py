@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model, no_overlap
+from app.core.ledger import Json
 from app.core.tx import meaning
 
 
@@ -152,6 +154,17 @@ class Booking(Model):
         Index("ix_bookings_queue", "session_id", "priority", "turn", sqlite_where=text(WAITING_SQL), postgresql_where=text(WAITING_SQL)),
         Index("ix_bookings_person", "person_id", "session_id"),
     )
+
+
+class SessionImport(Model):
+    """A file of sessions that was checked and may be applied. Its rows are kept as they were sent; they are checked anew each time."""
+
+    __tablename__ = "session_imports"
+    file_name: Mapped[str]
+    rows: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # {"line": 2, "cells": {"course": "…"}}
+    staged_by: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    staged_at: Mapped[datetime]
+    applied_at: Mapped[datetime | None]
 
 
 meaning(

@@ -541,6 +541,16 @@ def upgrade() -> None:
     op.create_index('uq_bookings_person', 'bookings', ['session_id', 'person_id'], unique=True, sqlite_where=sa.text("status NOT IN ('cancelled', 'declined', 'expired')"), postgresql_where=sa.text("status NOT IN ('cancelled', 'declined', 'expired')"))
     op.create_index('uq_bookings_seat', 'bookings', ['session_id', 'place'], unique=True)
     op.create_index('uq_bookings_turn', 'bookings', ['session_id', 'turn'], unique=True)
+    op.create_table('session_imports',
+    sa.Column('id', KEY, nullable=False),
+    sa.Column('file_name', sa.String(), nullable=False),
+    sa.Column('rows', JSON_TYPE, nullable=False),
+    sa.Column('staged_by', KEY, nullable=False),
+    sa.Column('staged_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('applied_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['staged_by'], ['people.id'], name=op.f('fk_session_imports_staged_by')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_session_imports'))
+    )
     op.create_table('part_trainers',
     sa.Column('id', KEY, nullable=False),
     sa.Column('part_id', KEY, nullable=False),
@@ -576,6 +586,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("people", "units", "courses"):
         drop_full_text(table)
+    op.drop_table('session_imports')
     op.drop_index('ix_part_trainers_person', table_name='part_trainers')
     op.drop_index(op.f('ix_part_trainers_part_id'), table_name='part_trainers')
     op.drop_table('part_trainers')
