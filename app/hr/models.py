@@ -96,7 +96,7 @@ class ImportRow(Model):
     manager_number: Mapped[str | None]
     manager_email: Mapped[str | None]
 
-    # What follows from comparing the line with what is known (the lead line of each person; see operations/label)
+    # What follows from comparing the line with what is known (the lead line of each person; see operations/labelling)
     manager_id: Mapped[int | None]
     manager_row: Mapped[int | None]  # the manager's own line, if they are in the file
     leaves_on: Mapped[date | None]  # wanted last day of employment

@@ -85,7 +85,14 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
 
 
 def test_a_workbook(tmp_path: Path) -> None:
-    row = SAM | {"Employee Number": 1234, "Start date": date(2020, 9, 1), "FTE": 0.6, "Year qualified": 2019, "Primary": True, "Leaving date": 46266}
+    row = SAM | {
+        "Employee Number": 1234,
+        "Start date": date(2020, 9, 1),
+        "FTE": 0.6,
+        "Year qualified": 2019,
+        "Primary": True,
+        "Leaving date": 46266,
+    }
     (found,) = rows(write_xlsx(tmp_path / "e.xlsx", [row], first_row=2))
     assert found.line == 4
     assert (found.employee_number, found.start_date, found.fte, found.qualification_year) == ("1234", date(2020, 9, 1), 0.6, 2019)
@@ -120,7 +127,9 @@ def test_a_row_must_say_who_it_is(tmp_path: Path) -> None:
 
 def test_leaving_before_starting_and_values_shifted_by_a_comma(tmp_path: Path) -> None:
     path = tmp_path / "e.csv"
-    path.write_text("Emp no,Forename,Surname,Start date,Leaving date\n1,Sam,Lee,2020-09-01,2020-08-31\n2,Sam,Lee,Jr,2020-09-01,\n3,Kim,Ray,2020-09-01\n")
+    path.write_text(
+        "Emp no,Forename,Surname,Start date,Leaving date\n1,Sam,Lee,2020-09-01,2020-08-31\n2,Sam,Lee,Jr,2020-09-01,\n3,Kim,Ray,2020-09-01\n"
+    )
     early, shifted, short = rows(path)
     assert [p.column for p in early.problems] == ["Leaving date"]
     assert len(shifted.problems) >= 1
@@ -148,7 +157,15 @@ organisation: Westmarch County Council
 extract: full
 create_units: true
 """)
-    base = {"Ref": "7", "First name": "Sam", "Last name": "Lee", "Cost centre": "0012", "Began": "09/01/2020", "Contract": "ZERO-HOURS", "Payroll cost": "1"}
+    base = {
+        "Ref": "7",
+        "First name": "Sam",
+        "Last name": "Lee",
+        "Cost centre": "0012",
+        "Began": "09/01/2020",
+        "Contract": "ZERO-HOURS",
+        "Payroll cost": "1",
+    }
     extract = read(write_csv(tmp_path / "e.csv", [base, base | {"Contract": "01"}]), mapping)
     first, second = extract.rows
     assert (first.employee_number, first.team, first.contract, first.start_date) == ("7", "Meadow Team", "agency", date(2020, 9, 1))

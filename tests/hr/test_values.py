@@ -41,7 +41,8 @@ def test_dates_of_every_kind_are_read_day_first(cell: object, expected: date | N
 
 
 @pytest.mark.parametrize(
-    "cell", ["03/25/2026", "31/02/2026", "29/02/2025", "tomorrow", "1/9", "01/01/1900", "1 Sept", "260901", "1 Mayor 2026", time(9), "12345678"]
+    "cell",
+    ["03/25/2026", "31/02/2026", "29/02/2025", "tomorrow", "1/9", "01/01/1900", "1 Sept", "260901", "1 Mayor 2026", time(9), "12345678"],
 )
 def test_a_date_that_does_not_fit_is_never_guessed(cell: object) -> None:
     with pytest.raises(Wrong):
@@ -56,7 +57,13 @@ def test_month_first_only_when_the_mapping_says_so() -> None:
 
 @given(st.dates(date(1941, 1, 1), date(2068, 12, 31)))
 def test_every_way_of_writing_a_date_gives_that_date(day: date) -> None:
-    shapes = [day.isoformat(), f"{day.day}/{day.month}/{day.year}", f"{day:%d-%b-%Y}", f"{day:%d %B %Y}", str((day - date(1899, 12, 30)).days)]
+    shapes = [
+        day.isoformat(),
+        f"{day.day}/{day.month}/{day.year}",
+        f"{day:%d-%b-%Y}",
+        f"{day:%d %B %Y}",
+        str((day - date(1899, 12, 30)).days),
+    ]
     assert {values.day(shape) for shape in shapes} == {day}
 
 
@@ -93,7 +100,16 @@ def test_working_days_not_understood(cell: str) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "expected"),
-    [(1234.0, "1234"), ("001234", "001234"), (" a 12 ", "A12"), ('="0077"', "0077"), ("'0077", "0077"), ("1234.0", "1234"), ("-", None), ("", None)],
+    [
+        (1234.0, "1234"),
+        ("001234", "001234"),
+        (" a 12 ", "A12"),
+        ('="0077"', "0077"),
+        ("'0077", "0077"),
+        ("1234.0", "1234"),
+        ("-", None),
+        ("", None),
+    ],
 )
 def test_employee_numbers_keep_their_zeros(cell: str | float, expected: str | None) -> None:
     assert values.number(cell) == expected
@@ -105,7 +121,9 @@ def test_employee_numbers_that_cannot_be(cell: str) -> None:
         values.number(cell) if cell != "no number" else values.number("no/number?")
 
 
-@pytest.mark.parametrize(("cell", "expected"), [("SW900001", "SW900001"), ("sw 900001", "SW900001"), ("SW1", "SW1"), ("", None), ("N/A", None)])
+@pytest.mark.parametrize(
+    ("cell", "expected"), [("SW900001", "SW900001"), ("sw 900001", "SW900001"), ("SW1", "SW1"), ("", None), ("N/A", None)]
+)
 def test_registration_numbers_in_their_one_form(cell: str, expected: str | None) -> None:
     assert values.swe_number(cell) == expected
 
@@ -118,7 +136,14 @@ def test_bad_registration_numbers(cell: str | float) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "expected"),
-    [("Perm", "permanent"), ("Fixed-Term", "fixed term"), ("FTC", "fixed term"), ("AGENCY WORKER", "agency"), ("Student", "student"), ("", None)],
+    [
+        ("Perm", "permanent"),
+        ("Fixed-Term", "fixed term"),
+        ("FTC", "fixed term"),
+        ("AGENCY WORKER", "agency"),
+        ("Student", "student"),
+        ("", None),
+    ],
 )
 def test_contracts(cell: str, expected: str | None) -> None:
     assert values.contract(cell) == expected

@@ -158,15 +158,10 @@ def _loops(tx: Tx, import_id: int, heading: str, as_at: date) -> None:
         select(row.id, row.line, row.person_id, row.manager_id, row.manager_row).where(lines(import_id, row.lead.is_(True), row.line > 0))
     ).all()
     keys = {line.id: line.person_id or -line.id for line in staged}
-    above: dict[int, int] = dict(
-        tx.db.execute(
-            select(Responsibility.person_id, Responsibility.holder_id).where(
-                Responsibility.kind == Duty.MANAGER.value, Responsibility.person_id.is_not(None), current(Responsibility, as_at)
-            )
-        )
-        .tuples()
-        .all()
-    )  # type: ignore[arg-type]
+    held = select(Responsibility.person_id, Responsibility.holder_id).where(
+        Responsibility.kind == Duty.MANAGER.value, current(Responsibility, as_at)
+    )
+    above = {person: holder for person, holder in tx.db.execute(held) if person is not None}
     in_file: dict[int, int] = {}
     says_nothing = {keys[line.id] for line in staged if line.manager_id is None and line.manager_row is None}
     for line in staged:
@@ -183,14 +178,10 @@ def _loops(tx: Tx, import_id: int, heading: str, as_at: date) -> None:
         shown = words[:NAMES_SHOWN] + ([f"{len(words) - NAMES_SHOWN} more"] if len(words) > NAMES_SHOWN else [])
         where = [in_file[key] for key in loop if key in in_file]
         given = func.coalesce(row.manager_number, row.manager_email, "")
-        for line, value in tx.db.execute(select(row.line, given).where(row.id.in_(where[:NAMES_SHOWN]))).tuples():
-            problems.append(
-                dict(
-                    import_id=import_id, line=line, column_name=heading, value=value, checked=True,
-                    wrong=f"These people would manage each other in a circle: {' → '.join([*shown, words[0]])}.",
-                    remedy="Correct the manager of one of them.",
-                )
-            )  # fmt: skip
+        wrong = f"These people would manage each other in a circle: {' → '.join([*shown, words[0]])}."
+        common = dict(import_id=import_id, column_name=heading, wrong=wrong, remedy="Correct the manager of one of them.", checked=True)
+        cells = tx.db.execute(select(row.line, given).where(row.id.in_(where[:NAMES_SHOWN])))
+        problems += [{**common, "line": at, "value": value} for at, value in cells]
     if problems:
         tx.db.execute(insert(ImportProblem), problems)
 
@@ -213,6 +204,6 @@ def circles(above: dict[int, int]) -> list[list[int]]:
 
 def _names(tx: Tx, loops: list[list[int]]) -> dict[int, str]:
     keys = [key for loop in loops for key in loop]
-    people = tx.db.execute(select(Person.id, Person.name).where(Person.id.in_([key for key in keys if key > 0]))).tuples().all()
-    new = tx.db.execute(select(-ImportRow.id, ImportRow.name).where(ImportRow.id.in_([-key for key in keys if key < 0]))).tuples().all()
+    people = tx.db.execute(select(Person.id, Person.name).where(Person.id.in_([key for key in keys if key > 0]))).all()
+    new = tx.db.execute(select(-ImportRow.id, ImportRow.name).where(ImportRow.id.in_([-key for key in keys if key < 0]))).all()
     return dict(people) | dict(new)

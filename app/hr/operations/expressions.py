@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Date, and_, case, func, literal, or_, select
+from sqlalchemy import Date, and_, case, func, insert, literal, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import FunctionElement
@@ -64,7 +64,7 @@ def problem_rows(import_id: int, row: Any, column: str, value: Any, wrong: Any, 
         literal(import_id), row.line, literal(column), func.substr(func.coalesce(value, ""), 1, 80), wrong, literal(remedy), literal(True)
     ).where(row.import_id == import_id, row.line > 0, *where)
     columns = ["import_id", "line", "column_name", "value", "wrong", "remedy", "checked"]
-    return ImportProblem.__table__.insert().from_select(columns, picked, include_defaults=False)
+    return insert(ImportProblem).from_select(columns, picked, include_defaults=False)
 
 
 def reaches(row_end: Any, old_end: Any, new_end: Any, extends: Any) -> ColumnElement[Any]:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, false, func, insert, literal, not_, or_, select, true, update
+from sqlalchemy import and_, bindparam, case, delete, false, func, insert, literal, not_, or_, select, true, update
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
-from app import policy
+from app.core.db import FOREVER
 from app.core.errors import Conflict
 from app.core.ledger import Audit
 from app.core.tx import Tx
@@ -67,8 +67,8 @@ def newest_change(tx: Tx) -> int:
 
 def _forget(tx: Tx, import_id: int) -> None:
     """What an earlier comparison found goes; what the file says stays."""
-    tx.db.execute(ImportProblem.__table__.delete().where(ImportProblem.import_id == import_id, ImportProblem.checked.is_(True)))
-    tx.db.execute(ImportRow.__table__.delete().where(ImportRow.import_id == import_id, ImportRow.line == 0))
+    tx.db.execute(delete(ImportProblem).where(ImportProblem.import_id == import_id, ImportProblem.checked.is_(True)))
+    tx.db.execute(delete(ImportRow).where(ImportRow.import_id == import_id, ImportRow.line == 0))
     nothing = dict.fromkeys(("label", "person_id", "manager_id", "manager_row", "leaves_on", "old_end", "new_end", "since"))
     changes = ("person_changed", "unit_changed", "stage_changed", "manager_changed", "post_changed", "further_changed")
     stale = lines(import_id, or_(ImportRow.label.is_not(None), ImportRow.person_id.is_not(None)))
@@ -97,7 +97,7 @@ def _employment(tx: Tx, import_id: int, found: Any) -> None:
     start = func.coalesce(row.started_on, today)
     new = dict(
         leaves_on=row.leaving_on,
-        old_end=end_after(None),
+        old_end=day(FOREVER),
         new_end=end_after(row.leaving_on),
         extends=True,
         since=start,
@@ -229,8 +229,7 @@ def _texts(tx: Tx, import_id: int) -> None:
         if (new["name"], new["sort_name"], new["search_text"]) != (found.name, found.sort_name, found.search_text):
             texts.append({"row_id": found.id, "new_name": new["name"], "new_sort": new["sort_name"], "new_text": new["search_text"]})
     if texts:
-        table = ImportRow.__table__
-        statement = update(table).where(table.c.id == bindparam("row_id"))
+        statement = update(ImportRow).where(ImportRow.id == bindparam("row_id"))
         tx.db.execute(
             statement.values(name=bindparam("new_name"), sort_name=bindparam("new_sort"), search_text=bindparam("new_text")), texts
         )
@@ -242,7 +241,7 @@ def _count(tx: Tx, found: Any) -> dict[str, Any]:
     people = dict(
         tx.db.execute(
             select(row.label, func.count()).where(lines(found.id, row.lead.is_(True), row.label != Label.INVALID.value)).group_by(row.label)
-        ).tuples().all()
+        ).all()
     )  # fmt: skip
     omitted = tx.scalar(select(func.count()).where(lines(found.id, row.line == 0)))
     before = tx.scalar(select(func.count()).select_from(Person).where(employed(found.id, found.as_at)))

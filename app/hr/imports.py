@@ -1,0 +1,42 @@
+"""An extract from its file to a preview, in short transactions, so that nobody waits for the whole of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from app.core.tx import Tx
+from app.hr import operations
+from app.hr.extract import digest, read
+from app.hr.mapping import Mapping
+
+Turn = Callable[[], AbstractContextManager[Tx]]
+"""Opens one write transaction of whoever imports."""
+
+
+def stage(turn: Turn, path: Path, mapping: Mapping, *, file_name: str, as_at: date | None = None) -> tuple[int, dict[str, Any]]:
+    """Read, stage and compare a file; returns the import's id and the counts of its preview.
+
+    Raises ExtractRefused when the file as a whole cannot be used; then nothing of it stays.
+    """
+    extract = read(path, mapping)
+    with turn() as tx:
+        day = as_at or tx.today
+        words = operations.lookups(tx, mapping, day)
+        import_id = operations.begin(tx, extract, mapping, file_name=file_name, sha256=digest(path), as_at=day)
+    try:
+        while rows := list(islice(extract.rows, operations.BATCH)):
+            with turn() as tx:
+                operations.add_rows(tx, import_id, rows, words, extract.headings.named)
+        with turn() as tx:
+            operations.finish(tx, import_id)
+        with turn() as tx:
+            return import_id, operations.label(tx, import_id)
+    except BaseException:
+        with turn() as tx:
+            operations.discard(tx, import_id)
+        raise

@@ -1,0 +1,194 @@
+"""Applying a preview: all of it, in one transaction, one statement for each table and kind of change; or nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import case, delete, func, insert, literal, select, update
+
+from app.core.errors import Conflict, Invalid
+from app.core.ledger import Audit
+from app.core.text import plural
+from app.core.tx import Tx
+from app.hr.models import Import, ImportProblem, ImportRow, Label
+from app.hr.operations import matching, periods
+from app.hr.operations.expressions import lines
+from app.hr.operations.labelling import WATCHED
+from app.hr.operations.staging import SEPARATOR
+from app.people.models import Person, Unit, UnitKind
+from app.people.operations import create_unit
+from app.policy import Can, operation
+
+_ACTIONS = {
+    "joiner": "person.joined",
+    "mover": "person.moved",
+    "leaver": "person.left",
+    "rejoiner": "person.rejoined",
+    "changed": "person.changed",
+}
+_KEPT_IF_BLANK = (
+    "employee_number", "first_name", "last_name", "known_as", "email", "swe_number", "registration_status", "entry_route", "qualified_in",
+    "started_on",
+)  # fmt: skip
+_NEW = (
+    "organisation_id", *_KEPT_IF_BLANK, "leaving_on", "name", "sort_name", "search_text",
+)  # fmt: skip
+
+
+@operation(Can.IMPORT_PEOPLE)
+def apply(tx: Tx, import_id: int, *, confirmed_leavers: int | None = None) -> dict[str, Any]:
+    """Make the preview true; returns its counts.
+
+    Refused with problems left, with more leavers by omission than were confirmed, and when people have changed since the
+    preview was made (then it has to be made again).
+    """
+    found = tx.get(Import, import_id, lock=True, what="import")
+    _ready(tx, found, confirmed_leavers)
+    _create_units(tx, import_id, found)
+    changes = any(found.counts[label] for label in _ACTIONS)
+    if changes:
+        periods.fill_posts(tx, import_id, found)
+        _people(tx, import_id)
+        for track in periods.tracks():
+            periods.restate(tx, import_id, track)
+        periods.restate_further_posts(tx, import_id, found)
+        _trail(tx, import_id)
+    tx.db.execute(delete(ImportRow).where(lines(import_id, ImportRow.label.in_([Label.SAME.value, Label.PASSED_OVER.value]))))
+    tx.update(Import, import_id, state="applied", applied_at=tx.now, applied_by=tx.actor.person_id)
+    tx.record("import.applied", "imports", import_id, counts=found.counts)
+    return dict(found.counts)
+
+
+@operation(Can.IMPORT_PEOPLE)
+def discard(tx: Tx, import_id: int) -> None:
+    """Forget a preview: its rows are deleted, that it was made stays on record."""
+    found = tx.get(Import, import_id, lock=True, what="import")
+    if found.state not in ("staged", "reading"):
+        raise Conflict("This import has been applied or discarded already.", code="import-closed")
+    for table in (ImportRow, ImportProblem):
+        tx.db.execute(delete(table).where(table.import_id == import_id))
+    tx.update(Import, import_id, state="discarded")
+    tx.record("import.discarded", "imports", import_id)
+
+
+def _ready(tx: Tx, found: Any, confirmed: int | None) -> None:
+    if found.state != "staged":
+        raise Conflict("This import has been applied or discarded already.", code="import-closed")
+    counts = found.counts
+    if "rows" not in counts:
+        raise Conflict("This import has not been compared with the people here yet.", code="import-not-compared")
+    if counts["problems"]:
+        raise Conflict(
+            f"The file has {plural(counts['problems'], 'problem')}, and an import is applied whole or not at all.",
+            code="import-has-problems",
+            way_out="Correct the lines that are listed and send the file again.",
+        )
+    newer = select(Audit.id).where(Audit.id > found.ledger_mark, Audit.subject.in_(WATCHED), Audit.action.not_like("%.viewed")).limit(1)
+    if tx.scalar(newer):
+        raise Conflict(
+            "Somebody changed people or teams since this preview was made.",
+            code="import-out-of-date",
+            way_out="Compare again, look at the preview, and then apply it.",
+        )
+    if counts["confirm"] and confirmed != counts["left out"]:
+        said = plural(counts["left out"], "person", "people")
+        message = f"{said} of {counts['employed']:,} would leave because the file does not name them. Confirm that number to apply."
+        raise Invalid(
+            message, code="confirm-leavers", errors=[{"field": "confirm_leavers", "message": message}], leavers=counts["left out"]
+        )
+
+
+def _create_units(tx: Tx, import_id: int, found: Any) -> None:
+    """Create the units that the mapping file allows to be created, above before below, and give their rows the ids."""
+    if not found.create_units:
+        return
+    wanted = tx.rows(
+        select(ImportRow.organisation_id, ImportRow.new_unit)
+        .where(lines(import_id, ImportRow.new_unit.is_not(None), ImportRow.label.in_(list(_ACTIONS))))
+        .distinct()
+        .order_by(ImportRow.organisation_id, ImportRow.new_unit)
+    )
+    for organisation_id, path in ((row.organisation_id, row.new_unit) for row in wanted):
+        parent = organisation_id
+        names = path.split(SEPARATOR)
+        for depth, name in enumerate(names):
+            parent = _child(tx, parent, name) or create_unit(tx, _kind(depth, len(names)), name, _code(tx, organisation_id, name), parent)
+        same = lines(import_id, ImportRow.organisation_id == organisation_id, ImportRow.new_unit == path)
+        tx.db.execute(update(ImportRow).where(same).values(unit_id=parent))
+
+
+def _child(tx: Tx, parent_id: int, name: str) -> int | None:
+    found = tx.scalar(select(Unit.id).where(Unit.parent_id == parent_id, func.lower(Unit.name) == name.lower()))
+    return None if found is None else int(found)
+
+
+def _kind(depth: int, length: int) -> str:
+    """service > locality > team; the last is always the team, and what stands alone above it is a service."""
+    if depth == length - 1:
+        return UnitKind.TEAM.value
+    return UnitKind.SERVICE.value if depth == 0 else UnitKind.LOCALITY.value
+
+
+def _code(tx: Tx, organisation_id: int, name: str) -> str:
+    """A code of its own in the organisation, made of the name: "Meadow Team" → MEADOW-TEAM."""
+    base = "-".join("".join(c if c.isalnum() else " " for c in name).split()).upper()[:40] or "UNIT"
+    taken = set(
+        tx.db.execute(
+            select(Unit.code).where(Unit.organisation_id == organisation_id, Unit.code.startswith(base, autoescape=True))
+        ).scalars()
+    )
+    return base if base not in taken else next(f"{base}-{n}" for n in range(2, len(taken) + 3) if f"{base}-{n}" not in taken)
+
+
+def _people(tx: Tx, import_id: int) -> None:
+    """Insert the joiners; change whoever's details differ. Addresses that change hands are let go first."""
+    row = ImportRow
+    joiners = lines(import_id, row.lead.is_(True), row.label == Label.JOINER.value)
+    new = select(*(getattr(row, column) for column in _NEW), literal(1), literal(tx.now), literal(tx.now)).where(joiners).order_by(row.id)
+    changed = lines(
+        import_id,
+        row.lead.is_(True),
+        row.person_changed.is_(True),
+        row.person_id.is_not(None),
+        row.label.in_(list(_ACTIONS)),
+        row.label != "joiner",
+    )
+    for column in ("email", "swe_number"):
+        mine = getattr(row, column)
+        releasing = select(row.person_id).where(changed, mine.is_not(None))
+        tx.db.execute(
+            update(Person)
+            .where(Person.id.in_(releasing), getattr(Person, column).is_not(None), _differs_from_row(import_id, column))
+            .values({column: None})
+        )
+    text = {
+        column: case((row.line > 0, getattr(row, column)), else_=getattr(Person, column)) for column in ("name", "sort_name", "search_text")
+    }
+    details = {column: func.coalesce(getattr(row, column), getattr(Person, column)) for column in _KEPT_IF_BLANK}
+    tx.db.execute(
+        update(Person)
+        .where(Person.id == row.person_id, changed)
+        .values({**details, **text, "leaving_on": row.leaves_on, "version": Person.version + 1, "updated_at": tx.now})
+    )
+    tx.db.execute(insert(Person).from_select([*_NEW, "version", "created_at", "updated_at"], new, include_defaults=False))
+    matching.join_new_people(tx, import_id)
+
+
+def _differs_from_row(import_id: int, column: str) -> Any:
+    row = ImportRow
+    same = select(row.id).where(
+        lines(import_id, row.lead.is_(True)), row.person_id == Person.id, getattr(row, column) == getattr(Person, column)
+    )
+    return ~same.exists()
+
+
+def _trail(tx: Tx, import_id: int) -> None:
+    """One audit row for each person that the import changed."""
+    row, actor = ImportRow, tx.actor
+    action = case(*((row.label == label, name) for label, name in _ACTIONS.items()), else_="person.changed")
+    about = select(
+        literal(tx.now), literal(actor.kind), literal(actor.id, Audit.actor_id.type), action, literal("people"), row.person_id,
+        row.person_id, literal({"import": import_id}, Audit.facts.type), literal(tx.request_id, Audit.request_id.type),
+    ).where(lines(import_id, row.lead.is_(True), row.label.in_(list(_ACTIONS)))).order_by(row.id)  # fmt: skip
+    columns = ["at", "actor_kind", "actor_id", "action", "subject", "subject_id", "person_id", "facts", "request_id"]
+    tx.db.execute(insert(Audit).from_select(columns, about, include_defaults=False))
