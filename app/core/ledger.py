@@ -61,6 +61,8 @@ class Outbox(Model):
             postgresql_where=WAITING,
         ),
         Index("ix_outbox_subject", "subject", "subject_id"),
+        Index("ix_outbox_sent", "sent_at", sqlite_where=text("sent_at IS NOT NULL"), postgresql_where=text("sent_at IS NOT NULL")),
+        Index("ix_outbox_parked", "parked_at", sqlite_where=text("parked_at IS NOT NULL"), postgresql_where=text("parked_at IS NOT NULL")),
     )
 
 

@@ -37,6 +37,8 @@ _OUR_FAULT = {530, 534, 535, 538}
 class MailRefused(Exception):
     """The message was not taken. `permanent`: trying again would be refused again; otherwise try later."""
 
+    unreached = False  # True: the server could not be used at all, so the next message would fare no better
+
     def __init__(self, permanent: bool, reason: str):
         # Servers like to repeat the address in their answer; the reason goes into logs and lists, where it has no business.
         self.reason = re.sub(r"[^\s<>]+@[^\s<>]+", "(address)", normal(reason))[:300]
@@ -160,6 +162,8 @@ def _message_id(text: str) -> str:
 
 class _Unreached(MailRefused):
     """The server could not be reached, or hung up: nothing is known about the message itself."""
+
+    unreached = True
 
     def __init__(self, reason: str):
         super().__init__(False, f"The mail server could not be used. {reason}")

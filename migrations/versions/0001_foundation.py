@@ -359,6 +359,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['person_id'], ['people.id'], name=op.f('fk_outbox_person_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_outbox'))
     )
+    op.create_index('ix_outbox_parked', 'outbox', ['parked_at'], unique=False, sqlite_where=sa.text('parked_at IS NOT NULL'), postgresql_where=sa.text('parked_at IS NOT NULL'))
+    op.create_index('ix_outbox_sent', 'outbox', ['sent_at'], unique=False, sqlite_where=sa.text('sent_at IS NOT NULL'), postgresql_where=sa.text('sent_at IS NOT NULL'))
     op.create_index('ix_outbox_subject', 'outbox', ['subject', 'subject_id'], unique=False)
     op.create_index('ix_outbox_waiting', 'outbox', ['due_at'], unique=False, sqlite_where=sa.text('sent_at IS NULL AND parked_at IS NULL'), postgresql_where=sa.text('sent_at IS NULL AND parked_at IS NULL'))
     op.create_table('posts',
@@ -618,6 +620,8 @@ def downgrade() -> None:
     op.drop_table('posts')
     op.drop_index('ix_outbox_waiting', table_name='outbox', sqlite_where=sa.text('sent_at IS NULL AND parked_at IS NULL'), postgresql_where=sa.text('sent_at IS NULL AND parked_at IS NULL'))
     op.drop_index('ix_outbox_subject', table_name='outbox')
+    op.drop_index('ix_outbox_sent', table_name='outbox', sqlite_where=sa.text('sent_at IS NOT NULL'), postgresql_where=sa.text('sent_at IS NOT NULL'))
+    op.drop_index('ix_outbox_parked', table_name='outbox', sqlite_where=sa.text('parked_at IS NOT NULL'), postgresql_where=sa.text('parked_at IS NOT NULL'))
     op.drop_table('outbox')
     op.drop_index(op.f('ix_memberships_unit_id'), table_name='memberships')
     op.drop_index(op.f('ix_memberships_person_id'), table_name='memberships')
