@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any
 
 from sqlalchemy import Integer, and_, bindparam, cast, exists, func, literal_column, select, update
 from sqlalchemy.types import String
@@ -29,21 +31,40 @@ def cookie_name(settings: Settings) -> str:
     return "__Host-academy" if settings.secure else "academy"
 
 
-def cookie_options(settings: Settings) -> dict[str, object]:
+def cookie_options(settings: Settings) -> dict[str, Any]:
+    """Out of reach of scripts and of other sites' forms; forgotten when the browser closes."""
     return dict(httponly=True, samesite="lax", secure=settings.secure, path="/")
+
+
+def client_address(peer: str, forwarded: str, trusted_proxies: int) -> str:
+    """Where a request came from: the peer, or what the outermost of our own proxies saw. Anything further left may be invented.
+
+    An IPv6 network of 64 bits is one subscriber's, so it counts as one address.
+    """
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
+    found = hops[-min(trusted_proxies, len(hops))] if trusted_proxies and hops else peer
+    try:
+        address = ip_address(found)
+    except ValueError:
+        return found[:64]
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+    return str(address)
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
+    """A signed-in browser: who, by which token, and when last heard of."""
+
     actor: Actor
     token_hash: str
     last_seen_at: datetime
 
 
-_today = bindparam("today")
+_today: Any = bindparam("today")
 
 
-def _holds(duty: Duty) -> object:
+def _holds(duty: Duty) -> Any:
     return exists(
         select(literal_column("1")).where(
             Responsibility.kind == duty.value, Responsibility.holder_id == Person.id, current(Responsibility, _today)
@@ -64,10 +85,10 @@ _SIGNED_IN = (
         Person.name,
         Person.organisation_id,
         _roles.label("roles"),
-        cast(_holds(Duty.MANAGER), Integer).label("manages"),  # type: ignore[arg-type]
-        cast(_holds(Duty.DEPUTY), Integer).label("deputises"),  # type: ignore[arg-type]
-        cast(_holds(Duty.ASSESSOR), Integer).label("assesses"),  # type: ignore[arg-type]
-        cast(_holds(Duty.TRAINER), Integer).label("trains"),  # type: ignore[arg-type]
+        cast(_holds(Duty.MANAGER), Integer).label("manages"),
+        cast(_holds(Duty.DEPUTY), Integer).label("deputises"),
+        cast(_holds(Duty.ASSESSOR), Integer).label("assesses"),
+        cast(_holds(Duty.TRAINER), Integer).label("trains"),
     )
     .select_from(SignIn)
     .join(Person, Person.id == SignIn.person_id)

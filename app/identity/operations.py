@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from passlib.context import CryptContext
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import Select, delete, func, insert, or_, select, update
 
 from app import policy
 from app.core.config import Settings
-from app.core.errors import Conflict, Invalid, NotFound, SignInNeeded, TooMany
+from app.core.errors import Conflict, Invalid, Refusal, SignInNeeded, TooMany
 from app.core.tx import Actor, Tx
 from app.identity.access import digest
 from app.identity.models import Account, ApiClient, ApiToken, Attempt, IdempotencyKey, Link, SignIn
@@ -23,6 +23,7 @@ PASSWORDS = CryptContext(schemes=["argon2"], argon2__time_cost=2, argon2__memory
 MIN_PASSWORD, MAX_PASSWORD = 12, 200
 WINDOW = timedelta(minutes=15)
 PER_ACCOUNT, PER_ADDRESS = 5, 50  # failures in the window before further tries are refused
+RESETS_PER_ACCOUNT, RESETS_PER_ADDRESS = 3, 30  # reset links asked for in the window
 LINK_LIFE = {"invitation": timedelta(days=14), "reset": timedelta(hours=2)}
 COMMON = frozenset("password123456 123456789012 qwertyuiopas letmeinletmein socialworker1 passwordpassword".split())
 
@@ -31,37 +32,59 @@ def _key(kind: str, value: str) -> str:
     return hashlib.sha256(f"{kind}:{value.strip().lower()}".encode()).hexdigest()
 
 
+def _recent(tx: Tx, kind: str, value: str) -> int:
+    """How many attempts of this kind were counted in the window."""
+    counted = select(func.count()).select_from(Attempt).where(Attempt.key == _key(kind, value), Attempt.at > tx.now - WINDOW)
+    return int(tx.scalar(counted))
+
+
 def throttle(tx: Tx, email: str, address: str) -> None:
     """TooMany after repeated failures for one account or from one address, whether or not the account exists."""
-    since = tx.now - WINDOW
     for kind, value, limit in (("account", email, PER_ACCOUNT), ("address", address, PER_ADDRESS)):
-        failures = tx.scalar(select(func.count()).select_from(Attempt).where(Attempt.key == _key(kind, value), Attempt.at > since))
-        if failures >= limit:
+        if _recent(tx, kind, value) >= limit:
             raise TooMany(
                 "There have been too many wrong attempts. Wait 15 minutes and try again, or reset your password.", code="sign-in-throttled"
             )
 
 
-def check_password(tx: Tx, email: str, password: str) -> int | None:
-    """The id of the person with this e-mail and password, or None; takes as long for an unknown account as for a wrong password."""
-    row = tx.one(
+def _account(email: str, today: date) -> Select[int, str | None]:
+    """The account behind an e-mail address, if its owner may sign in: not suspended, and not gone."""
+    return (
         select(Account.person_id, Account.password_hash)
         .join(Person, Person.id == Account.person_id)
         .where(
-            Person.email == email.strip().lower(), Account.suspended_at.is_(None), or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today)
+            Person.email == email.strip().lower(),
+            Account.suspended_at.is_(None),
+            or_(Person.leaving_on.is_(None), Person.leaving_on >= today),
         )
     )
+
+
+def check_password(tx: Tx, email: str, password: str) -> int | None:
+    """The id of the person with this e-mail and password, or None; takes as long for an unknown account as for a wrong password."""
+    row = tx.one(_account(email, tx.today))
     if row is None or row.password_hash is None or len(password) > MAX_PASSWORD:
         PASSWORDS.dummy_verify()
         return None
     return int(row.person_id) if PASSWORDS.verify(password, row.password_hash) else None
 
 
+def account_of(tx: Tx, email: str) -> int | None:
+    """The id of the person with this e-mail who may sign in: for demonstration mode, where a persona is enough."""
+    row = tx.one(_account(email, tx.today))
+    return None if row is None else int(row.person_id)
+
+
+def email_of(tx: Tx, person_id: int) -> str:
+    """The address a person signs in with."""
+    return str(tx.scalar(select(Person.email).where(Person.id == person_id)) or "")
+
+
 def failed(tx: Tx, email: str, address: str) -> None:
-    """Count a failed sign-in; old counts go."""
+    """Count a failed sign-in, and note it for the person whose account it was, if there is one."""
     tx.insert_many(Attempt, [dict(key=_key("account", email), at=tx.now), dict(key=_key("address", address), at=tx.now)])
-    tx.db.execute(delete(Attempt).where(Attempt.at < tx.now - timedelta(days=1)))
-    tx.record("sign-in.failed", "accounts", None)
+    person_id = tx.scalar(select(Person.id).where(Person.email == email.strip().lower()))
+    tx.record("sign-in.failed", "accounts", person_id, person_id=person_id)
 
 
 def sign_in(tx: Tx, person_id: int, agent: str, settings: Settings) -> str:
@@ -79,8 +102,7 @@ def sign_in(tx: Tx, person_id: int, agent: str, settings: Settings) -> str:
             agent=agent[:200],
         ),
     )
-    email = tx.scalar(select(Person.email).where(Person.id == person_id))
-    tx.db.execute(delete(Attempt).where(Attempt.key == _key("account", email or "")))
+    tx.db.execute(delete(Attempt).where(Attempt.key == _key("account", email_of(tx, person_id))))
     tx.record("sign-in.made", "people", person_id, person_id=person_id)
     return token
 
@@ -115,21 +137,14 @@ def invite(tx: Tx, person_id: int) -> None:
     tx.record("account.invited", "people", person_id, person_id=person_id, tell=["email.invitation"])
 
 
-def ask_for_reset(tx: Tx, email: str) -> None:
-    """Send a reset link if there is such an account; say the same either way, so that nobody learns who has one."""
-    person_id = tx.scalar(
-        select(Person.id)
-        .join(Account, Account.person_id == Person.id)
-        .where(
-            Person.email == email.strip().lower(), Account.suspended_at.is_(None), or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today)
-        )
-    )
-    if person_id is None:
-        return
-    recent = tx.scalar(
-        select(func.count()).select_from(Link).where(Link.person_id == person_id, Link.purpose == "reset", Link.created_at > tx.now - WINDOW)
-    )
-    if recent < 3:
+def ask_for_reset(tx: Tx, email: str, address: str) -> None:
+    """Send a reset link if there is such an account; do and say the same either way, so that nobody learns who has one."""
+    if _recent(tx, "reset-address", address) >= RESETS_PER_ADDRESS:
+        raise TooMany("Too many people have asked for a link from here. Wait 15 minutes and try again.", code="reset-throttled")
+    asked = _recent(tx, "reset", email)
+    tx.insert_many(Attempt, [dict(key=_key("reset", email), at=tx.now), dict(key=_key("reset-address", address), at=tx.now)])
+    person_id = account_of(tx, email)
+    if person_id is not None and asked < RESETS_PER_ACCOUNT:
         tx.record("account.reset-asked", "people", person_id, person_id=person_id, tell=["email.password_reset"])
 
 
@@ -143,12 +158,30 @@ def mint_link(tx: Tx, person_id: int, purpose: str) -> str:
     return token
 
 
+class LinkOver(Refusal):
+    """The link was used, has run out, or never was one: from outside they look the same."""
+
+    status, code, title = 410, "link-expired", "This link no longer works"
+
+
 def link(tx: Tx, token: str) -> tuple[int, str]:
-    """(person, purpose) of a link that can still be used, or NotFound in words."""
-    row = tx.one(select(Link.person_id, Link.purpose, Link.used_at, Link.expires_at).where(Link.token_hash == digest(token)))
-    if row is None or row.used_at is not None or row.expires_at <= tx.now:
-        raise NotFound(
-            "This link has been used or has expired.", code="link-expired", way_out="Ask for a new one with “I have forgotten my password”."
+    """(person, purpose) of a link that can still be used, or LinkOver in words."""
+    row = tx.one(
+        select(Link.person_id, Link.purpose)
+        .join(Account, Account.person_id == Link.person_id)
+        .join(Person, Person.id == Link.person_id)
+        .where(
+            Link.token_hash == digest(token),
+            Link.used_at.is_(None),
+            Link.expires_at > tx.now,
+            Account.suspended_at.is_(None),
+            or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today),
+        )
+    )
+    if row is None:
+        raise LinkOver(
+            "It has been used already, or its time has run out.",
+            way_out="Ask for a new one: choose “I have forgotten my password” on the sign-in page.",
         )
     return row.person_id, row.purpose
 
@@ -171,19 +204,26 @@ def check_new_password(password: str, again: str, name: str, email: str | None) 
         raise Invalid("The two passwords differ.", errors=[{"field": "again", "message": "Both passwords must be the same"}])
 
 
-def set_password(tx: Tx, token: str, password: str, again: str) -> int:
-    """Use a link to set a password; every sign-in of the person ends. Returns the person."""
+def new_password(tx: Tx, token: str, password: str, again: str) -> str:
+    """The hash of a password that may be set with this link. Slow on purpose: call it before the writer's turn."""
     person_id, _purpose = link(tx, token)
     person = tx.get(Person, person_id)
     check_new_password(password, again, person.name, person.email)
+    return str(PASSWORDS.hash(password))
+
+
+def set_password(tx: Tx, token: str, password_hash: str) -> int:
+    """Use a link to set a password; every sign-in and every other link of the person ends. Returns the person."""
+    person_id, purpose = link(tx, token)
     used = tx.db.execute(update(Link).where(Link.token_hash == digest(token), Link.used_at.is_(None)).values(used_at=tx.now))
     if used.rowcount != 1:
-        raise NotFound("This link has been used or has expired.", code="link-expired")
+        raise LinkOver("It has been used already.", way_out="If you set the password yourself, sign in with it.")
     tx.actor = Actor("link", person_id)
     tx.db.execute(update(Link).where(Link.person_id == person_id, Link.used_at.is_(None)).values(used_at=tx.now))
-    tx.db.execute(update(Account).where(Account.person_id == person_id).values(password_hash=PASSWORDS.hash(password), password_set_at=tx.now))
+    tx.db.execute(update(Account).where(Account.person_id == person_id).values(password_hash=password_hash, password_set_at=tx.now))
+    tx.db.execute(delete(Attempt).where(Attempt.key == _key("account", email_of(tx, person_id))))
     sign_out_everywhere(tx, person_id)
-    tx.record("account.password-set", "people", person_id, person_id=person_id)
+    tx.record("account.password-set", "people", person_id, person_id=person_id, purpose=purpose)
     return person_id
 
 
@@ -213,7 +253,9 @@ def create_client(tx: Tx, name: str, scopes: list[str], organisation_id: int | N
 def token(tx: Tx, client_id: str, secret: str, scopes: list[str], minutes: int) -> tuple[str, list[str]]:
     """An access token for a client's id and secret, with the scopes asked for or all it has."""
     row = tx.one(
-        select(ApiClient.id, ApiClient.secret_hash, ApiClient.scopes).where(ApiClient.client_id == client_id, ApiClient.disabled_at.is_(None))
+        select(ApiClient.id, ApiClient.secret_hash, ApiClient.scopes).where(
+            ApiClient.client_id == client_id, ApiClient.disabled_at.is_(None)
+        )
     )
     if row is None or not secrets.compare_digest(row.secret_hash, digest(secret)):
         raise SignInNeeded("The client id or secret is wrong.", code="invalid_client")
@@ -225,14 +267,19 @@ def token(tx: Tx, client_id: str, secret: str, scopes: list[str], minutes: int) 
     tx.db.execute(
         insert(ApiToken),
         dict(
-            token_hash=digest(made), client_id=row.id, scopes=" ".join(wanted), created_at=tx.now, expires_at=tx.now + timedelta(minutes=minutes)
+            token_hash=digest(made),
+            client_id=row.id,
+            scopes=" ".join(wanted),
+            created_at=tx.now,
+            expires_at=tx.now + timedelta(minutes=minutes),
         ),
     )
     return made, wanted
 
 
 def tidy(tx: Tx, now: datetime) -> None:
-    """A nightly job: forget what has served its time (ended sign-ins, used links, old tokens and keys)."""
+    """A nightly job: forget what has served its time (attempts, ended sign-ins, used links, old tokens and keys)."""
+    tx.db.execute(delete(Attempt).where(Attempt.at < now - timedelta(days=1)))
     tx.db.execute(delete(ApiToken).where(ApiToken.expires_at < now))
     tx.db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - timedelta(days=7)))
     tx.db.execute(delete(SignIn).where(SignIn.expires_at < now - timedelta(days=30)))
