@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, literal, select, text, update
 
+from app.core.calendar import london
 from app.core.config import Settings
 from app.core.db import Base, Database, is_postgresql
 from app.core.errors import Conflict
@@ -61,7 +62,7 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
     The same people, seed and date give the same rows, password hashes apart. Conflict if there are people already.
     """
     now = clock()
-    today = today or now.date()
+    today = today or london(now).date()
     moment = min(now, datetime.combine(today, datetime.min.time(), UTC) + timedelta(hours=7))
     found = content()
     maker = Maker(seed, today)

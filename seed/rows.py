@@ -94,7 +94,7 @@ def offer_rows(content: Content) -> Iterator[Table]:
                 materials=c.materials,
                 needs_approval=c.approval,
                 status="published",
-                search_text=search_words(c.title, c.summary, c.kind, c.audience, *c.outcomes),
+                search_text=search_words(c.title, c.summary, "\n".join(c.outcomes), content.providers[c.provider], c.kind),
                 created_at=LONG_AGO,
                 updated_at=LONG_AGO,
             )

@@ -35,7 +35,7 @@ def act_out(database: Database, force: Workforce, meetings: list[Meeting], now: 
     ]
     for turn, i in enumerate(reports[:4]):
         stage.book(joanne if turn % 2 else i, i, stage.later(7 + 14 * turn), wanted=Status.BOOKED)
-    asked = [made for i in reports if (made := stage.book(i, i, stage.with_approval(), wanted=Status.REQUESTED))]
+    asked = [made for turn, i in enumerate(reports) if (made := stage.book(i, i, stage.with_approval(3 * turn), wanted=Status.REQUESTED))]
     if len(asked) > 1:
         with transaction(database, stage.actor(joanne), writes=True, now=now) as tx:
             operations.decide(tx, asked[0], True)
@@ -51,6 +51,9 @@ class Stage:
             (key, meeting) for key, meeting in enumerate(meetings, start=1) if meeting.starts_at > now and meeting.status == "published"
         ]
 
+        self.course_of = {key: meeting.course for key, meeting in self.open}
+        self.taken: set[tuple[int, str]] = set()  # nobody books a course twice
+
     def actor(self, i: int) -> Actor:
         """The person as they would be when signed in."""
         person = self.force.people[i]
@@ -65,9 +68,11 @@ class Stage:
         """Sessions from so many days on that need no approval."""
         return [key for key, m in self.open if m.starts_at > self.now + timedelta(days=days) and not m.course.approval and not m.audience]
 
-    def with_approval(self) -> Iterable[int]:
-        """Sessions for which a manager has to approve."""
-        return [key for key, m in self.open if m.course.approval]
+    def with_approval(self, start: int) -> Iterable[int]:
+        """Sessions for which a manager has to approve, beginning somewhere in the list so that not everybody asks for the same."""
+        found = [key for key, m in self.open if m.course.approval]
+        start %= len(found) or 1
+        return found[start:] + found[:start]
 
     def of_course(self, *codes: str) -> Iterable[int]:
         """Sessions of these courses, the first course first."""
@@ -77,14 +82,15 @@ class Stage:
         """The first of the sessions that gives the learner what is wanted; returns the booking. Anything else is undone."""
         stages = {stage for _, stage in self.force.people[learner].stages[-1:]}
         for session in sessions:
-            course = next(meeting.course for key, meeting in self.open if key == session)
-            if course.stages and not stages & set(course.stages):
+            course = self.course_of[session]
+            if (learner, course.code) in self.taken or (course.stages and not stages & set(course.stages)):
                 continue
             try:
                 with transaction(self.database, self.actor(who), writes=True, now=self.now) as tx:
                     made = operations.book(tx, session, learner + 1)
                     if made.status is not wanted:
                         raise NotWanted
+                    self.taken.add((learner, course.code))
                     return made.id
             except (Refusal, NotWanted):
                 continue
