@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import OperationalError
 
 from app.core.db import Database
 from app.core.errors import Conflict
@@ -15,7 +18,9 @@ from app.doors import job
 from app.identity import operations as identity
 
 Job = Callable[[Tx, datetime], None]
-TIMETABLE: dict[str, tuple[timedelta, Job]] = {"tidy-identity": (timedelta(days=1), identity.tidy)}  # every so long, counted from midnight UTC
+TIMETABLE: dict[str, tuple[timedelta, Job]] = {
+    "tidy-identity": (timedelta(days=1), identity.tidy)
+}  # every so long, counted from midnight UTC
 
 
 def _turn(now: datetime, every: timedelta) -> datetime:
@@ -25,7 +30,7 @@ def _turn(now: datetime, every: timedelta) -> datetime:
 
 
 def run_due(database: Database, now: datetime | None = None) -> int:
-    """Run each job whose turn has not been taken. The turn is a unique row, so two workers cannot both have it."""
+    """Run each job whose turn has not been taken; returns how many ran. The turn is a unique row, so two workers cannot both have it."""
     moment = now or clock()
     ran = 0
     for name, (every, function) in TIMETABLE.items():
@@ -34,13 +39,30 @@ def run_due(database: Database, now: datetime | None = None) -> int:
             if tx.scalar(select(JobRun.id).where(JobRun.name == name, JobRun.due_at == due)):
                 continue
         try:
-            with job(database) as tx:
-                tx.db.execute(insert(JobRun), dict(name=name, due_at=due, started_at=tx.now))
-                function(tx, tx.now)
-                tx.db.execute(
-                    update(JobRun).where(JobRun.name == name, JobRun.due_at == due).values(finished_at=clock(), outcome="done")
-                )
+            _run(database, name, due, function)
             ran += 1
         except Conflict:
             continue  # another worker took this turn
+        except OperationalError:
+            raise  # the database did not answer; the turn is still free
+        except Exception as wrong:  # noqa: BLE001 - whatever one job does, the others and the messages go on
+            _failed(database, name, due, type(wrong).__name__)
     return ran
+
+
+def _run(database: Database, name: str, due: datetime, function: Job) -> None:
+    """Take the turn and do the work in one transaction: a killed worker leaves the turn free."""
+    with job(database) as tx:
+        tx.db.execute(insert(JobRun), dict(name=name, due_at=due, started_at=tx.now))
+        function(tx, tx.now)
+        tx.db.execute(update(JobRun).where(JobRun.name == name, JobRun.due_at == due).values(finished_at=clock(), outcome="done"))
+
+
+def _failed(database: Database, name: str, due: datetime, kind: str) -> None:
+    """Keep the failure where it can be seen, and wait for the next turn; the other jobs and the messages go on."""
+    sys.stderr.write(json.dumps({"event": "job-fault", "job": name, "kind": kind}) + "\n")
+    try:
+        with job(database) as tx:
+            tx.db.execute(insert(JobRun), dict(name=name, due_at=due, started_at=tx.now, finished_at=tx.now, outcome=f"failed: {kind}"))
+    except Conflict:
+        return  # another worker has done it meanwhile

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import threading
-import time
 from collections.abc import Callable
 
 from app import jobs
@@ -14,25 +13,28 @@ from app.core.db import Database
 from app.notifications import delivery
 
 PAUSE = 1.0  # seconds between looks when there was nothing to do
+LONGEST_PAUSE = 30.0  # … and after several faults in a row
 
 
-def tick(database: Database, settings: Settings) -> int:
-    """Do everything that is due now; returns how many things were done."""
+def tick(database: Database, settings: Settings, stop: threading.Event | None = None) -> int:
+    """Do everything that is due now; returns how many things were done. Leaves off early when told to stop."""
     done = jobs.run_due(database)
-    return done + delivery.deliver_due(database, settings)
+    while not (stop is not None and stop.is_set()) and (delivered := delivery.deliver_due(database, settings, stop)):
+        done += delivered
+    return done
 
 
 def run(database: Database, settings: Settings, stop: threading.Event) -> None:
     """Tick until told to stop. A fault is logged and waited out: the work it left is claimed again when its lease ends."""
+    faults = 0
     while not stop.is_set():
         try:
-            busy = tick(database, settings) > 0
-        except Exception as wrong:
+            tick(database, settings, stop)
+            faults = 0
+        except Exception as wrong:  # noqa: BLE001 - the worker never dies of one piece of work
+            faults += 1
             sys.stderr.write(json.dumps({"event": "worker-fault", "kind": type(wrong).__name__}) + "\n")
-            busy = False
-            time.sleep(PAUSE)
-        if not busy:
-            stop.wait(PAUSE)
+        stop.wait(min(PAUSE * 2**faults, LONGEST_PAUSE) if faults else PAUSE)
 
 
 def start(database: Database, settings: Settings) -> Callable[[], None]:

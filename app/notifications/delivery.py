@@ -1,10 +1,194 @@
-"""Claims due messages, renders them, sends them, marks them sent."""
+"""Delivers queued e-mail: claim a batch (commit), send it with no transaction open, note what became of it (commit).
+
+At least once, and in order for each person and subject. A message sent twice, because a worker was killed before it could note the first,
+carries the same Message-ID, by which mail systems know it again.
+"""
 
 from __future__ import annotations
 
+import json
+import random
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from jinja2 import TemplateError
+from sqlalchemy import Row, Update, exists, literal_column, or_, select, update
+from sqlalchemy.orm import aliased
+
 from app.core.config import Settings
-from app.core.db import Database
+from app.core.db import Database, is_postgresql
+from app.core.ledger import Outbox
+from app.core.mail import MailRefused, Message, Sends, build, mailer
+from app.core.tx import Tx
+from app.doors import job
+from app.identity.operations import LINK_LIFE, mint_link
+from app.notifications.facts import Facts, compose
+from app.notifications.messages import FactsError, render
+
+BATCH = 50
+LEASE = timedelta(minutes=5)  # a claimed message that nobody has spoken for since may be claimed again
+LONGEST = 60.0  # seconds that one batch may take before the rest of it is given back, well within the lease
+NOTE_EVERY = 10  # messages sent between two commits: how many a killed worker may have sent without a note
+DELAYS = (1, 5, 15, 60, 240)  # minutes to wait after the first, second … failure; the last one repeats
+MAX_ATTEMPTS = 8
+_LINKS = {"email.invitation": "invitation", "email.password_reset": "reset"}
+_UNSENT = (Outbox.sent_at.is_(None), Outbox.parked_at.is_(None))
 
 
-def deliver_due(database: Database, settings: Settings) -> int:
-    return 0
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch, by outbox id, as far as it is not yet noted in the database."""
+
+    sent: list[int] = field(default_factory=list)
+    later: dict[int, tuple[int, str]] = field(default_factory=dict)  # attempts so far, and why
+    parked: dict[int, str] = field(default_factory=dict)  # why
+    given_back: list[int] = field(default_factory=list)
+
+
+def deliver_due(database: Database, settings: Settings, stop: threading.Event | None = None) -> int:
+    """Deliver one batch of what is due; returns how many messages were dealt with (0: nothing is due). Stops early when told to."""
+    rows = claim(database)
+    if not rows:
+        return 0
+    with job(database, writes=False) as tx:
+        facts = compose(tx, rows)
+    counts = dict.fromkeys(("sent", "later", "parked", "given_back"), 0)
+    outcome, sender = Outcome(), mailer(settings.smtp_url, settings.mail_dir)
+    deadline = time.monotonic() + LONGEST
+    try:
+        for number, row in enumerate(rows):
+            if (stop is not None and stop.is_set()) or time.monotonic() > deadline:
+                outcome.given_back += [left.id for left in rows[number:]]
+                break
+            refusal = _deliver(database, settings, sender, row, facts[row.id], outcome)
+            if refusal is not None and refusal.unreached:  # nor will the others reach it
+                outcome.later |= {left.id: (left.attempts, refusal.reason) for left in rows[number + 1 :]}
+                break
+            if len(outcome.sent) >= NOTE_EVERY:
+                note(database, outcome, counts)
+    finally:
+        note(database, outcome, counts)
+        sender.close()
+    if settings.log_level in ("debug", "info"):
+        sys.stderr.write(json.dumps({"event": "delivery", **counts}) + "\n")
+    return len(rows)
+
+
+def claim(database: Database) -> list[Row[Any]]:
+    """Take up to BATCH due messages for LEASE, oldest first.
+
+    A message waits while an earlier one to the same person about the same thing does, unless that one is parked.
+    """
+    with job(database, writes=False) as tx:  # most looks find nothing, and need not queue with the writers
+        if tx.scalar(_due(tx.now).limit(1)) is None:
+            return []
+    with job(database) as tx:
+        due = _due(tx.now).order_by(Outbox.due_at, Outbox.id).limit(BATCH)
+        if is_postgresql(tx.db):
+            due = due.with_for_update(skip_locked=True, of=Outbox)
+        chosen = due.cte("due")
+        taking = (
+            update(Outbox)
+            .where(Outbox.id.in_(select(chosen.c.id)))
+            .values(locked_until=tx.now + LEASE, attempts=Outbox.attempts + 1)
+            .returning(*Outbox.__table__.c)
+        )
+        return sorted(tx.rows(taking), key=lambda row: int(row.id))
+
+
+def _due(now: datetime) -> Any:
+    before = aliased(Outbox, name="before")
+    blocked = exists(
+        select(literal_column("1")).where(
+            before.subject == Outbox.subject,
+            before.subject_id == Outbox.subject_id,
+            before.person_id == Outbox.person_id,
+            before.id < Outbox.id,
+            before.sent_at.is_(None),
+            before.parked_at.is_(None),
+        )
+    )
+    free = or_(Outbox.locked_until.is_(None), Outbox.locked_until <= now)
+    return select(Outbox.id).where(*_UNSENT, Outbox.due_at <= now, Outbox.kind.like("email.%"), free, ~blocked)
+
+
+def _deliver(database: Database, settings: Settings, sender: Sends, row: Row[Any], facts: Facts, outcome: Outcome) -> MailRefused | None:
+    """Send one message and keep what became of it; returns the refusal, if it was one."""
+    if row.attempts > MAX_ATTEMPTS:  # every try ended without a word: whatever it is, it stops workers
+        outcome.parked[row.id] = f"Tried {MAX_ATTEMPTS} times; the worker stopped each time."
+        return None
+    if not facts["to"]:
+        outcome.parked[row.id] = "The person has no e-mail address."
+        return None
+    try:
+        message = _written(database, settings, row, facts)
+        sender.send(build(message, settings.mail_from, row.created_at))
+    except FactsError as wrong:
+        outcome.parked[row.id] = str(wrong)
+    except MailRefused as refusal:
+        if refusal.permanent:
+            outcome.parked[row.id] = refusal.reason
+        else:
+            outcome.later[row.id] = (row.attempts, refusal.reason)
+        return refusal
+    except (ValueError, TypeError, LookupError, AttributeError, TemplateError) as fault:  # ours; the values stay out of the record
+        outcome.parked[row.id] = f"The message could not be written ({type(fault).__name__})."
+    else:
+        outcome.sent.append(row.id)
+    return None
+
+
+def _written(database: Database, settings: Settings, row: Row[Any], facts: Facts) -> Message:
+    """The message in words. A single-use link is made only now, so that no secret ever waits in the outbox or the audit trail."""
+    purpose = _LINKS.get(row.kind)
+    if purpose is not None:
+        with job(database) as tx:
+            token = mint_link(tx, row.person_id, purpose)
+            facts = facts | {"link": f"/password/set/{token}", "expires_at": (tx.now + LINK_LIFE[purpose]).isoformat()}
+    return render(row.kind, facts, settings, message_id=row.id, now=row.created_at)
+
+
+# What became of them -----------------------------------------------------------------------------------------------
+
+
+def note(database: Database, outcome: Outcome, counts: dict[str, int]) -> None:
+    """Write down and clear what is known so far; adds to `counts`."""
+    late = {key: why for key, (attempts, why) in outcome.later.items() if attempts >= MAX_ATTEMPTS}
+    for key, why in late.items():
+        del outcome.later[key]
+        outcome.parked[key] = f"Tried {MAX_ATTEMPTS} times. {why}"
+    if outcome.sent or outcome.later or outcome.parked or outcome.given_back:
+        with job(database) as tx:
+            _write(tx, outcome)
+    counts["sent"] += len(outcome.sent)
+    counts["later"] += len(outcome.later)
+    counts["parked"] += len(outcome.parked)
+    counts["given_back"] += len(outcome.given_back)
+    outcome.sent.clear()
+    outcome.later.clear()
+    outcome.parked.clear()
+    outcome.given_back.clear()
+
+
+def _write(tx: Tx, outcome: Outcome) -> None:
+    def unsent(ids: Sequence[int]) -> Update:
+        return update(Outbox).where(Outbox.id.in_(ids), *_UNSENT)
+
+    if outcome.sent:
+        tx.db.execute(unsent(outcome.sent).values(sent_at=tx.now, locked_until=None, error=None))
+    if outcome.given_back:
+        tx.db.execute(unsent(outcome.given_back).values(locked_until=None, attempts=Outbox.attempts - 1))
+    for key, (attempts, why) in outcome.later.items():
+        tx.db.execute(unsent([key]).values(due_at=tx.now + back_off(attempts), locked_until=None, error=why))
+    for key, why in outcome.parked.items():
+        tx.db.execute(unsent([key]).values(parked_at=tx.now, locked_until=None, error=why))
+
+
+def back_off(attempts: int) -> timedelta:
+    """How long to wait after so many failures; a fifth more or less, so that messages held up together do not all return at once."""
+    return timedelta(minutes=DELAYS[min(attempts, len(DELAYS)) - 1]) * random.uniform(0.8, 1.2)
