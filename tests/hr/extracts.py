@@ -11,7 +11,8 @@ import xlsxwriter
 
 HEADINGS = ("Employee Number", "First name", "Surname", "Work email", "Start date")
 SAM: dict[str, Any] = {
-    "Employee Number": "001234", "First name": "Sam", "Surname": "Lee", "Work email": "sam.lee@westmarch.example", "Start date": "01/09/2020",
+    "Employee Number": "001234", "First name": "Sam", "Surname": "Lee",
+    "Work email": "sam.lee@westmarch.example", "Start date": "01/09/2020",
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from app.hr.mapping import Mapping, load_mapping
 from app.hr.models import Import, ImportProblem, ImportRow
 from app.people import operations as people
 from app.people.models import CareerStage, Membership, Person, Post, Responsibility, RoleHeld, Stage, Unit
+from app.people.operations import person_values
 from tests.factory import Make
 from tests.hr.extracts import write_csv
 
@@ -121,18 +122,15 @@ def office(database: Database, make: Make, tmp_path: Path) -> Office:
 
 def test_joiners_get_everything_that_the_file_says(office: Office) -> None:
     boss = person("1", "Ida", "Boss", **{"Job title": "Team manager"})
-    new = person("2", "Zoë", "O’Neill", **{
-        "SWE number": "sw900001", "Manager number": "1", "FTE": "0.6", "Working days": "MTW--", "Start date": "7/9/26", "Stage": "Newly qualified",
-        "Known as": "Zo", "Email": "Zoe@westmarch.example",
-    })  # fmt: skip
+    said = {
+        "SWE number": "sw900001", "Manager number": "1", "FTE": "0.6", "Working days": "MTW--", "Start date": "7/9/26",
+        "Stage": "Newly qualified", "Known as": "Zo", "Email": "Zoe@westmarch.example",
+    }  # fmt: skip
+    new = person("2", "Zoë", "O’Neill", **said)
     assert office.send([new, boss]) == {"joiner": 2}
     zoe = office.person("2")
-    assert (zoe.name, zoe.sort_name, zoe.email, zoe.swe_number) == (
-        "Zo O’Neill",
-        "o'neill, zo",
-        "zoe@westmarch.example",
-        "SW900001",
-    ) or zoe.name
+    assert (zoe.name, zoe.email, zoe.swe_number) == ("Zo O’Neill", "zoe@westmarch.example", "SW900001")
+    assert zoe.sort_name == person_values({"first_name": "Zoë", "last_name": "O’Neill", "known_as": "Zo"})["sort_name"]
     assert (zoe.started_on, zoe.leaving_on, zoe.version) == (date(2026, 9, 7), None, 1)
     assert "sw900001" in zoe.search_text and "neill" in zoe.search_text
     post = office.held(Post, "2")
@@ -167,7 +165,7 @@ def test_a_dry_run_says_what_applying_then_does(office: Office, ledger: Any) -> 
     office.send([person(str(n)) for n in range(1, 6)])
     lines = [
         person("1"),
-        person("2", **{"Team": "Harbour"}),
+        person("2", Team="Harbour"),
         person("3", **{"Last name": "Newname"}),
         person("4", **{"Leaving date": "30/11/2026"}),
         person("6"),
@@ -183,7 +181,7 @@ def test_a_dry_run_says_what_applying_then_does(office: Office, ledger: Any) -> 
 
 def test_a_move_keeps_history(office: Office) -> None:
     office.send([person("1")])
-    assert office.send([person("1", **{"Team": "T2"})], as_at=AS_AT + timedelta(7)) == {"mover": 1}
+    assert office.send([person("1", Team="T2")], as_at=AS_AT + timedelta(7)) == {"mover": 1}
     assert [office.team("1", day) for day in (AS_AT, AS_AT + timedelta(6), AS_AT + timedelta(7))] == ["Meadow", "Meadow", "Harbour"]
     superseded = office.rows(select(Membership.__table__).where(Membership.superseded_at.is_not(None)))
     assert [(row.valid_to) for row in superseded] == [FOREVER]
@@ -320,7 +318,7 @@ PROBLEMS: list[tuple[str, list[dict[str, Any]], list[tuple[int, str, str]]]] = [
     ),
     (
         "one address, two people",
-        [person("1", **{"Email": "x@westmarch.example"}), person("2", **{"Email": "X@westmarch.example"})],
+        [person("1", Email="x@westmarch.example"), person("2", Email="X@westmarch.example")],
         [(2, "Email", "Two people in the file"), (3, "Email", "Two people in the file")],
     ),
     (
@@ -330,12 +328,12 @@ PROBLEMS: list[tuple[str, list[dict[str, Any]], list[tuple[int, str, str]]]] = [
     ),
     (
         "an address held by somebody else",
-        [person("1", **{"Email": "deputy@westmarch.example"})],
+        [person("1", Email="deputy@westmarch.example")],
         [(2, "Email", "already belongs to Dee Puty (employee number 901)")],
     ),
     ("bad registration number", [person("1", **{"SWE number": "SW012"})], [(2, "SWE number", "not a Social Work England number")]),
-    ("no such team", [person("1", **{"Team": "Nowhere"})], [(2, "Team", "There is no team")]),
-    ("no such stage", [person("1", **{"Stage": "Wizard"})], [(2, "Stage", "no career stage")]),
+    ("no such team", [person("1", Team="Nowhere")], [(2, "Team", "There is no team")]),
+    ("no such stage", [person("1", Stage="Wizard")], [(2, "Stage", "no career stage")]),
     ("no start", [person("1", **{"Start date": ""})], [(2, "Start date", "nothing says when they start")]),
     (
         "two primary posts",
@@ -344,7 +342,7 @@ PROBLEMS: list[tuple[str, list[dict[str, Any]], list[tuple[int, str, str]]]] = [
     ),
     (
         "two surnames for one number",
-        [person("1", "A", "One"), person("1", "A", "Two", **{"Email": ""})],
+        [person("1", "A", "One"), person("1", "A", "Two", Email="")],
         [(3, "Last name", "different values for the last name")],
     ),
     (
@@ -352,7 +350,7 @@ PROBLEMS: list[tuple[str, list[dict[str, Any]], list[tuple[int, str, str]]]] = [
         [person("1"), person("1", **{"Job title": "Extra"}), person("1", **{"Job title": "Extra"})],
         [(3, "Job title", "cannot be told apart"), (4, "Job title", "cannot be told apart")],
     ),
-    ("other organisation", [person("1", **{"Organisation": "Nowhere Council"})], [(2, "Organisation", "no organisation")]),
+    ("other organisation", [person("1", Organisation="Nowhere Council")], [(2, "Organisation", "no organisation")]),
 ]
 
 
@@ -374,8 +372,8 @@ def test_every_problem_names_its_line_and_column_and_nothing_is_applied(
 
 
 def test_two_people_may_swap_addresses(office: Office) -> None:
-    office.send([person("1", **{"Email": "a@westmarch.example"}), person("2", **{"Email": "b@westmarch.example"})])
-    assert office.send([person("1", **{"Email": "b@westmarch.example"}), person("2", **{"Email": "a@westmarch.example"})]) == {"changed": 2}
+    office.send([person("1", Email="a@westmarch.example"), person("2", Email="b@westmarch.example")])
+    assert office.send([person("1", Email="b@westmarch.example"), person("2", Email="a@westmarch.example")]) == {"changed": 2}
     assert (office.person("1").email, office.person("2").email) == ("b@westmarch.example", "a@westmarch.example")
 
 
@@ -400,8 +398,8 @@ def test_a_column_that_is_not_there_and_a_blank_cell_change_nothing(office: Offi
 
 def test_units_are_created_only_when_the_mapping_says_so(office: Office) -> None:
     lines = [
-        person("1", **{"Service": "Court work", "Locality": "North", "Team": "Rivers"}),
-        person("2", **{"Service": "Court work", "Team": "Meadow"}),
+        person("1", Service="Court work", Locality="North", Team="Rivers"),
+        person("2", Service="Court work", Team="Meadow"),
     ]
     mapping = load_mapping("create_units: true")
     assert office.send(lines, mapping) == {"joiner": 2}
@@ -413,7 +411,7 @@ def test_units_are_created_only_when_the_mapping_says_so(office: Office) -> None
 
 def test_a_preview_goes_out_of_date_when_people_change(office: Office) -> None:
     office.send([person("1")])
-    import_id, _ = office.stage([person("1", **{"Team": "Harbour"})])
+    import_id, _ = office.stage([person("1", Team="Harbour")])
     with office.turn() as tx:
         people.change_person(tx, office.person("1").id, last_name="Meanwhile")
     with office.turn() as tx, pytest.raises(Conflict, match="since this preview"):
@@ -428,7 +426,7 @@ def test_a_preview_goes_out_of_date_when_people_change(office: Office) -> None:
 def test_a_failure_half_way_leaves_no_trace(office: Office, ledger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     office.send([person("1")])
     before = everything(office)
-    import_id, _ = office.stage([person("1", **{"Team": "Harbour"}), person("2")])
+    import_id, _ = office.stage([person("1", Team="Harbour"), person("2")])
     ledger.start()
 
     def broken(*_: Any) -> None:

@@ -15,6 +15,7 @@ from app.hr.operations import matching, periods
 from app.hr.operations.expressions import lines
 from app.hr.operations.labelling import WATCHED
 from app.hr.operations.staging import SEPARATOR
+from app.hr.queries import find
 from app.people.models import Person, Unit, UnitKind
 from app.people.operations import create_unit
 from app.policy import Can, operation
@@ -42,7 +43,7 @@ def apply(tx: Tx, import_id: int, *, confirmed_leavers: int | None = None) -> di
     Refused with problems left, with more leavers by omission than were confirmed, and when people have changed since the
     preview was made (then it has to be made again).
     """
-    found = tx.get(Import, import_id, lock=True, what="import")
+    found = find(tx, import_id, lock=True)
     _ready(tx, found, confirmed_leavers)
     _create_units(tx, import_id, found)
     changes = any(found.counts[label] for label in _ACTIONS)
@@ -62,7 +63,7 @@ def apply(tx: Tx, import_id: int, *, confirmed_leavers: int | None = None) -> di
 @operation(Can.IMPORT_PEOPLE)
 def discard(tx: Tx, import_id: int) -> None:
     """Forget a preview: its rows are deleted, that it was made stays on record."""
-    found = tx.get(Import, import_id, lock=True, what="import")
+    found = find(tx, import_id, lock=True)
     if found.state not in ("staged", "reading"):
         raise Conflict("This import has been applied or discarded already.", code="import-closed")
     for table in (ImportRow, ImportProblem):

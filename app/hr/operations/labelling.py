@@ -22,6 +22,7 @@ from app.core.tx import Tx
 from app.hr.models import Import, ImportProblem, ImportRow, Label
 from app.hr.operations import checks, matching
 from app.hr.operations.expressions import covers, day, differs, end_after, later, lines
+from app.hr.queries import find
 from app.people.models import Duty, Membership, Person, Post, Responsibility, Stage
 from app.people.operations import person_values
 from app.policy import Can, operation
@@ -40,7 +41,7 @@ POST = ("job_title", "contract", "fte", "working_days", "practice_area")
 @operation(Can.IMPORT_PEOPLE)
 def label(tx: Tx, import_id: int) -> dict[str, Any]:
     """Compare a staged import with what is known now; returns the counts of the preview. Can be done again at any time."""
-    found = tx.get(Import, import_id, lock=True, what="import")
+    found = find(tx, import_id, lock=True)
     if found.state != "staged":
         raise Conflict("This import has been applied or discarded already.", code="import-closed")
     mark = newest_change(tx)
