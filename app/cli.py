@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
+    """Every command and its options."""
     top = argparse.ArgumentParser(prog="python -m app", description="A learning management service for a social work academy.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
@@ -70,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def database(config: Settings) -> Database:
+    """The database that the settings name, with a pool for this process."""
     return connect(config.database_url, pool=config.threads + 1)
 
 
@@ -79,7 +81,9 @@ def serve(options: argparse.Namespace, config: Settings) -> int:
 
     from app.main import create_app
 
-    listener = socket.create_server((options.host, options.port), family=socket.AF_INET6 if ":" in options.host else socket.AF_INET, backlog=2048)
+    listener = socket.create_server(
+        (options.host, options.port), family=socket.AF_INET6 if ":" in options.host else socket.AF_INET, backlog=2048
+    )
 
     def run(background: bool) -> None:
         app = create_app(config, background=background)
@@ -146,12 +150,14 @@ def migrate(_options: argparse.Namespace, config: Settings) -> int:
 
 
 def seed(options: argparse.Namespace, config: Settings) -> int:
+    """Load the demonstration county, in demonstration mode only."""
     from seed import county
 
     return int(county.run(database(config), options, config))
 
 
 def run_worker(_options: argparse.Namespace, config: Settings) -> int:
+    """Work until told to stop."""
     from app import worker
 
     stop = threading.Event()
@@ -162,6 +168,7 @@ def run_worker(_options: argparse.Namespace, config: Settings) -> int:
 
 
 def tick(_options: argparse.Namespace, config: Settings) -> int:
+    """One round of background work."""
     from app import worker
 
     print(f"{worker.tick(database(config), config)} done")
@@ -169,6 +176,7 @@ def tick(_options: argparse.Namespace, config: Settings) -> int:
 
 
 def import_people(options: argparse.Namespace, config: Settings) -> int:
+    """Preview or apply an HR extract; see `app.hr.command`."""
     from app.hr import command
 
     return command.run(
@@ -182,6 +190,7 @@ def import_people(options: argparse.Namespace, config: Settings) -> int:
 
 
 def client(options: argparse.Namespace, config: Settings) -> int:
+    """Create an API client and print its secret, this once."""
     from sqlalchemy import select
 
     from app.core.errors import Refusal
@@ -207,12 +216,14 @@ def client(options: argparse.Namespace, config: Settings) -> int:
 
 
 def check_invariants(options: argparse.Namespace, config: Settings) -> int:
+    """Exit 0 when every rule holds, 1 when one is broken."""
     from app import invariants
 
     return invariants.report(database(config), as_json=options.json)
 
 
 def openapi(_options: argparse.Namespace, config: Settings) -> int:
+    """The contract as JSON on standard output."""
     from app.main import create_app
 
     print(json.dumps(create_app(config).openapi(), indent=2, ensure_ascii=False))

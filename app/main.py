@@ -13,7 +13,7 @@ from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy.exc import OperationalError, TimeoutError
+from sqlalchemy import exc
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -31,8 +31,8 @@ from app.identity import access
 DESCRIPTION = """\
 People, catalogue, sessions, bookings and completions of a social work academy.
 
-Ask for an access token at `/oauth/token` (OAuth 2.0 client credentials) and send it as `Authorization: Bearer …`. Lists come in pages with a
-cursor. Errors are problem documents (RFC 9457) with a stable `code`. A `POST` with an `Idempotency-Key` can be repeated safely.
+Ask for an access token at `/oauth/token` (OAuth 2.0 client credentials) and send it as `Authorization: Bearer …`. Lists come in
+pages with a cursor. Errors are problem documents (RFC 9457) with a stable `code`. A `POST` with an `Idempotency-Key` can be repeated safely.
 """
 
 
@@ -42,7 +42,7 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
     data = database or connect(config.database_url, pool=config.threads + 1)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = config.threads
         stop = worker.start(data, config) if background else None
         yield
@@ -68,8 +68,8 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(RequestValidationError, on_malformed)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(OperationalError, on_busy)
-    app.add_exception_handler(TimeoutError, on_busy)
+    app.add_exception_handler(exc.OperationalError, on_busy)
+    app.add_exception_handler(exc.TimeoutError, on_busy)
     app.add_exception_handler(Exception, on_fault)
     app.add_middleware(Edge, settings=config)
     rooms.describe(app)
@@ -79,7 +79,7 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
 # Health ------------------------------------------------------------------------------------------------------------
 
 
-async def healthz(request: Request) -> Response:
+async def healthz(_: Request) -> Response:
     """The process answers."""
     return PlainTextResponse("ok")
 
@@ -93,7 +93,7 @@ async def readyz(request: Request) -> Response:
 
     try:
         await run_in_threadpool(ask)
-    except Exception:  # whatever is wrong, the answer is the same: not ready
+    except Exception:  # noqa: BLE001 - whatever is wrong, the answer is the same: not ready
         return PlainTextResponse("not ready", 503)
     return PlainTextResponse("ready")
 
@@ -132,10 +132,12 @@ def _problem(request: Request, problem: Refusal) -> Response:
 
 
 def is_api(request: Request) -> bool:
+    """Is this answered with problem documents rather than pages?"""
     return request.url.path.startswith(TOKEN_PATHS)
 
 
 async def on_refusal(request: Request, problem: Exception) -> Response:
+    """A refusal as a page, a problem document or, at the token endpoint, OAuth's own shape."""
     assert isinstance(problem, Refusal)
     if is_api(request):
         if request.url.path.startswith("/oauth/"):  # RFC 6749 §5.2 names its own shape
@@ -148,6 +150,7 @@ async def on_refusal(request: Request, problem: Exception) -> Response:
 
 
 async def on_malformed(request: Request, wrong: Exception) -> Response:
+    """The API was sent something that does not fit its contract."""
     assert isinstance(wrong, RequestValidationError)
     errors = [{"field": ".".join(str(part) for part in error["loc"][1:]), "message": str(error["msg"])} for error in wrong.errors()]
     broken = any(error["type"] == "json_invalid" for error in wrong.errors())
@@ -208,7 +211,7 @@ def error_page(request: Request, problem: Refusal) -> Response:
             found = access.signed_in(tx, request.cookies.get(access.cookie_name(page.settings), ""), page.settings)
             if found:
                 page.actor = found.actor
-    except Exception:  # the page must come even when the database does not
+    except Exception:  # noqa: BLE001 - the page must come even when the database does not
         page.actor = NOBODY
     heading = "You do not have permission to see this page" if isinstance(problem, Forbidden) else problem.title
     return page.render("_layout/error.html", status=problem.status, heading=heading, wrong=problem, reference=request.state.request_id)

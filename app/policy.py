@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
-from sqlalchemy import Row, Select, and_, bindparam, exists, false, literal_column, or_, select, true
+from sqlalchemy import Row, Select, and_, bindparam, exists, false, or_, select, true
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.core.db import is_postgresql
+from app.core.db import ONE, is_postgresql
 from app.core.errors import Forbidden, NotFound
 from app.core.facts import current
 from app.core.tx import Actor, Tx
@@ -22,6 +22,8 @@ from app.people.models import Duty, Membership, Person, Responsibility, UnitClos
 
 
 class Role(StrEnum):
+    """What somebody is to the academy."""
+
     PRACTITIONER = "practitioner"  # everybody with an account
     MANAGER = "line manager"  # manages somebody today, or deputises
     ASSESSOR = "assessor"  # assesses somebody today
@@ -38,6 +40,8 @@ GIVEN = (Role.COORDINATOR, Role.PSW, Role.HR, Role.BOARD, Role.SETTING_LEAD, Rol
 
 
 class Can(StrEnum):
+    """What may be done. The words finish the sentence “Your account cannot …”."""
+
     READ_CATALOGUE = "read the catalogue"
     WRITE_CATALOGUE = "create and edit courses"
     MANAGE_SESSIONS = "create, edit, move and cancel sessions"
@@ -59,6 +63,8 @@ class Can(StrEnum):
 
 
 class Reach(StrEnum):
+    """About whom it may be done, always as of today."""
+
     SELF = "self"
     REPORTS = "the whole management line below, deputies included"
     ASSIGNED = "people one assesses"
@@ -195,14 +201,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def operation(can: Can) -> Callable[[Callable[Concatenate[Tx, P], R]], Callable[Concatenate[Tx, P], R]]:
+def operation(can: Can) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """A verb that changes data. Refused (403) for an actor with no grant; whose row it may be is checked inside, by reach."""
 
-    def wrap(verb: Callable[Concatenate[Tx, P], R]) -> Callable[Concatenate[Tx, P], R]:
+    def wrap(verb: Callable[P, R]) -> Callable[P, R]:
         @wraps(verb)
-        def guarded(tx: Tx, *args: P.args, **kwargs: P.kwargs) -> R:
-            require(tx, can)
-            return verb(tx, *args, **kwargs)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            require(cast(Tx, args[0] if args else kwargs["tx"]), can)
+            return verb(*args, **kwargs)
 
         return guarded
 
@@ -215,7 +221,10 @@ def operation(can: Can) -> Callable[[Callable[Concatenate[Tx, P], R]], Callable[
 def line_below(actor_id: Any, today: Any) -> Select[tuple[int | None]]:
     """Ids of everyone in the management line below a person today: reports of reports, and those of the managers they deputise for."""
     deputising = select(Responsibility.person_id).where(
-        Responsibility.kind == Duty.DEPUTY, Responsibility.holder_id == actor_id, Responsibility.person_id.is_not(None), current(Responsibility, today)
+        Responsibility.kind == Duty.DEPUTY,
+        Responsibility.holder_id == actor_id,
+        Responsibility.person_id.is_not(None),
+        current(Responsibility, today),
     )
     line = (
         select(Responsibility.person_id.label("id"))
@@ -234,13 +243,13 @@ def line_below(actor_id: Any, today: Any) -> Select[tuple[int | None]]:
 def in_unit(person_column: Any, unit_id: Any, today: Any) -> ColumnElement[bool]:
     """Belongs today to the node or anything below it. An organisation counts its own people even while they have no team."""
     member = (
-        select(literal_column("1"))
+        select(ONE)
         .select_from(Membership)
         .join(UnitClosure, and_(UnitClosure.descendant_id == Membership.unit_id, UnitClosure.ancestor_id == unit_id))
         .where(Membership.person_id == person_column, current(Membership, today))
     )
     person = aliased(Person)
-    employed = select(literal_column("1")).select_from(person).where(person.id == person_column, person.organisation_id == unit_id)
+    employed = select(ONE).select_from(person).where(person.id == person_column, person.organisation_id == unit_id)
     return or_(exists(member), exists(employed))
 
 
@@ -258,7 +267,7 @@ def within_reach(tx: Tx, can: Can, column: Any) -> ColumnElement[bool]:
             duty = aliased(Responsibility)
             parts.append(
                 exists(
-                    select(literal_column("1")).where(
+                    select(ONE).where(
                         duty.kind == Duty.ASSESSOR, duty.holder_id == tx.actor.person_id, duty.person_id == column, current(duty, tx.today)
                     )
                 )
@@ -275,7 +284,7 @@ def reaches(tx: Tx, can: Can, person_id: int) -> bool:
         return True
     if not found or found == {(Reach.SELF, None)}:
         return False
-    return bool(tx.scalar(select(literal_column("1")).select_from(Person).where(Person.id == person_id, within_reach(tx, can, Person.id))))
+    return bool(tx.scalar(select(ONE).select_from(Person).where(Person.id == person_id, within_reach(tx, can, Person.id))))
 
 
 def covers(tx: Tx, can: Can, unit_id: int | None) -> bool:
@@ -286,7 +295,7 @@ def covers(tx: Tx, can: Can, unit_id: int | None) -> bool:
     nodes = [node for reach, node in found if reach is Reach.SCOPE]
     if unit_id is None or not nodes:
         return False
-    inside = select(literal_column("1")).where(UnitClosure.descendant_id == unit_id, UnitClosure.ancestor_id.in_(nodes))
+    inside = select(ONE).where(UnitClosure.descendant_id == unit_id, UnitClosure.ancestor_id.in_(nodes))
     return tx.scalar(inside) is not None
 
 

@@ -25,10 +25,12 @@ NAVIGATION: tuple[tuple[str, str, Can], ...] = (
 
 
 def page_routes() -> list[Route]:
+    """Every page of every room."""
     return [route for name in PAGES for route in import_module(name).pages.routes]
 
 
 def api_routers() -> list[APIRouter]:
+    """Every room's API."""
     return [import_module(name).router for name in APIS]
 
 

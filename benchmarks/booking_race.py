@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from app import invariants
 from app.bookings.models import Booking, Part, Place, Session
@@ -34,6 +34,8 @@ PROCESSES = {"sqlite": 2, "postgresql": 4}
 
 @dataclass
 class Race:
+    """One race: its session, its runners, and what went wrong."""
+
     session_id: int
     people: list[int]
     token: str
@@ -108,7 +110,7 @@ def requests(race: Race) -> list[bytes]:
     return [*made[:300], *six, *made[300:]]
 
 
-def run_once(kind: str, number: int, port: int, database: Database) -> tuple[Race, generator.Result]:
+def run_once(number: int, port: int, database: Database) -> tuple[Race, generator.Result]:
     race = arrange(database, f"RACE{number}")
     result = generator.run(port, requests(race), clients=200, keep=True)
     check(database, race, result)
@@ -174,7 +176,7 @@ def main() -> int:
         held, slowest = 0, None
         with county(kind, 1286) as (url, database), served(url, processes=PROCESSES[kind]) as (port, _server):
             for number in range(options.runs):
-                race, result = run_once(kind, number, port, database)
+                race, result = run_once(number, port, database)
                 held += not race.wrong
                 for words in race.wrong:
                     print(f"run {number} on {kind}: {words}", file=sys.stderr)

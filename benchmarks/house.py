@@ -26,7 +26,7 @@ KEPT = ROOT / "var" / "bench"
 WEB_PROCESSES = {"sqlite": 2, "postgresql": 2}
 
 
-def arguments(words: str, **more: object) -> argparse.ArgumentParser:
+def arguments(words: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=words)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), action="append", help="both by default")
     return parser

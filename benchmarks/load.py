@@ -84,7 +84,7 @@ class _Connection(asyncio.Protocol):
             self.needed = -1
             self.next()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         if self.waiting:
             self.result.lost += 1
         if not self.done.done():

@@ -25,6 +25,8 @@ from seed.personas import PERSONAS
 
 @dataclass
 class Place:
+    """Which pages to ask for, and with whose cookies."""
+
     paths: dict[str, str]
     cookies: dict[str, str]
     token: str
@@ -76,7 +78,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=4)
     options = parser.parse_args()
     print(
-        "| database | people | page | median ms, 1 client | p95 ms | pages/s, 8 clients | times an empty page | not 200 |\n|---|---|---|---|---|---|---|---|"
+        "| database | people | page | median ms, 1 client | p95 ms | pages/s, 8 clients | times an empty page | not 200 |\n"
+        + "|---" * 8
+        + "|"
     )
     for kind in both(options):
         for people in options.people or [1286, 100_000]:

@@ -1,4 +1,4 @@
-"""Every test that touches data runs on SQLite and on a real PostgreSQL, each with a database of its own, migrated once and emptied between tests."""
+"""Every test that touches data runs on SQLite and on a real PostgreSQL, each in a database of its own, emptied between tests."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def postgres_database(postgres_server: str, worker_id: str) -> Iterator[Database]:
     """This process's own database, migrated."""
     name = f"academy_{worker_id}_{os.getpid()}"
-    admin = create_engine(postgres_server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    admin = create_engine(
+        postgres_server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", poolclass=NullPool
+    )
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     head, _, tail = postgres_server.partition("?")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from app.bookings.models import Part, PartTrainer, Place, Room, Session
 from app.core.calendar import from_london
@@ -18,7 +19,12 @@ from app.learning.models import Completion, Course, CourseStandard, Prerequisite
 from app.people import operations as people
 from app.people.models import CareerStage, Duty, Person, RoleHeld, Unit
 
-STAGES = (("NQSW", "Newly qualified social worker", 30), ("SW", "Social worker", 40), ("EXP", "Experienced social worker", 50), ("TM", "Team manager", 80))
+STAGES = (
+    ("NQSW", "Newly qualified social worker", 30),
+    ("SW", "Social worker", 40),
+    ("EXP", "Experienced social worker", 50),
+    ("TM", "Team manager", 80),
+)
 LONG_AGO = date(2020, 1, 1)
 
 
@@ -29,7 +35,7 @@ class Make:
         self.database = database
         self.n = 0
 
-    def tx(self, *, writes: bool = True) -> Any:
+    def tx(self, *, writes: bool = True) -> AbstractContextManager[Tx]:
         """A transaction of the system, for what a test has to arrange or look at."""
         return transaction(self.database, SYSTEM, writes=writes)
 
@@ -48,7 +54,7 @@ class Make:
     def organisation(self, name: str = "Westmarch County Council", *, host: bool = True) -> int:
         with self.tx() as tx:
             found = tx.scalar(select(Unit.id).where(Unit.name == name, Unit.kind == "organisation"))
-            return found or people.create_unit(tx, "organisation", name, slug(name), host=host)
+            return int(found) if found else people.create_unit(tx, "organisation", name, slug(name), host=host)
 
     def unit(self, name: str, kind: str = "team", parent: int | None = None) -> int:
         parent = parent or self.organisation()
@@ -93,11 +99,13 @@ class Make:
 
     def _stages(self, tx: Tx) -> None:
         if not tx.scalar(select(CareerStage.code).limit(1)):
-            tx.insert_many(CareerStage, [dict(code=code, title=title, rank=rank, stage_group="practitioner") for code, title, rank in STAGES])
+            tx.insert_many(
+                CareerStage, [dict(code=code, title=title, rank=rank, stage_group="practitioner") for code, title, rank in STAGES]
+            )
 
     def password(self, person_id: int, password: str) -> None:
         with self.tx() as tx:
-            tx.db.execute(Account.__table__.update().where(Account.person_id == person_id).values(password_hash=identity.PASSWORDS.hash(password)))
+            tx.db.execute(update(Account).where(Account.person_id == person_id).values(password_hash=identity.PASSWORDS.hash(password)))
 
     def assessor(self, holder: int, person: int) -> None:
         with self.tx() as tx:
@@ -108,7 +116,13 @@ class Make:
         values = {"kind": "masterclass", "status": "published", "summary": "What it is about.", "outcomes": "Do it well", **values}
         with self.tx() as tx:
             key = tx.insert(
-                Course, title=title, slug=slug(title), search_text=search_words(title, values["summary"]), created_at=tx.now, updated_at=tx.now, **values
+                Course,
+                title=title,
+                slug=slug(title),
+                search_text=search_words(title, values["summary"]),
+                created_at=tx.now,
+                updated_at=tx.now,
+                **values,
             )
             tx.insert_many(Prerequisite, [dict(course_id=key, requires_id=other) for other in requires])
             tx.insert_many(CourseStandard, [dict(course_id=key, standard=code) for code in standards])

@@ -38,6 +38,8 @@ OVER = (Status.CANCELLED, Status.DECLINED, Status.EXPIRED)
 
 
 class Room(Model):
+    """Somewhere to meet, with its own capacity."""
+
     __tablename__ = "rooms"
     name: Mapped[str] = mapped_column(unique=True)
     place: Mapped[str]  # town or building, the catalogue's "place" filter
@@ -168,9 +170,17 @@ class SessionImport(Model):
 
 
 meaning(
-    "uq_bookings_person", "bookings.session_id, bookings.person_id", message="They already have a place or a turn on this session.", code="already-booked"
+    "uq_bookings_person",
+    "bookings.session_id, bookings.person_id",
+    message="They already have a place or a turn on this session.",
+    code="already-booked",
 )
-meaning("uq_bookings_seat", "bookings.session_id, bookings.place", message="That place was taken at the same moment. Try again.", code="place-taken")
+meaning(
+    "uq_bookings_seat",
+    "bookings.session_id, bookings.place",
+    message="That place was taken at the same moment. Try again.",
+    code="place-taken",
+)
 no_overlap(Part.__table__, "room_id", "starts_at", "ends_at", "live", kind="instant", name="ex_parts_room")  # type: ignore[arg-type]
 no_overlap(PartTrainer.__table__, "person_id", "starts_at", "ends_at", "live", kind="instant", name="ex_part_trainers")  # type: ignore[arg-type]
 meaning("ex_parts_room", message="That room is already in use at that time.", code="room-taken")

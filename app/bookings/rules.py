@@ -8,11 +8,12 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, case, exists, func, literal_column, null, select
+from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, case, exists, func, literal_column, null, select
 from sqlalchemy.orm import aliased
 
 from app.bookings.models import HOLDS_SQL, LIVE_SQL, WAITING_SQL, Booking, Part, Place, Session
 from app.core.calendar import clock, london, long_date, working_day
+from app.core.db import ONE, AnySelect
 from app.core.facts import current
 from app.core.tx import Tx
 from app.learning.models import Completion, Course, Prerequisite
@@ -30,14 +31,12 @@ class Reason:
     link: str = ""
 
 
-ONE = literal_column("1")
-
-
 @lru_cache(maxsize=1)
-def facts_statement() -> Select[Any]:
+def facts_statement() -> AnySelect:
     """Everything about one person and one session that the rules ask, in one statement. Parameters: session, person, course, today, day."""
-    live = literal_column(LIVE_SQL.replace("status", "bookings.status"))
-    session, person = bindparam("session"), bindparam("person")
+    live: ColumnElement[bool] = literal_column(LIVE_SQL.replace("status", "bookings.status"))
+    session: BindParameter[int] = bindparam("session")
+    person: BindParameter[int] = bindparam("person")
     mine = select(Booking.status).where(Booking.session_id == session, Booking.person_id == person, live).limit(1).scalar_subquery()
     ours, theirs, other = aliased(Part), aliased(Part), aliased(Booking, name="held")
     clash = (
@@ -56,15 +55,15 @@ def facts_statement() -> Select[Any]:
             func.coalesce(Completion.expires_on, bindparam("day")) >= bindparam("day"),
         )
     )
-    missing = (
-        select(Prerequisite.requires_id).where(Prerequisite.course_id == bindparam("course"), ~in_date).limit(1).scalar_subquery()
-    )
+    missing = select(Prerequisite.requires_id).where(Prerequisite.course_id == bindparam("course"), ~in_date).limit(1).scalar_subquery()
     stage = select(Stage.stage).where(Stage.person_id == person, current(Stage, bindparam("today"))).limit(1).scalar_subquery()
-    waiting = exists(select(ONE).select_from(Booking).where(Booking.session_id == session, literal_column(WAITING_SQL.replace("status", "bookings.status"))))
-    taken = exists(select(ONE).select_from(Booking).where(Booking.session_id == Place.session_id, Booking.place == Place.number))
-    free = (
-        select(Place.number).where(Place.session_id == session, ~Place.closing, ~taken).order_by(Place.number).limit(1).scalar_subquery()
+    waiting = exists(
+        select(ONE)
+        .select_from(Booking)
+        .where(Booking.session_id == session, literal_column(WAITING_SQL.replace("status", "bookings.status")))
     )
+    taken = exists(select(ONE).select_from(Booking).where(Booking.session_id == Place.session_id, Booking.place == Place.number))
+    free = select(Place.number).where(Place.session_id == session, ~Place.closing, ~taken).order_by(Place.number).limit(1).scalar_subquery()
     return select(
         mine.label("mine"),
         clash.label("clash"),
@@ -102,7 +101,7 @@ def reasons(tx: Tx, session: Row[Any], person_id: int, found: Row[Any], *, you: 
     if found.clash is not None:
         yield _clash(tx, found.clash, who)
     if found.missing is not None:
-        yield _prerequisite(tx, session, found.missing, who)
+        yield _prerequisite(tx, found.missing, who)
     if session.audience_stages and found.stage not in session.audience_stages.split(","):
         yield _audience(tx, session)
     if session.audience_unit_id is not None and not _belongs(tx, session.audience_unit_id, person_id):
@@ -126,13 +125,13 @@ def _session_open(tx: Tx, session: Row[Any]) -> Iterator[Reason]:
         yield Reason("window-not-open", f"Booking opens on {long_date(opens.date())} at {clock(opens)}.", "Come back then.")
     elif session.closes_at is not None and tx.now >= session.closes_at:
         closed = london(session.closes_at)
-        yield Reason("window-closed", f"Booking closed on {long_date(closed.date())} at {clock(closed)}.", "Choose another date, or ask the Academy.")
+        yield Reason(
+            "window-closed", f"Booking closed on {long_date(closed.date())} at {clock(closed)}.", "Choose another date, or ask the Academy."
+        )
 
 
 def _clash(tx: Tx, session_id: int, who: str) -> Reason:
-    row = tx.one(
-        select(Course.title, Session.starts_at).join(Session, Session.course_id == Course.id).where(Session.id == session_id)
-    )
+    row = tx.one(select(Course.title, Session.starts_at).join(Session, Session.course_id == Course.id).where(Session.id == session_id))
     assert row is not None
     at = london(row.starts_at)
     return Reason(
@@ -143,7 +142,7 @@ def _clash(tx: Tx, session_id: int, who: str) -> Reason:
     )
 
 
-def _prerequisite(tx: Tx, session: Row[Any], course_id: int, who: str) -> Reason:
+def _prerequisite(tx: Tx, course_id: int, who: str) -> Reason:
     title, slug = tx.db.execute(select(Course.title, Course.slug).where(Course.id == course_id)).one()
     return Reason("prerequisite-missing", f"{who} need to complete {title} first.", f"Book {title}.", link=f"/courses/{slug}")
 
@@ -151,7 +150,11 @@ def _prerequisite(tx: Tx, session: Row[Any], course_id: int, who: str) -> Reason
 def _audience(tx: Tx, session: Row[Any]) -> Reason:
     codes = session.audience_stages.split(",")
     titles = tx.db.execute(select(CareerStage.title).where(CareerStage.code.in_(codes)).order_by(CareerStage.rank)).scalars().all()
-    return Reason("wrong-audience", f"This session is for: {', '.join(titles) or session.audience_stages}.", "Choose another course, or ask the Academy.")
+    return Reason(
+        "wrong-audience",
+        f"This session is for: {', '.join(titles) or session.audience_stages}.",
+        "Choose another course, or ask the Academy.",
+    )
 
 
 def _belongs(tx: Tx, unit_id: int, person_id: int) -> bool:
@@ -167,10 +170,14 @@ def _belongs(tx: Tx, unit_id: int, person_id: int) -> bool:
 def _waiting(tx: Tx, session: Row[Any]) -> Iterator[Reason]:
     if session.waiting_limit is None:
         return
-    waiting = literal_column(WAITING_SQL.replace("status", "bookings.status"))
+    waiting: ColumnElement[bool] = literal_column(WAITING_SQL.replace("status", "bookings.status"))
     length = tx.scalar(select(func.count()).select_from(Booking).where(Booking.session_id == session.id, waiting))
     if length >= session.waiting_limit:
-        words = "This session is full and its waiting list is full too." if session.waiting_limit else "This session is full and has no waiting list."
+        words = (
+            "This session is full and its waiting list is full too."
+            if session.waiting_limit
+            else "This session is full and has no waiting list."
+        )
         yield Reason("waiting-list-full", words, "Choose another date.")
 
 

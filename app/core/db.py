@@ -9,15 +9,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
-from sqlalchemy import DDL, BigInteger, Dialect, Engine, Integer, MetaData, Table, create_engine, event, func, literal_column, select, text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    create_engine,
+    event,
+    func,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator
 
+ONE: ColumnElement[int] = literal_column("1")  # for EXISTS
+AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"  # a select of whatever columns
 FOREVER = date(9999, 12, 31)  # the open end of a period: keeps predicates plain and indexes useful
 
 NAMING = {
@@ -48,7 +65,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -57,8 +74,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Base(DeclarativeBase):
     """Tables are declared as classes for their typed columns; rows are read and written with Core statements (docs/decisions/0002)."""
 
+    __table__: ClassVar[Table]  # type: ignore[assignment]  # every class here declares a real table
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: UtcDateTime(), int: Key}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime(), int: Key}
 
 
 class Model(Base):
@@ -70,7 +88,14 @@ class Model(Base):
 
 def _sqlite_setup(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
-    for pragma in ("journal_mode=wal", "synchronous=full", "busy_timeout=20000", "foreign_keys=on", "cache_size=-32000", "mmap_size=268435456"):
+    for pragma in (
+        "journal_mode=wal",
+        "synchronous=full",
+        "busy_timeout=20000",
+        "foreign_keys=on",
+        "cache_size=-32000",
+        "mmap_size=268435456",
+    ):
         connection.execute("pragma " + pragma)
 
 
@@ -130,6 +155,7 @@ class Database:
 
 
 def is_postgresql(connection: Connection) -> bool:
+    """Is this connection to PostgreSQL rather than SQLite?"""
     return connection.dialect.name == "postgresql"
 
 
@@ -146,6 +172,7 @@ def no_overlap(table: Table, key: str, starts: str, ends: str, where: str, *, ki
 
 
 def overlap_ddl(dialect: str, table: str, key: str, starts: str, ends: str, where: str, kind: str, name: str) -> list[str]:
+    """The statements behind `no_overlap`, for one kind of database."""
     if dialect == "postgresql":
         span = f"daterange({starts}, {ends})" if kind == "date" else f"tstzrange({starts}, {ends})"
         return [
@@ -223,7 +250,22 @@ def matches(connection: Connection, table: str, id_column: ColumnElement[int], w
 
 
 def connect(url: str, *, pool: int = 4) -> Database:
+    """Open a database by its address; `pool` is how many connections each of its two pools may hold."""
     return Database(url, pool=pool)
 
 
-__all__ = ["FOREVER", "Base", "Database", "Engine", "Key", "Model", "UtcDateTime", "connect", "full_text", "is_postgresql", "matches", "no_overlap"]
+__all__ = [
+    "FOREVER",
+    "AnySelect",
+    "Base",
+    "Database",
+    "Engine",
+    "Key",
+    "Model",
+    "UtcDateTime",
+    "connect",
+    "full_text",
+    "is_postgresql",
+    "matches",
+    "no_overlap",
+]

@@ -15,7 +15,9 @@ class Refusal(Exception):
     code = "bad-request"
     title = "That could not be done"
 
-    def __init__(self, message: str, *, code: str | None = None, way_out: str = "", errors: list[dict[str, str]] | None = None, **facts: Any):
+    def __init__(
+        self, message: str, *, code: str | None = None, way_out: str = "", errors: list[dict[str, str]] | None = None, **facts: Any
+    ):
         super().__init__(message)
         self.message = message
         self.code = code or self.code
@@ -31,6 +33,8 @@ class Invalid(Refusal):
 
 
 class SignInNeeded(Refusal):
+    """Nobody is signed in, or the token says nothing to us."""
+
     status, code, title = 401, "sign-in-needed", "You need to sign in"
 
 
@@ -59,8 +63,12 @@ class Changed(Refusal):
 
 
 class TooMany(Refusal):
+    """Tried too often."""
+
     status, code, title = 429, "too-many-requests", "Too many attempts"
 
 
 class TooLarge(Refusal):
+    """More than the service accepts."""
+
     status, code, title = 413, "too-large", "That is too large"

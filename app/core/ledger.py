@@ -67,14 +67,32 @@ class Outbox(Model):
 
 
 def entry(
-    actor_kind: str, actor_id: int | None, at: datetime, request_id: str | None, action: str, subject: str, person_id: int | None, state: str | None, facts: dict[str, Any]
+    actor_kind: str,
+    actor_id: int | None,
+    at: datetime,
+    request_id: str | None,
+    action: str,
+    subject: str,
+    person_id: int | None,
+    state: str | None,
+    facts: dict[str, Any],
 ) -> dict[str, Any]:
+    """Values of an audit row, all but the row it is about."""
     return dict(
-        at=at, actor_kind=actor_kind, actor_id=actor_id, action=action, subject=subject, person_id=person_id, state=state, facts=facts, request_id=request_id
+        at=at,
+        actor_kind=actor_kind,
+        actor_id=actor_id,
+        action=action,
+        subject=subject,
+        person_id=person_id,
+        state=state,
+        facts=facts,
+        request_id=request_id,
     )
 
 
 def message(kind: str, at: datetime, subject: str, person_id: int | None, facts: dict[str, Any]) -> dict[str, Any]:
+    """Values of an outbox row, all but the row it is about."""
     return dict(kind=kind, person_id=person_id, subject=subject, facts=facts, created_at=at, due_at=at, attempts=0)
 
 
@@ -114,7 +132,9 @@ def _one_statement(table: Any, columns: tuple[str, ...], tells: bool) -> Any:
         return statement.returning(literal(1).label("one")).cte(alias)
 
     statement = select(row.c.id)
-    extras = [beside(Audit, "a", ("at", "actor_kind", "actor_id", "action", "subject", "person_id", "state", "facts", "request_id"), "new_audit")]
+    extras = [
+        beside(Audit, "a", ("at", "actor_kind", "actor_id", "action", "subject", "person_id", "state", "facts", "request_id"), "new_audit")
+    ]
     if tells:
         extras.append(beside(Outbox, "m", ("kind", "person_id", "subject", "facts", "created_at", "due_at", "attempts"), "new_message"))
     return statement.add_cte(*extras)

@@ -11,6 +11,8 @@ from app.core.db import Model
 
 
 class JobRun(Model):
+    """One turn of one job."""
+
     __tablename__ = "job_runs"
     name: Mapped[str]
     due_at: Mapped[datetime]

@@ -115,7 +115,15 @@ class Tx:
         ledger.write(self.db, audit, messages, subject_id)
 
     def insert_recorded(
-        self, table: type[Base], values: dict[str, Any], *, action: str, person_id: int | None = None, state: str | None = None, tell: Sequence[str] = (), **facts: Any
+        self,
+        table: type[Base],
+        values: dict[str, Any],
+        *,
+        action: str,
+        person_id: int | None = None,
+        state: str | None = None,
+        tell: Sequence[str] = (),
+        **facts: Any,
     ) -> int:
         """`insert` and `record` as one statement where the database can; returns the new row's id."""
         subject = table.__tablename__
@@ -154,6 +162,7 @@ def meaning(*names: str, message: str, code: str) -> None:
 
 
 def conflict_from(broken: IntegrityError) -> Conflict:
+    """What a broken constraint means, in words."""
     diagnosis = getattr(broken.orig, "diag", None)
     name = getattr(diagnosis, "constraint_name", None) or str(broken.orig).rpartition("failed: ")[2]
     make = WORDS.get(name)

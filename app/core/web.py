@@ -22,8 +22,10 @@ from app.core.errors import Invalid
 HEADERS = [
     (
         b"content-security-policy",
-        b"default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-        b"form-action 'self'; frame-ancestors 'none'",
+        (
+            b"default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+            b"form-action 'self'; frame-ancestors 'none'"
+        ),
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -68,7 +70,11 @@ class Edge:
                 event = {**event, "headers": headers}
             await send(event)
 
-        limit = self.settings.max_upload_mb * 1024 * 1024 if given.get(b"content-type", b"").startswith(b"multipart/") else self.settings.max_body_kb * 1024
+        limit = (
+            self.settings.max_upload_mb * 1024 * 1024
+            if given.get(b"content-type", b"").startswith(b"multipart/")
+            else self.settings.max_body_kb * 1024
+        )
         refusal = _refusal(scope["method"], path, given, limit)
         try:
             if refusal:
@@ -118,11 +124,19 @@ def _refusal(method: str, path: str, given: dict[bytes, bytes], limit: int) -> t
 
 async def _plain(send: Any, path: str, status: int, code: str, words: str) -> None:
     if path.startswith(TOKEN_PATHS):
-        body = json.dumps({"type": f"urn:academy:problem:{code}", "title": "Request refused", "status": status, "code": code, "detail": words}).encode()
+        body = json.dumps(
+            {"type": f"urn:academy:problem:{code}", "title": "Request refused", "status": status, "code": code, "detail": words}
+        ).encode()
         kind = b"application/problem+json"
     else:
         body, kind = words.encode(), b"text/plain; charset=utf-8"
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind), (b"content-length", str(len(body)).encode())]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(b"content-type", kind), (b"content-length", str(len(body)).encode())],
+        }
+    )
     await send({"type": "http.response.body", "body": body})
 
 

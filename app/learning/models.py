@@ -13,6 +13,8 @@ from app.core.tx import meaning
 
 
 class CourseKind(StrEnum):
+    """What sort of learning a course is."""
+
     ESSENTIALS = "essentials"
     MASTERCLASS = "masterclass"
     MANAGEMENT = "management development"
@@ -34,6 +36,8 @@ class Bucket(StrEnum):
 
 
 class Provider(Model):
+    """Who delivers: an organisation, not a person."""
+
     __tablename__ = "providers"
     name: Mapped[str] = mapped_column(unique=True)
 
@@ -118,6 +122,8 @@ class Curriculum(Model):
 
 
 class CurriculumCourse(Base):
+    """A course's place in a curriculum."""
+
     __tablename__ = "curriculum_courses"
     curriculum_id: Mapped[int] = mapped_column(ForeignKey("curricula.id"), primary_key=True)
     course_id: Mapped[int] = mapped_column(ForeignKey("courses.id"), primary_key=True, index=True)

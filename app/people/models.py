@@ -15,6 +15,8 @@ from app.core.tx import meaning
 
 
 class UnitKind(StrEnum):
+    """What a node of the organisation tree is."""
+
     ORGANISATION = "organisation"
     SERVICE = "service"
     LOCALITY = "locality"
@@ -22,6 +24,8 @@ class UnitKind(StrEnum):
 
 
 class Contract(StrEnum):
+    """How somebody is employed."""
+
     PERMANENT = "permanent"
     FIXED_TERM = "fixed term"
     AGENCY = "agency"
@@ -112,7 +116,9 @@ meaning(
     code="employee-number-taken",
 )
 meaning("uq_people_email", "people.email", message="Someone already has this e-mail address.", code="email-taken")
-meaning("uq_people_swe_number", "people.swe_number", message="Someone already has this Social Work England number.", code="swe-number-taken")
+meaning(
+    "uq_people_swe_number", "people.swe_number", message="Someone already has this Social Work England number.", code="swe-number-taken"
+)
 
 
 class Post(Fact, Model):
@@ -203,6 +209,8 @@ class Group(Model):
 
 
 class GroupMember(Fact, Model):
+    """Somebody belongs to a group for a period."""
+
     __tablename__ = "group_members"
     group_id: Mapped[int] = mapped_column(ForeignKey("groups.id"), index=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
@@ -225,4 +233,3 @@ meaning("ex_posts_primary", message="That person already has a primary post in t
 meaning("ex_memberships", message="That person already belongs to a team in that period.", code="periods-overlap")
 meaning("ex_stages", message="That person already has a career stage in that period.", code="periods-overlap")
 meaning("ex_responsibilities_manager", message="That person already has a manager in that period.", code="periods-overlap")
-

@@ -9,11 +9,11 @@ import re
 from datetime import date
 from typing import Any
 
-from sqlalchemy import literal, select, update
+from sqlalchemy import insert, literal, select, update
 
 from app import policy
 from app.core.db import FOREVER
-from app.core.errors import Conflict, Invalid
+from app.core.errors import Conflict, Invalid, NotFound
 from app.core.text import normal, search_words
 from app.core.tx import Tx
 from app.people.models import (
@@ -57,7 +57,7 @@ def create_unit(tx: Tx, kind: str, name: str, code: str, parent_id: int | None =
     if parent is None:
         tx.update(Unit, unit_id, organisation_id=unit_id)
     tx.db.execute(
-        UnitClosure.__table__.insert().from_select(
+        insert(UnitClosure).from_select(
             ["ancestor_id", "descendant_id", "depth"],
             select(UnitClosure.ancestor_id, literal(unit_id), UnitClosure.depth + 1)
             .where(UnitClosure.descendant_id == parent_id)
@@ -88,10 +88,15 @@ def swe_number(given: str | None) -> str | None:
 def person_values(values: dict[str, Any]) -> dict[str, Any]:
     """Normalised columns of a person with those derived from them: shown name, order of lists, search text."""
     first, last = normal(values["first_name"]), normal(values["last_name"])
+    blank = [field for field, given in (("first_name", first), ("last_name", last)) if not given]
+    if blank:
+        raise Invalid("A name is missing.", errors=[{"field": field, "message": f"Enter a {field.replace('_', ' ')}"} for field in blank])
     known = normal(values.get("known_as") or "") or None
     email = (values.get("email") or "").strip().lower() or None
     if email and not EMAIL.match(email):
-        raise Invalid("E-mail address is not right.", errors=[{"field": "email", "message": "Enter an e-mail address like name@example.gov.uk"}])
+        raise Invalid(
+            "E-mail address is not right.", errors=[{"field": "email", "message": "Enter an e-mail address like name@example.gov.uk"}]
+        )
     number = swe_number(values.get("swe_number"))
     employee = (values.get("employee_number") or "").strip() or None
     return {
@@ -118,11 +123,12 @@ def create_person(tx: Tx, organisation_id: int, **values: Any) -> int:
 
 
 def _own_organisation(tx: Tx, organisation_id: int) -> None:
-    """The organisation must be in the actor's reach for creating people."""
-    for reach, unit_id in policy.require(tx, Can.WRITE_PERSON):
-        if reach is policy.Reach.ALL or unit_id == organisation_id:
-            return
-    raise Invalid("You cannot add people to that organisation.", errors=[{"field": "organisation_id", "message": "Choose your own organisation"}])
+    """The organisation must exist and be in the actor's reach for creating people."""
+    terms = policy.require(tx, Can.WRITE_PERSON)
+    if (policy.Reach.SCOPE, organisation_id) not in terms and (policy.Reach.ALL, None) not in terms:
+        raise NotFound("There is no organisation with that reference, or it is not yours.", code="organisation-not-found")
+    if tx.scalar(select(Unit.kind).where(Unit.id == organisation_id)) != UnitKind.ORGANISATION:
+        raise NotFound("There is no organisation with that reference, or it is not yours.", code="organisation-not-found")
 
 
 @operation(Can.WRITE_PERSON)
@@ -181,10 +187,18 @@ def replace_period(tx: Tx, table: Any, keys: dict[str, Any], valid_from: date, v
         tx.insert(table, **new)
 
 
+def _own(tx: Tx, person_id: int) -> None:
+    """Lock the person, who must be in reach; their version rises, so that whoever read them before knows."""
+    row = policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
+    tx.update(Person, person_id, updated_at=tx.now, version=row.version + 1)
+
+
 @operation(Can.WRITE_PERSON)
 def set_team(tx: Tx, person_id: int, unit_id: int, from_: date, to: date = FOREVER) -> None:
     """They belong to this team (or other unit) from a date; a future date is a planned move."""
-    policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
+    _own(tx, person_id)
+    if tx.scalar(select(Unit.id).where(Unit.id == unit_id)) is None or not policy.covers(tx, Can.WRITE_PERSON, unit_id):
+        raise NotFound("There is no team or other unit with that reference, or it is not yours.", code="unit-not-found")
     replace_period(tx, Membership, {"person_id": person_id}, from_, to, {"unit_id": unit_id})
     tx.record("person.moved-team", "people", person_id, person_id=person_id, unit_id=unit_id, valid_from=from_.isoformat())
 
@@ -192,7 +206,9 @@ def set_team(tx: Tx, person_id: int, unit_id: int, from_: date, to: date = FOREV
 @operation(Can.WRITE_PERSON)
 def set_stage(tx: Tx, person_id: int, stage: str, from_: date, to: date = FOREVER) -> None:
     """They are at this career stage from a date."""
-    policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
+    _own(tx, person_id)
+    if tx.scalar(select(CareerStage.code).where(CareerStage.code == stage)) is None:
+        raise Invalid("There is no such career stage.", errors=[{"field": "stage", "message": "Choose a career stage from the list"}])
     replace_period(tx, Stage, {"person_id": person_id}, from_, to, {"stage": stage})
     tx.record("person.stage-set", "people", person_id, person_id=person_id, stage=stage, valid_from=from_.isoformat())
 
@@ -200,8 +216,9 @@ def set_stage(tx: Tx, person_id: int, stage: str, from_: date, to: date = FOREVE
 @operation(Can.WRITE_PERSON)
 def set_manager(tx: Tx, person_id: int, manager_id: int | None, from_: date, to: date = FOREVER) -> None:
     """This is their line manager from a date (None: nobody). A circle of managers is refused."""
-    policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
+    _own(tx, person_id)
     if manager_id is not None:
+        policy.person(tx, Can.WRITE_PERSON, manager_id)
         below = select(literal(1)).where(literal(manager_id).in_(policy.line_below(person_id, from_)))
         if manager_id == person_id or tx.scalar(below):
             raise Conflict("That would make a circle of managers.", code="manager-circle")
@@ -215,7 +232,7 @@ def set_post(
     tx: Tx, person_id: int, job_title: str, contract: str, fte: Any, from_: date, to: date = FOREVER, *, working_days: str = "1111100"
 ) -> None:
     """Their primary post from a date."""
-    policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
+    _own(tx, person_id)
     values = {"job_title": job_title, "contract": contract, "fte": fte, "working_days": working_days}
     replace_period(tx, Post, {"person_id": person_id, "is_primary": True}, from_, to, values)
     tx.record("person.post-set", "people", person_id, person_id=person_id, job_title=job_title, valid_from=from_.isoformat())
@@ -296,6 +313,7 @@ def make_group(tx: Tx, code: str, name: str, kind: str) -> int:
 
 
 def join_group(tx: Tx, group_id: int, person_id: int, from_: date, to: date = FOREVER) -> None:
+    """They belong to the group from a date."""
     tx.insert(GroupMember, group_id=group_id, person_id=person_id, valid_from=from_, valid_to=to, recorded_at=tx.now)
 
 

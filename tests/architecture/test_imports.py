@@ -25,5 +25,7 @@ def test_a_planted_import_up_the_stairs_is_found(tmp_path: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     with (tmp_path / "app" / "learning" / "models.py").open("a") as planted:
         planted.write("\nfrom app.bookings import models as _up  # noqa\n")
-    done = subprocess.run([LINT, "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(tmp_path), "PATH": ""})
+    done = subprocess.run(
+        [LINT, "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(tmp_path), "PATH": ""}
+    )
     assert done.returncode != 0 and "BROKEN" in done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select, update
@@ -22,7 +23,7 @@ TOLD = {Status.BOOKED: "email.booking_made", Status.REQUESTED: "email.booking_re
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What became of it."""
+    """What became of it: the new row, without reading it again."""
 
     id: int
     session_id: int
@@ -30,6 +31,9 @@ class Booked:
     status: Status
     turn: int
     approval: str
+    place: int | None
+    priority: int
+    created_at: datetime
 
 
 _person = select(Person.id, Person.organisation_id).where(Person.id == bindparam("person"))
@@ -44,15 +48,13 @@ _TAKE_TURN = _turn.returning(*Session.__table__.c)
 
 @operation(Can.BOOK)
 def book(tx: Tx, session_id: int, person_id: int) -> Booked:
-    """Give someone a seat on a session, or the next turn on its waiting list. Refuses with the reason that the page shows before the button."""
+    """Give someone a seat on a session, or the next turn on its waiting list; refuse with the reason that the page shows beforehand."""
     session = lock(tx, session_id, person_id)
     found = rules.facts(tx, session, person_id)
     if problem := rules.blocking(tx, session, person_id, found, you=person_id == tx.actor.person_id):
         raise Conflict(problem.message, code=problem.code, way_out=problem.way_out)
-    if found.place is None:
-        status = Status.WAITING
-    else:
-        status = Status.REQUESTED if session.needs_approval else Status.BOOKED
+    seated = Status.REQUESTED if session.needs_approval else Status.BOOKED
+    status = Status.WAITING if found.place is None else seated
     approval = "pending" if session.needs_approval else "not needed"
     turn = session.next_turn - 1
     values = dict(
@@ -72,7 +74,7 @@ def book(tx: Tx, session_id: int, person_id: int) -> Booked:
     booking_id = tx.insert_recorded(
         Booking, values, action="booking.made", person_id=person_id, state=status.value, tell=[TOLD[status]], session_id=session_id
     )
-    return Booked(booking_id, session_id, person_id, status, turn, approval)
+    return Booked(booking_id, session_id, person_id, status, turn, approval, found.place, USUAL_CLASS, tx.now)
 
 
 def lock(tx: Tx, session_id: int, person_id: int) -> Row[Any]:

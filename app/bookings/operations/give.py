@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import literal_column, select
+from sqlalchemy import ColumnElement, literal_column, select
 
 from app.bookings.models import WAITING_SQL, Booking, Place, Session, Status
 from app.core.errors import Conflict
@@ -10,13 +10,18 @@ from app.core.tx import Tx
 from app.people.models import Person
 from app.policy import Can, operation
 
-_WAITING = literal_column(WAITING_SQL.replace("status", "bookings.status"))
+_WAITING: ColumnElement[bool] = literal_column(WAITING_SQL.replace("status", "bookings.status"))
 
 
 @operation(Can.MANAGE_SESSIONS)
 def give_next(tx: Tx, session_id: int) -> int:
     """Seat the head of the waiting list on a free place; returns the booking. Refuses when nothing is free or nobody waits."""
-    head = select(Booking.id, Booking.person_id).where(Booking.session_id == session_id, _WAITING).order_by(Booking.priority, Booking.turn).limit(1)
+    head = (
+        select(Booking.id, Booking.person_id)
+        .where(Booking.session_id == session_id, _WAITING)
+        .order_by(Booking.priority, Booking.turn)
+        .limit(1)
+    )
     first = tx.one(head)
     if first is not None:  # people are locked before sessions, so look, lock both, and look again
         tx.get(Person, first.person_id, lock=True)
@@ -27,12 +32,23 @@ def give_next(tx: Tx, session_id: int) -> int:
         raise Conflict("This session is over or cancelled.", code="session-started")
     taken = select(Booking.place).where(Booking.session_id == session_id, Booking.place.is_not(None))
     seat = tx.scalar(
-        select(Place.number).where(Place.session_id == session_id, ~Place.closing, Place.number.not_in(taken)).order_by(Place.number).limit(1)
+        select(Place.number)
+        .where(Place.session_id == session_id, ~Place.closing, Place.number.not_in(taken))
+        .order_by(Place.number)
+        .limit(1)
     )
     if seat is None:
         raise Conflict("No place is free.", code="no-place-free")
     booking = tx.get(Booking, first.id, lock=True)
     status = Status.REQUESTED if booking.approval == "pending" else Status.BOOKED
     tx.update(Booking, booking.id, status=status.value, place=seat, updated_at=tx.now, version=booking.version + 1)
-    tx.record("booking.given", "bookings", booking.id, person_id=booking.person_id, state=status.value, tell=["email.booking_given"], was="waiting")
+    tx.record(
+        "booking.given",
+        "bookings",
+        booking.id,
+        person_id=booking.person_id,
+        state=status.value,
+        tell=["email.booking_given"],
+        was="waiting",
+    )
     return int(booking.id)
