@@ -13,7 +13,15 @@ from app import policy
 from app.core.tx import Actor
 from app.policy import Can
 
-PAGES = ("app.desks.pages", "app.identity.pages", "app.people.pages", "app.learning.pages", "app.bookings.pages", "app.hr.pages")
+PAGES = (
+    "app.desks.pages",
+    "app.identity.pages",
+    "app.people.pages",
+    "app.learning.pages",
+    "app.bookings.pages",
+    "app.hr.pages",
+    "app.notifications.pages",
+)
 APIS = ("app.identity.api", "app.people.api", "app.learning.api", "app.bookings.api")
 
 # What stands in the navigation, in order, for those who may do it.
