@@ -26,6 +26,7 @@ RENAMED = {  # what the dirty extract calls some columns; the default mapping kn
     "Employee Number": "Payroll No", "Surname": "Last Name", "Work Email": "E-mail address", "Contract Type": "Employment Type",
     "Start Date": "Date Joined", "Leaving Date": "Termination Date",
 }  # fmt: skip
+NO_SUCH_DAY = "31/02/2024"
 
 
 def at(changes: list[tuple[date, int]], day: date) -> tuple[date, int] | None:
@@ -101,7 +102,7 @@ def dirty(clean: list[Line], force: Workforce, today: date, seed: int) -> list[L
     next(picked)["SWE Number"] = "RN4471"
     next(picked)["FTE"] = "37.5 hours"
     next(picked)["Team"] = "Team that was closed"
-    next(picked)["Start Date"] = "31/02/2024"
+    next(picked)["Start Date"] = NO_SUCH_DAY
     second = dict(next(picked))  # one person, two posts
     second |= {"Job Title": "Practice Educator (sessional)", "FTE": "0.2", "Working Days": "0000100"}
     found.append(second)
@@ -145,6 +146,8 @@ def _untidy(each: Line, chance: random.Random) -> Line:
 
 
 def _iso(text: str) -> str:
+    if text == NO_SUCH_DAY:
+        return text
     return "-".join(reversed(text.split("/"))) if text.count("/") == 2 else text
 
 

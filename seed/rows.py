@@ -141,7 +141,7 @@ def people_rows(force: Workforce, today: date, password_hash: str) -> Iterator[T
     )
     yield UnitClosure, _closure(force)
     yield Person, (_person(key, person, today) for key, person in people)
-    yield Post, (_post(key, person, turn) for key, person in people for turn in range(len(person.work)))
+    yield Post, (_post(key, person, turn, today) for key, person in people for turn in range(len(person.work)))
     yield Membership, (dict(person_id=key, unit_id=unit + 1, **span) for key, p in people for unit, span in _spans(p, p.units, today))
     yield Stage, (dict(person_id=key, stage=stage, **span) for key, p in people for stage, span in _spans(p, p.stages, today))
     managers = (
@@ -215,7 +215,7 @@ def _spans(person: Sketch, changes: list[tuple[date, Any]], today: date) -> Iter
             )
 
 
-def _post(key: int, person: Sketch, turn: int) -> Row:
+def _post(key: int, person: Sketch, turn: int, today: date) -> Row:
     work = person.work[turn]
     until = person.work[turn + 1].since if turn + 1 < len(person.work) else _end(person)
     return dict(
@@ -227,7 +227,7 @@ def _post(key: int, person: Sketch, turn: int) -> Row:
         is_primary=True,
         valid_from=work.since,
         valid_to=until,
-        recorded_at=morning(work.since),
+        recorded_at=morning(min(work.since, today - timedelta(days=7))),
         superseded_at=None,
     )
 

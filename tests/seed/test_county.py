@@ -1,0 +1,246 @@
+"""The county in a database: what the rules demand of it, that it is the same twice, and that its personas can be who they are."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, text
+
+from app.bookings.models import Booking, Place, Session
+from app.core.config import load as settings
+from app.core.db import Base, Database, connect
+from app.core.errors import Conflict
+from app.core.ledger import Audit, Outbox
+from app.core.tx import SYSTEM, transaction
+from app.frameworks.models import Standard
+from app.hr import command
+from app.identity.operations import check_password
+from app.learning.models import Completion, Course
+from app.people.models import Duty, Membership, Person, Post, Responsibility, RoleHeld, Stage, Unit, UnitClosure
+from app.people.operations import create_unit
+from app.policy import Role
+from seed import county
+from seed.extract import county_extract
+from seed.personas import PASSWORD, PERSONAS, persona
+
+TODAY = date(2026, 11, 20)  # a Friday: sessions of the same day are still to come
+PEOPLE = 320
+RANDOM_COLUMNS = {"password_hash"}
+
+
+@pytest.fixture
+def loaded(database: Database) -> Database:
+    county.load(database, people=PEOPLE, seed=5, today=TODAY)
+    return database
+
+
+def scalar(database: Database, statement: Any) -> Any:
+    with transaction(database, SYSTEM, writes=False) as tx:
+        return tx.scalar(statement)
+
+
+def rows(database: Database, statement: Any) -> list[Any]:
+    with transaction(database, SYSTEM, writes=False) as tx:
+        return list(tx.rows(statement))
+
+
+def persona_id(database: Database, key: str) -> int:
+    return int(scalar(database, select(Person.id).where(Person.email == persona(key).email)))
+
+
+def test_the_county_obeys_every_rule(loaded: Database) -> None:
+    seats = (
+        select(func.count())
+        .select_from(Booking)
+        .outerjoin(Place, (Place.session_id == Booking.session_id) & (Place.number == Booking.place))
+        .where(Booking.place.is_not(None), Place.number.is_(None))
+    )
+    assert scalar(loaded, seats) == 0
+    places = select(Place.session_id, func.count().label("n")).group_by(Place.session_id).subquery()
+    unequal = (
+        select(func.count()).select_from(Session).join(places, places.c.session_id == Session.id).where(Session.capacity != places.c.n)
+    )
+    assert scalar(loaded, unequal) == 0
+    held = select(func.count(Booking.place)).where(Booking.session_id == Session.id).scalar_subquery()
+    waiting = select(Booking.id).where(Booking.session_id == Session.id, Booking.status == "waiting").exists()
+    assert scalar(loaded, select(func.count()).select_from(Session).where(waiting, held < Session.capacity)) == 0
+    last_turn = select(func.max(Booking.turn)).where(Booking.session_id == Session.id).scalar_subquery()
+    assert scalar(loaded, select(func.count()).select_from(Session).where(Session.next_turn <= last_turn)) == 0
+    newest = (
+        select(Audit.subject_id, func.max(Audit.id).label("id")).where(Audit.subject == "bookings").group_by(Audit.subject_id).subquery()
+    )
+    state = select(Audit.state).join(newest, newest.c.id == Audit.id).where(newest.c.subject_id == Booking.id).scalar_subquery()
+    assert scalar(loaded, select(func.count()).select_from(Booking).where(func.coalesce(state, "") != Booking.status)) == 0
+
+
+def test_history_is_dated_and_no_message_waits(loaded: Database) -> None:
+    assert scalar(loaded, select(func.count()).select_from(Outbox)) > 5
+    assert scalar(loaded, select(func.count()).select_from(Outbox).where(Outbox.sent_at.is_(None))) == 0
+    moment = datetime.combine(TODAY, datetime.min.time(), UTC) + timedelta(hours=7)
+    for table in (Post, Membership, Stage, Responsibility):
+        assert scalar(loaded, select(func.count()).select_from(table).where(table.recorded_at > moment)) == 0
+    assert scalar(loaded, select(func.count()).select_from(Audit).where(Audit.at > moment)) == 0
+    assert scalar(loaded, select(func.count()).select_from(Completion).where(Completion.completed_on > TODAY)) == 0
+
+
+def test_every_unit_stands_under_its_organisation(loaded: Database) -> None:
+    units = scalar(loaded, select(func.count()).select_from(Unit))
+    under = scalar(loaded, select(func.count()).select_from(UnitClosure).join(Unit, Unit.id == UnitClosure.descendant_id).where(
+        UnitClosure.ancestor_id == Unit.organisation_id
+    ))  # fmt: skip
+    assert units == under
+    assert scalar(loaded, select(func.count()).select_from(Unit).where(Unit.host)) == 1
+
+
+def test_new_rows_get_keys_of_their_own(loaded: Database) -> None:
+    with transaction(loaded, SYSTEM, writes=True) as tx:
+        before = tx.scalar(select(func.max(Unit.id)))
+        assert create_unit(tx, "team", "A new team", "NEW", 1) == before + 1
+
+
+def test_everyone_can_be_found(loaded: Database) -> None:
+    found = rows(loaded, select(Person.name, Person.search_text, Person.email).where(Person.organisation_id == 1))
+    assert len(found) > PEOPLE
+    assert all(row.email.partition(".")[0].partition("-")[0] in row.search_text for row in found)
+    assert all(row.email.endswith("@westmarch.example") for row in found)
+
+
+@pytest.mark.parametrize("who", PERSONAS, ids=lambda who: who.key)
+def test_a_persona_can_sign_in_with_the_shared_password(who: Any, sqlite_county: Database) -> None:
+    now = datetime.combine(TODAY, datetime.min.time(), UTC) + timedelta(hours=9)
+    with transaction(sqlite_county, SYSTEM, writes=False, now=now) as tx:
+        assert check_password(tx, who.email, PASSWORD) == tx.scalar(select(Person.id).where(Person.email == who.email))
+
+
+@pytest.fixture(scope="module")
+def sqlite_county(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Any:
+    path = tmp_path_factory.mktemp("county") / "county.sqlite3"
+    path.write_bytes(sqlite_template.read_bytes())
+    database = connect(f"sqlite:///{path}", pool=2)
+    county.load(database, people=PEOPLE, seed=5, today=TODAY)
+    yield database
+    database.dispose()
+
+
+def test_personas_hold_the_roles_they_name(sqlite_county: Database) -> None:
+    expected = {"coordinator": Role.COORDINATOR, "psw": Role.PSW, "hr": Role.HR, "board": Role.BOARD, "administrator": Role.ADMINISTRATOR}
+    for key, role in expected.items():
+        held = rows(sqlite_county, select(RoleHeld.role).where(RoleHeld.person_id == persona_id(sqlite_county, key)))
+        assert [row.role for row in held] == [role.value]
+    for key, duty in {"manager": Duty.MANAGER, "assessor": Duty.ASSESSOR, "trainer": Duty.TRAINER}.items():
+        held = rows(
+            sqlite_county,
+            select(Responsibility.id).where(
+                Responsibility.holder_id == persona_id(sqlite_county, key),
+                Responsibility.kind == duty,
+                Responsibility.valid_from <= TODAY,
+                Responsibility.valid_to > TODAY,
+            ),
+        )
+        assert held
+
+
+def test_the_practitioner_has_a_place_next_week_and_a_turn_on_a_list(sqlite_county: Database) -> None:
+    now = datetime.combine(TODAY, datetime.min.time(), UTC)
+    coming = rows(
+        sqlite_county,
+        select(Booking.status, Session.starts_at)
+        .join(Session, Session.id == Booking.session_id)
+        .where(Booking.person_id == persona_id(sqlite_county, "practitioner"), Session.starts_at > now)
+        .order_by(Session.starts_at),
+    )
+    assert coming[0].status == "booked"
+    assert coming[0].starts_at < now + timedelta(days=11)
+    assert {"booked", "waiting", "cancelled"} <= {row.status for row in coming}
+
+
+def test_what_the_personas_did_went_through_the_operations(sqlite_county: Database) -> None:
+    actions = {
+        row.action for row in rows(sqlite_county, select(Audit.action).where(Audit.actor_kind == "person", Audit.subject == "bookings"))
+    }
+    assert {"booking.made", "booking.cancelled", "booking.approved"} <= actions
+    told = {row.kind for row in rows(sqlite_county, select(Outbox.kind))}
+    assert {"email.booking_made", "email.booking_waiting"} <= told
+
+
+def everything(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+    found = {}
+    for table in Base.metadata.sorted_tables:
+        if table.name.startswith("import"):
+            continue
+        columns = [column for column in table.c if column.name not in RANDOM_COLUMNS]
+        found[table.name] = [tuple(row) for row in rows(database, select(*columns).order_by(*table.primary_key.columns))]
+    return found
+
+
+def test_the_same_seed_and_date_load_the_same_rows(sqlite_county: Database, tmp_path: Path, sqlite_template: Path) -> None:
+    path = tmp_path / "again.sqlite3"
+    path.write_bytes(sqlite_template.read_bytes())
+    again = connect(f"sqlite:///{path}", pool=2)
+    county.load(again, people=PEOPLE, seed=5, today=TODAY)
+    first, second = everything(sqlite_county), everything(again)
+    again.dispose()
+    assert [name for name in first if first[name] != second[name]] == []
+    assert sum(map(len, first.values())) > 20_000
+
+
+def test_a_database_with_people_is_left_alone(loaded: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Conflict, match="people already"):
+        county.load(loaded, people=PEOPLE, today=TODAY)
+    options = Namespace(people=PEOPLE, seed=5, today=TODAY, if_empty=True)
+    assert county.run(loaded, options, settings(demo=True)) == 0
+    options.if_empty = False
+    assert county.run(loaded, options, settings(demo=True)) == 1
+    assert "nothing was loaded" in capsys.readouterr().out
+
+
+def test_without_demonstration_mode_nothing_is_loaded(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    options = Namespace(people=PEOPLE, seed=5, today=TODAY, if_empty=False)
+    assert county.run(database, options, settings(demo=False)) == 2
+    assert scalar(database, select(func.count()).select_from(Person)) == 0
+    assert "ACADEMY_DEMO" in capsys.readouterr().out
+    assert county.run(database, options, settings(demo=True)) == 0
+    assert "ready" in capsys.readouterr().out
+
+
+def test_the_offer_can_be_searched(loaded: Database) -> None:
+    assert scalar(loaded, select(func.count()).select_from(Course).where(Course.status == "published")) == 60
+    assert scalar(loaded, select(func.count()).select_from(Standard)) > 40
+    if loaded.sqlite:
+        assert scalar(loaded, text("SELECT count(*) FROM courses_fts WHERE courses_fts MATCH 'neglect'")) >= 1
+
+
+def test_the_clean_extract_says_what_the_county_already_knows(
+    sqlite_county: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "clean.csv"
+    file.write_bytes(county_extract(PEOPLE, 5, TODAY))
+    assert command.run(sqlite_county, file, dry_run=True, as_at=TODAY) == 0
+    said = capsys.readouterr().out
+    assert "Joiners:       0" in said
+    assert "Problems:       0" in said
+    assert "Movers:       0" in said
+    assert "Other changes:       0" in said
+
+
+def test_the_dirty_extract_has_every_kind_of_change_and_mistake(
+    sqlite_county: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "dirty.csv"
+    file.write_bytes(county_extract(PEOPLE, 5, TODAY, untidy=True))
+    command.run(sqlite_county, file, dry_run=True, as_at=TODAY)
+    said = capsys.readouterr().out
+    for words in (
+        "Joiners:       5",
+        "Movers:       4",
+        "Leavers:       3",
+        "Problems:       7",
+        "in a circle",
+        "31/02/2024",
+        "SW12345678",
+    ):
+        assert words in said
