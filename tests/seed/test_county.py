@@ -77,33 +77,27 @@ def test_the_county_obeys_every_rule(loaded: Database) -> None:
     assert scalar(loaded, select(func.count()).select_from(Booking).where(func.coalesce(state, "") != Booking.status)) == 0
 
 
-def test_history_is_dated_and_no_message_waits(loaded: Database) -> None:
-    assert scalar(loaded, select(func.count()).select_from(Outbox)) > 5
-    assert scalar(loaded, select(func.count()).select_from(Outbox).where(Outbox.sent_at.is_(None))) == 0
+def test_history_is_dated_and_no_message_waits(sqlite_county: Database) -> None:
+    assert scalar(sqlite_county, select(func.count()).select_from(Outbox)) > 5
+    assert scalar(sqlite_county, select(func.count()).select_from(Outbox).where(Outbox.sent_at.is_(None))) == 0
     moment = datetime.combine(TODAY, datetime.min.time(), UTC) + timedelta(hours=7)
     for table in (Post, Membership, Stage, Responsibility):
-        assert scalar(loaded, select(func.count()).select_from(table).where(table.recorded_at > moment)) == 0
-    assert scalar(loaded, select(func.count()).select_from(Audit).where(Audit.at > moment)) == 0
-    assert scalar(loaded, select(func.count()).select_from(Completion).where(Completion.completed_on > TODAY)) == 0
+        assert scalar(sqlite_county, select(func.count()).select_from(table).where(table.recorded_at > moment)) == 0
+    assert scalar(sqlite_county, select(func.count()).select_from(Audit).where(Audit.at > moment)) == 0
+    assert scalar(sqlite_county, select(func.count()).select_from(Completion).where(Completion.completed_on > TODAY)) == 0
 
 
-def test_every_unit_stands_under_its_organisation(loaded: Database) -> None:
-    units = scalar(loaded, select(func.count()).select_from(Unit))
-    under = scalar(loaded, select(func.count()).select_from(UnitClosure).join(Unit, Unit.id == UnitClosure.descendant_id).where(
+def test_every_unit_stands_under_its_organisation(sqlite_county: Database) -> None:
+    units = scalar(sqlite_county, select(func.count()).select_from(Unit))
+    under = scalar(sqlite_county, select(func.count()).select_from(UnitClosure).join(Unit, Unit.id == UnitClosure.descendant_id).where(
         UnitClosure.ancestor_id == Unit.organisation_id
     ))  # fmt: skip
     assert units == under
-    assert scalar(loaded, select(func.count()).select_from(Unit).where(Unit.host)) == 1
+    assert scalar(sqlite_county, select(func.count()).select_from(Unit).where(Unit.host)) == 1
 
 
-def test_new_rows_get_keys_of_their_own(loaded: Database) -> None:
-    with transaction(loaded, SYSTEM, writes=True) as tx:
-        before = tx.scalar(select(func.max(Unit.id)))
-        assert create_unit(tx, "team", "A new team", "NEW", 1) == before + 1
-
-
-def test_everyone_can_be_found(loaded: Database) -> None:
-    found = rows(loaded, select(Person.name, Person.search_text, Person.email).where(Person.organisation_id == 1))
+def test_everyone_can_be_found(sqlite_county: Database) -> None:
+    found = rows(sqlite_county, select(Person.name, Person.search_text, Person.email).where(Person.organisation_id == 1))
     assert len(found) > PEOPLE
     assert all(row.email.partition(".")[0].partition("-")[0] in row.search_text for row in found)
     assert all(row.email.endswith("@westmarch.example") for row in found)
@@ -188,7 +182,10 @@ def test_the_same_seed_and_date_load_the_same_rows(sqlite_county: Database, tmp_
     assert sum(map(len, first.values())) > 20_000
 
 
-def test_a_database_with_people_is_left_alone(loaded: Database, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_loaded_database_takes_new_rows_and_refuses_a_second_county(loaded: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    with transaction(loaded, SYSTEM, writes=True) as tx:
+        before = tx.scalar(select(func.max(Unit.id)))
+        assert create_unit(tx, "team", "A new team", "NEW", 1) == before + 1
     with pytest.raises(Conflict, match="people already"):
         county.load(loaded, people=PEOPLE, today=TODAY)
     options = Namespace(people=PEOPLE, seed=5, today=TODAY, if_empty=True)
@@ -207,11 +204,10 @@ def test_without_demonstration_mode_nothing_is_loaded(database: Database, capsys
     assert "ready" in capsys.readouterr().out
 
 
-def test_the_offer_can_be_searched(loaded: Database) -> None:
-    assert scalar(loaded, select(func.count()).select_from(Course).where(Course.status == "published")) == 60
-    assert scalar(loaded, select(func.count()).select_from(Standard)) > 40
-    if loaded.sqlite:
-        assert scalar(loaded, text("SELECT count(*) FROM courses_fts WHERE courses_fts MATCH 'neglect'")) >= 1
+def test_the_offer_can_be_searched(sqlite_county: Database) -> None:
+    assert scalar(sqlite_county, select(func.count()).select_from(Course).where(Course.status == "published")) == 60
+    assert scalar(sqlite_county, select(func.count()).select_from(Standard)) > 40
+    assert scalar(sqlite_county, text("SELECT count(*) FROM courses_fts WHERE courses_fts MATCH 'neglect'")) >= 1
 
 
 def test_the_clean_extract_says_what_the_county_already_knows(
