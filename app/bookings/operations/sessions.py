@@ -1,0 +1,263 @@
+"""Verbs about sessions: create, change, publish, copy, cancel. Places follow the capacity; whoever has a booking is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from secrets import token_hex
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from app.bookings.models import Session
+from app.bookings.operations import changes, places, timetable
+from app.bookings.operations.timetable import PartNew
+from app.core.calendar import from_london, london
+from app.core.errors import Changed, Conflict, Invalid
+from app.core.text import normal
+from app.core.tx import Tx, meaning
+from app.learning import operations as learning
+from app.learning.models import Course
+from app.people.models import CareerStage, Unit
+from app.policy import Can, operation
+
+LARGEST = 1000  # places
+SETTINGS = (
+    "min_numbers",
+    "decide_by",
+    "waiting_limit",
+    "opens_at",
+    "closes_at",
+    "cancel_by",
+    "needs_approval",
+    "audience_stages",
+    "audience_unit_id",
+)
+INSTANTS = ("decide_by", "opens_at", "closes_at", "cancel_by")
+
+meaning("uq_sessions_reference", "sessions.reference", message="Another session already has this reference.", code="reference-taken")
+
+
+@operation(Can.MANAGE_SESSIONS)
+def create_session(
+    tx: Tx, /, course_id: int, parts: Sequence[PartNew], capacity: int, *, reference: str | None = None, **settings: Any
+) -> int:
+    """A new session, a draft that holds its rooms and trainers; returns its id.
+
+    `settings`: `min_numbers`, `decide_by`, `waiting_limit` (None: no limit), `opens_at`, `closes_at`, `cancel_by` (UTC instants),
+    `needs_approval`, `audience_stages` (codes; like approval, taken from the course if left out), `audience_unit_id`.
+    `reference` is given out ("S1042") if left out.
+    """
+    course = tx.get(Course, course_id, what="course")
+    if course.status == "withdrawn":
+        raise Conflict(
+            "This course is withdrawn, so it cannot have new sessions.", code="course-withdrawn", way_out="Publish the course again first."
+        )
+    settings = {"needs_approval": course.needs_approval, "audience_stages": course.audience_stages, **settings}
+    wanted = _planned(tx, list(parts), capacity, None)
+    values = _settings(tx, settings, capacity, wanted[0].starts_at)
+    values |= dict(
+        course_id=course_id, reference=reference or f"new-{token_hex(8)}", capacity=capacity, created_at=tx.now, updated_at=tx.now
+    )
+    session_id = tx.insert(Session, **values, **timetable.summary(tx, wanted))
+    if reference is None:
+        tx.update(Session, session_id, reference=f"S{1000 + session_id}")
+    _write(tx, session_id, wanted, [], capacity)
+    tx.record("session.created", "sessions", session_id, course_id=course_id)
+    return session_id
+
+
+@operation(Can.MANAGE_SESSIONS)
+def change_session(
+    tx: Tx, /, session_id: int, version: int, parts: Sequence[PartNew] | None = None, capacity: int | None = None, **settings: Any
+) -> None:
+    """Change what is named; the rest stays. Refuses when the session is no longer at `version`, is cancelled, or is over.
+
+    A smaller capacity unseats nobody: places close as they are vacated. When a published session changes its times, rooms or links,
+    everyone with a live booking is told what changed, and their calendars are corrected.
+    """
+    before = timetable.read(tx, session_id)
+    wanted = timetable.tidy(before if parts is None else list(parts))
+    timetable.lock_trainers(tx, wanted)
+    session = _locked(tx, session_id, version)
+    if session.status == "cancelled":
+        raise Conflict("This session is cancelled.", code="session-cancelled", way_out="Copy it to a new date instead.")
+    if session.ends_at <= tx.now:
+        raise Conflict("This session is over, so it cannot be changed.", code="session-over")
+    size = session.capacity if capacity is None else capacity
+    _check_size(size)
+    used = {part.room_id for part in before}
+    new_rooms = {part.room_id for part in wanted if part.room_id is not None} - used
+    timetable.check(tx, wanted, size, session_id, new_rooms=new_rooms)
+    if session.status == "published":
+        _in_future(tx, [part for part in wanted if part not in before])
+    values = _settings(tx, {name: getattr(session, name) for name in SETTINGS} | settings, size, wanted[0].starts_at)
+    values |= dict(capacity=size, **timetable.summary(tx, wanted))
+    sentences = changes.described(tx, before, wanted)
+    changed = sorted(name for name, value in values.items() if getattr(session, name) != value)
+    if wanted != before:
+        changed.append("parts")
+    if not changed:
+        return
+    moved = bool(sentences) and session.status == "published"
+    sequence = session.sequence + 1 if moved else session.sequence
+    _write(tx, session_id, wanted, before, size)
+    tx.update(Session, session_id, **values, sequence=sequence, updated_at=tx.now, version=version + 1)
+    tx.record("session.changed", "sessions", session_id, fields=changed, changes=sentences)
+    if moved:
+        _tell_moved(tx, session_id, before, wanted, sentences, sequence)
+
+
+def _tell_moved(tx: Tx, session_id: int, before: list[PartNew], after: list[PartNew], sentences: list[str], sequence: int) -> None:
+    """Queue the message; it keeps the old times if the times have changed."""
+    times = [[(part.starts_at, part.ends_at) for part in each] for each in (before, after)]
+    facts: dict[str, Any] = {"session_id": session_id, "changes": sentences, "sequence": sequence}
+    if times[0] != times[1]:
+        facts["before"] = changes.part_facts(tx, before)
+    changes.tell_everyone(tx, session_id, "email.session_changed", facts, "status")
+
+
+@operation(Can.MANAGE_SESSIONS)
+def publish_session(tx: Tx, session_id: int, version: int | None = None) -> None:
+    """Open the session to booking, in its window. Its course must be published and its start in the future."""
+    found = tx.get(Session, session_id, what="session")
+    course = tx.get(Course, found.course_id, lock=True)  # before the session, as withdrawing a course does
+    session = _locked(tx, session_id, version)
+    if session.status != "draft":
+        raise Conflict(f"This session is already {session.status}.", code=f"session-{session.status}")
+    if course.status != "published":
+        raise Conflict(f"{course.title} is not published yet.", code="course-not-published", way_out="Publish the course first.")
+    _in_future(tx, timetable.read(tx, session_id))
+    tx.update(Session, session_id, status="published", updated_at=tx.now, version=session.version + 1)
+    tx.record("session.published", "sessions", session_id)
+
+
+@operation(Can.MANAGE_SESSIONS)
+def copy_session(tx: Tx, session_id: int, day: date) -> int:
+    """A draft with the same course, parts and settings, whose first part is on `day`; the rest moves along, by London's clock."""
+    session = tx.get(Session, session_id, what="session")
+    old = timetable.read(tx, session_id)
+    shift = day - london(old[0].starts_at).date()
+    moved = [
+        PartNew(_shifted(part.starts_at, shift), _shifted(part.ends_at, shift), part.room_id, part.link, part.trainer_ids) for part in old
+    ]
+    settings = {name: getattr(session, name) for name in SETTINGS}
+    for name in INSTANTS:
+        if settings[name] is not None:
+            settings[name] = _shifted(settings[name], shift)
+    return create_session(tx, session.course_id, moved, session.capacity, **settings)
+
+
+def _shifted(at: datetime, shift: timedelta) -> datetime:
+    """The same time by London's clock, so many days on."""
+    local = london(at)
+    try:
+        return from_london(local.date() + shift, local.time())
+    except ValueError as wrong:
+        raise Invalid(str(wrong), errors=[{"field": "day", "message": str(wrong)}]) from None
+
+
+@operation(Can.MANAGE_SESSIONS)
+def cancel_session(tx: Tx, session_id: int, reason: str, version: int | None = None) -> int:
+    """Call the session off before it starts: every live booking ends and everyone is told why. Returns how many bookings there were."""
+    reason = normal(reason)
+    if not 3 <= len(reason) <= 500:
+        message = "Enter the reason, up to 500 characters. Everyone with a booking will read it"
+        raise Invalid("Say why.", errors=[{"field": "reason", "message": message}])
+    session = _locked(tx, session_id, version)
+    if session.status == "cancelled":
+        raise Conflict("This session is already cancelled.", code="session-cancelled")
+    if session.status == "published" and session.starts_at <= tx.now:
+        raise Conflict("This session has started, so it cannot be cancelled.", code="session-started")
+    ended = changes.end_everyone(tx, session_id, reason)
+    timetable.release(tx, session_id)
+    tx.update(
+        Session,
+        session_id,
+        status="cancelled",
+        cancel_reason=reason,
+        sequence=session.sequence + 1,
+        updated_at=tx.now,
+        version=session.version + 1,
+    )
+    tx.record("session.cancelled", "sessions", session_id, reason=reason, bookings=ended)
+    return ended
+
+
+@operation(Can.WRITE_CATALOGUE)
+def withdraw_course(tx: Tx, course_id: int, version: int | None = None) -> None:
+    """Take a course out of the catalogue, unless it has published sessions to come. Here, because the room below knows no sessions."""
+    tx.get(Course, course_id, lock=True, what="course")  # nobody publishes a session of it meanwhile
+    coming = select(func.count()).where(Session.course_id == course_id, Session.status == "published", Session.starts_at > tx.now)
+    learning.withdraw_course(tx, course_id, version, sessions_to_come=tx.scalar(coming))
+
+
+# Parts, places and settings together -------------------------------------------------------------------------------
+
+
+def _planned(tx: Tx, wanted: list[PartNew], capacity: int, session_id: int | None) -> list[PartNew]:
+    _check_size(capacity)
+    ordered = timetable.tidy(wanted)
+    timetable.lock_trainers(tx, ordered)
+    timetable.check(tx, ordered, capacity, session_id)
+    return ordered
+
+
+def _write(tx: Tx, session_id: int, wanted: list[PartNew], before: list[PartNew], capacity: int) -> None:
+    if wanted != before:
+        timetable.write(tx, session_id, wanted)
+        timetable.give_duties(tx, session_id, wanted, before)
+    places.set_capacity(tx, session_id, capacity)
+
+
+def _locked(tx: Tx, session_id: int, version: int | None) -> Row[Any]:
+    session = tx.get(Session, session_id, lock=True, what="session")
+    if version is not None and session.version != version:
+        raise Changed("Somebody changed this session since you opened it.", way_out="Look at it again and repeat your change.")
+    return session
+
+
+def _check_size(capacity: int) -> None:
+    if not 1 <= capacity <= LARGEST:
+        message = f"Places must be between 1 and {LARGEST:,}"
+        raise Invalid(message + ".", errors=[{"field": "capacity", "message": message}])
+
+
+def _in_future(tx: Tx, wanted: list[PartNew]) -> None:
+    past = next((n for n, part in enumerate(wanted, 1) if part.starts_at <= tx.now), None)
+    if past is not None:
+        message = "This is in the past. Enter a date and time to come"
+        raise Invalid(message + ".", errors=[{"field": f"parts.{past}.day", "message": message}], code="in-the-past")
+
+
+def _settings(tx: Tx, given: dict[str, Any], capacity: int, starts_at: datetime) -> dict[str, Any]:
+    """Everything beside times and places, checked against each other; Invalid with every field that is wrong."""
+    strange = set(given) - set(SETTINGS)
+    if strange:
+        raise TypeError(f"a session has no {', '.join(sorted(strange))}")
+    values = dict(given)
+    wrong: list[tuple[str, str]] = []
+    values["min_numbers"] = values.get("min_numbers") or 0
+    if not 0 <= values["min_numbers"] <= capacity:
+        wrong.append(("min_numbers", f"Fewest people must be between 0 and {capacity}, the number of places"))
+    if values.get("waiting_limit") is not None and not 0 <= values["waiting_limit"] <= LARGEST * 10:
+        wrong.append(("waiting_limit", "Length of the waiting list must be 0 or more"))
+    for name, words in (("decide_by", "The decision"), ("closes_at", "The end of booking"), ("cancel_by", "The deadline for cancelling")):
+        if values.get(name) is not None and values[name] > starts_at:
+            wrong.append((name, f"{words} must be before the session starts"))
+    opens, closes = values.get("opens_at"), values.get("closes_at")
+    if opens is not None and opens >= (closes or starts_at):
+        wrong.append(("opens_at", "Booking must open before it closes"))
+    if values.get("audience_unit_id") is not None and tx.scalar(select(Unit.id).where(Unit.id == values["audience_unit_id"])) is None:
+        wrong.append(("audience_unit_id", "Choose the part of the organisation from the list"))
+    stages = values.get("audience_stages")
+    if stages is not None:
+        codes = [code.strip() for code in (stages.split(",") if isinstance(stages, str) else stages) if code.strip()]
+        ranked = select(CareerStage.code).where(CareerStage.code.in_(codes)).order_by(CareerStage.rank, CareerStage.code)
+        known = list(tx.db.execute(ranked).scalars()) if codes else []
+        if set(codes) - set(known):
+            wrong.append(("audience_stages", "Choose career stages from the list"))
+        values["audience_stages"] = ",".join(known)
+    if wrong:
+        raise Invalid(wrong[0][1] + ".", errors=[{"field": name, "message": message} for name, message in wrong])
+    return values
