@@ -1,7 +1,234 @@
-"""Pages of this room."""
+"""One session, booking it, one booking, and the roster."""
 
 from __future__ import annotations
 
-from app.doors import Pages
+from typing import Any
+
+from sqlalchemy import Row
+from starlette.responses import Response
+
+from app import policy
+from app.bookings import operations, queries, rules, words
+from app.core.calendar import london
+from app.core.errors import Invalid, NotFound
+from app.core.text import plural
+from app.core.tx import Tx
+from app.doors import Page, Pages
+from app.policy import Can
 
 pages = Pages()
+SEES_LINK = ("booked", "attended", "partly attended")  # whose joining link it is; those who still wait do not have it
+
+
+# A session ---------------------------------------------------------------------------------------------------------
+
+
+@pages.get("/sessions/{session_id:int}", can=Can.READ_CATALOGUE)
+def one_session(tx: Tx, page: Page, session_id: int) -> Response:
+    """When, where, with whom, and whether the reader can book it: the reasons why not come before any button."""
+    session = queries.session(tx, session_id)
+    me = tx.actor.person_id or 0
+    mine = queries.live(tx, session_id, me)
+    delivers = queries.delivers(tx, session_id)
+    manages = policy.may(tx.actor, Can.MANAGE_SESSIONS)
+    blocked, notes = _reasons(tx, session, me, you=True) if mine is None else ([], [])
+    label, closed = words.action(session, tx.now)
+    return page.render(
+        "bookings/session.html",
+        session=session,
+        parts=queries.parts(tx, session_id),
+        mine=mine,
+        shows_link=delivers or manages or (mine is not None and mine.status in SEES_LINK),
+        blocked=blocked,
+        notes=notes,
+        label=label,
+        closed=closed,
+        words=words,
+        for_others=queries.may_book_others(tx) and session.starts_at > tx.now and session.status == "published",
+        roster=delivers
+        or any(reach is policy.Reach.SCOPE or reach is policy.Reach.ALL for reach, _ in policy.terms(tx.actor, Can.READ_ROSTER)),
+    )
+
+
+def _reasons(tx: Tx, session: Row[Any], person_id: int, *, you: bool) -> tuple[list[rules.Reason], list[rules.Reason]]:
+    """What refuses, and what is only worth knowing."""
+    found = rules.facts(tx, session, person_id)
+    every = list(rules.reasons(tx, session, person_id, found, you=you, tell=True))
+    return [reason for reason in every if reason.blocks], [reason for reason in every if not reason.blocks]
+
+
+# Booking -----------------------------------------------------------------------------------------------------------
+
+
+@pages.get("/sessions/{session_id:int}/book", can=Can.BOOK)
+def check(tx: Tx, page: Page, session_id: int) -> Response:
+    """Check answers before confirming; `?who=` finds somebody else to book for, `?person=` is the one chosen."""
+    session = queries.session(tx, session_id)
+    others = queries.may_book_others(tx)
+    if others and "who" in page.request.query_params and not page.form:
+        asked = page.query("who")
+        people = queries.candidates(tx, asked)
+        return page.render("bookings/who.html", session=session, asked=asked, people=people)
+    person = policy.person(tx, Can.BOOK, _whom(page))
+    you = person.id == tx.actor.person_id
+    mine = queries.live(tx, session_id, person.id)
+    blocked, notes = _reasons(tx, session, person.id, you=you)
+    label, _ = words.action(session, tx.now)
+    return page.render(
+        "bookings/book.html",
+        session=session,
+        parts=queries.parts(tx, session_id),
+        person=person,
+        you=you,
+        mine=mine,
+        others=others,
+        needs=person.access_needs if policy.reaches(tx, Can.READ_ACCESS_NEEDS, person.id) else None,
+        sees_needs=policy.reaches(tx, Can.READ_ACCESS_NEEDS, person.id),
+        blocked=blocked,
+        notes=notes,
+        label=label,
+        words=words,
+    )
+
+
+@pages.post("/sessions/{session_id:int}/book", can=Can.BOOK, again=check)
+def book(tx: Tx, page: Page, session_id: int) -> Response:
+    """Confirmed: a place, a request or a turn; the booking's own page says which."""
+    made = operations.book(tx, session_id, _whom(page))
+    return page.go(f"/bookings/{made.id}", made="yes")
+
+
+def _whom(page: Page) -> int:
+    """The person chosen, in the form or the address; the reader when nobody is."""
+    given = page.form.get("person") or page.query("person")
+    if not given:
+        return page.actor.person_id or 0
+    if not isinstance(given, str) or not given.isdecimal() or not given.isascii() or len(given) > 15:
+        raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
+    return int(given)
+
+
+# One booking -------------------------------------------------------------------------------------------------------
+
+
+@pages.get("/bookings/{booking_id:int}")
+def one_booking(tx: Tx, page: Page, booking_id: int) -> Response:
+    """What became of a booking, what happens next, and how it came about."""
+    booking = queries.booking(tx, booking_id)
+    page.saw("booking.viewed", booking.person_id)
+    you = booking.person_id == tx.actor.person_id
+    return page.render(
+        "bookings/booking.html",
+        booking=booking,
+        you=you,
+        made=page.query("made") == "yes",
+        parts=queries.parts(tx, booking.session_id),
+        shows_link=booking.status in SEES_LINK and booking.ends_at >= tx.now,
+        history=[_line(tx, row) for row in queries.history(tx, booking_id)],
+        now=tx.now,
+        cancellable=_cancellable(tx, booking) and policy.reaches(tx, Can.CANCEL_BOOKING, booking.person_id),
+        decidable=booking.approval == "pending" and not you and policy.reaches(tx, Can.BOOK, booking.person_id),
+        words=words,
+    )
+
+
+def _line(tx: Tx, row: Row[Any]) -> dict[str, Any]:
+    who = "you" if row.actor_kind == "person" and row.actor_id == tx.actor.person_id else row.actor
+    if who is None:
+        who = "another system" if row.actor_kind == "client" else "the Academy"
+    return dict(at=row.at, what=words.happened(row.action, row.state), who=who, reason=(row.facts or {}).get("reason", ""))
+
+
+def _cancellable(tx: Tx, booking: Row[Any]) -> bool:
+    return booking.status in ("requested", "waiting", "offered", "booked") and booking.starts_at > tx.now
+
+
+@pages.get("/bookings/{booking_id:int}/cancel", can=Can.CANCEL_BOOKING)
+def ask_to_cancel(tx: Tx, page: Page, booking_id: int) -> Response:
+    """What cancelling means, and why it is done."""
+    booking = queries.booking(tx, booking_id, Can.CANCEL_BOOKING)
+    page.saw("booking.viewed", booking.person_id)
+    return page.render(
+        "bookings/cancel.html",
+        booking=booking,
+        you=booking.person_id == tx.actor.person_id,
+        cancellable=_cancellable(tx, booking),
+        late=booking.status in ("booked", "requested") and booking.cancel_by is not None and tx.now > booking.cancel_by,
+        words=words,
+    )
+
+
+@pages.post("/bookings/{booking_id:int}/cancel", can=Can.CANCEL_BOOKING, again=ask_to_cancel)
+def cancel(tx: Tx, page: Page, booking_id: int) -> Response:
+    """The place or turn is given up."""
+    operations.cancel(tx, booking_id, _text(page, "reason"))
+    return page.go(f"/bookings/{booking_id}")
+
+
+@pages.get("/bookings/{booking_id:int}/decide", can=Can.BOOK)
+def ask_to_decide(tx: Tx, page: Page, booking_id: int) -> Response:
+    """A request, with its cost and the cover in sight."""
+    booking = queries.booking(tx, booking_id, Can.BOOK)
+    page.saw("booking.viewed", booking.person_id)
+    return page.render("bookings/decide.html", booking=booking, away=queries.away(tx, booking), words=words)
+
+
+@pages.post("/bookings/{booking_id:int}/decide", can=Can.BOOK, again=ask_to_decide)
+def decide(tx: Tx, page: Page, booking_id: int) -> Response:
+    """The request is approved or refused."""
+    queries.booking(tx, booking_id, Can.BOOK)
+    decision = page.form.get("decision")
+    if decision not in ("approve", "refuse"):
+        raise Invalid("Say what you decide.", errors=[{"field": "decision", "message": "Choose whether to approve this place"}])
+    operations.decide(tx, booking_id, decision == "approve", _text(page, "reason"))
+    return page.go(f"/bookings/{booking_id}")
+
+
+def _text(page: Page, name: str) -> str:
+    given = page.form.get(name, "")
+    return given if isinstance(given, str) else ""
+
+
+# The roster --------------------------------------------------------------------------------------------------------
+
+
+@pages.get("/sessions/{session_id:int}/roster", can=Can.READ_ROSTER)
+def roster(tx: Tx, page: Page, session_id: int) -> Response:
+    """Who is on a session. Names alone are working information and leave no trail; access needs, shown only on asking, do."""
+    session = queries.session(tx, session_id)
+    everyone = queries.roster(tx, session_id)
+    waiting = sorted((row for row in everyone if row.status == "waiting"), key=lambda row: (row.priority, row.turn))
+    seated = [row for row in everyone if row.status != "waiting"]
+    shows_needs = page.query("needs") == "show" and policy.may(tx.actor, Can.READ_ACCESS_NEEDS)
+    needs = queries.access_needs(tx, session_id) if shows_needs else []
+    for row in needs:
+        page.saw("access_needs.viewed", row.id)
+    return page.render(
+        "bookings/roster.html",
+        session=session,
+        parts=queries.parts(tx, session_id),
+        seated=seated,
+        waiting=waiting,
+        unseen=session.held + session.waiting - len(everyone),
+        classes=len({row.priority for row in waiting}) > 1,
+        needs=needs,
+        shows_needs=shows_needs,
+        may_see_needs=_arranges(tx),
+        manages=policy.may(tx.actor, Can.MANAGE_SESSIONS),
+        free=session.capacity > session.held and session.starts_at > tx.now and session.status == "published",
+        given=page.query("given"),
+        today=london(tx.now).date(),
+        words=words,
+        plural=plural,
+    )
+
+
+def _arranges(tx: Tx) -> bool:
+    return any(reach is not policy.Reach.SELF for reach, _ in policy.terms(tx.actor, Can.READ_ACCESS_NEEDS))
+
+
+@pages.post("/sessions/{session_id:int}/give", can=Can.MANAGE_SESSIONS, again=roster)
+def give(tx: Tx, page: Page, session_id: int) -> Response:
+    """The free place goes to whoever is next."""
+    operations.give_next(tx, session_id)
+    return page.go(f"/sessions/{session_id}/roster", given="yes")

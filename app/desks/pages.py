@@ -1,7 +1,107 @@
-"""Pages of this room."""
+"""Pages that join rooms: home, find learning, a course, my bookings, my team, sessions I deliver."""
 
 from __future__ import annotations
 
-from app.doors import Pages
+from email.utils import parseaddr
+from typing import Any
+
+from starlette.responses import Response
+
+from app.bookings import queries as bookings
+from app.bookings import words
+from app.core.errors import NotFound
+from app.core.tx import Tx
+from app.desks import catalogue
+from app.doors import Page, Pages
+from app.notifications import ical
+from app.policy import Can
 
 pages = Pages()
+
+
+@pages.get("/courses", can=Can.READ_CATALOGUE)
+def find(tx: Tx, page: Page) -> Response:
+    """Find learning."""
+    filters = catalogue.Filters.read(page)
+    number = max(page.number("page"), 1)
+    rows, found = catalogue.search(tx, filters, number)
+    last = max(-(-found // catalogue.PAGE), 1)
+    return page.render(
+        "desks/find.html",
+        filters=filters,
+        options=catalogue.options(tx),
+        courses=rows,
+        found=found,
+        number=number if number <= last else 1,
+        last=last,
+        words=words,
+    )
+
+
+@pages.get("/courses/{slug}", can=Can.READ_CATALOGUE)
+def one_course(tx: Tx, page: Page, slug: str) -> Response:
+    """What a course gives, what it asks for, and its dates."""
+    course = catalogue.course(tx, slug)
+    dates = catalogue.dates(tx, course.id) if course.status == "published" else []
+    return page.render(
+        "desks/course.html",
+        course=course,
+        dates=[(row, *words.action(row, tx.now)) for row in dates],
+        around=catalogue.around(tx, course.id),
+        today=tx.today,
+        words=words,
+    )
+
+
+@pages.get("/my-bookings")
+def my_bookings(tx: Tx, page: Page) -> Response:
+    """What the reader has booked, waits for, and did."""
+    me = tx.actor.person_id or 0
+    number = max(page.number("page"), 1)
+    live = bookings.coming(tx, me)
+    past = bookings.past(tx, me, (number - 1) * 25)
+    found = past[0].found if past else 0
+    return page.render(
+        "desks/my_bookings.html",
+        coming=[row for row in live if row.status != "waiting"],
+        waiting=[row for row in live if row.status == "waiting"],
+        past=past,
+        number=number,
+        last=max(-(-found // 25), 1),
+        words=words,
+    )
+
+
+@pages.get("/bookings/{booking_id:int}/calendar.ics")
+def calendar_file(tx: Tx, page: Page, booking_id: int) -> Response:
+    """The booked place as a calendar file: only for the person whose place it is, because it holds the joining link."""
+    booking = bookings.booking(tx, booking_id)
+    if booking.person_id != tx.actor.person_id or booking.status != "booked":
+        raise NotFound("There is no calendar entry for that booking.", code="booking-not-found")
+    address = f"{page.settings.base_url}/bookings/{booking.id}"
+    parts = bookings.parts(tx, booking.session_id)
+    name, sender = parseaddr(page.settings.mail_from)
+    text = ical.invitation(
+        uid=ical.booking_uid(booking.id, page.settings.host),
+        sequence=booking.sequence + booking.session_sequence,
+        method="REQUEST",
+        summary=booking.title,
+        description="\n".join([*_notes(parts), f"Your booking: {address}"]),
+        location="",
+        url=address,
+        organiser=ical.Party(name or page.settings.service_name, sender),
+        attendee=ical.Party(booking.name, booking.email or page.settings.contact_email),
+        parts=[ical.Part(part.starts_at, part.ends_at, _where(part)) for part in parts],
+        now=tx.now,
+    )
+    headers = {"content-disposition": f'attachment; filename="{booking.slug[:60]}.ics"'}
+    return Response(text, media_type="text/calendar; charset=utf-8", headers=headers)
+
+
+def _notes(parts: Any) -> list[str]:
+    links = [f"Join online: {part.link}" for part in parts if part.link]
+    return links + list(dict.fromkeys(f"Access: {part.access_notes}" for part in parts if part.access_notes))
+
+
+def _where(part: Any) -> str:
+    return ", ".join(piece for piece in (part.room, part.address or part.town) if piece) or "Online"
