@@ -19,7 +19,6 @@ from typing import Any, get_type_hints
 from fastapi import Request
 from pydantic_core import to_json
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -28,7 +27,7 @@ from starlette.routing import Route
 from app import policy
 from app.core.config import Settings
 from app.core.db import Database
-from app.core.errors import Changed, Conflict, Forbidden, Invalid, NotFound, Refusal, SignInNeeded
+from app.core.errors import Changed, Forbidden, Invalid, NotFound, Refusal, SignInNeeded
 from app.core.tx import NOBODY, SYSTEM, Actor, Tx, transaction
 from app.core.web import environment, url
 from app.identity import access
@@ -52,11 +51,16 @@ class Page:
         self._cookies: list[tuple[str, str, dict[str, Any]]] = []
 
     def query(self, name: str, default: str = "") -> str:
-        return self.request.query_params.get(name, default).strip()[:200]
+        return self.request.query_params.get(name, default).replace("\x00", "").strip()[:200]
 
     def number(self, name: str, default: int = 1) -> int:
         given = self.query(name)
         return int(given) if re.fullmatch(r"\d{1,6}", given) else default
+
+    def turn(self) -> AbstractContextManager[Tx]:
+        """A short write transaction of the reader's own, for a `first` whose work would hold the writer too long in one piece."""
+        state = self.request.app.state
+        return transaction(state.database, self.actor, writes=True, request_id=self.request.state.request_id)
 
     @property
     def path(self) -> str:
@@ -91,7 +95,11 @@ class Page:
     def render(self, template: str, *, status: int = 200, **context: Any) -> Response:
         if self.problem is not None and status == 200:
             status = self.problem.status
-        body = environment().get_template(template).render(page=self, settings=self.settings, actor=self.actor, problem=self.problem, **context)
+        body = (
+            environment()
+            .get_template(template)
+            .render(page=self, settings=self.settings, actor=self.actor, problem=self.problem, **context)
+        )
         return self.finish(HTMLResponse(body, status))
 
     def go(self, path: str, **query: Any) -> Response:
@@ -161,7 +169,7 @@ async def read_form(request: Request) -> dict[str, Any]:
     sent = await request.form(max_files=2, max_fields=400)
     form: dict[str, Any] = {}
     for key in sent:
-        values = [value if isinstance(value, UploadFile) else value.strip() for value in sent.getlist(key)]
+        values = [value if isinstance(value, UploadFile) else value.replace("\x00", "").strip() for value in sent.getlist(key)]
         form[key] = values if len(values) > 1 else values[0]
     return form
 
@@ -250,45 +258,48 @@ def api(scope: str, *, writes: bool = False, status: int = 200) -> Callable[[Cal
             for name, parameter in inspect.signature(function).parameters.items()
             if name not in ("tx", "request")
         ]
-        takes_request = "request" in hints
+        takes_request, takes_query = "request" in hints, "query" in hints
 
         @wraps(function)
         def endpoint(**arguments: Any) -> Response:
             request: Request = arguments.pop("request_")
             if takes_request:
                 arguments["request"] = request
+            if not takes_query and request.scope["query_string"]:
+                _no_query(request)
             state = request.app.state
             key = request.headers.get("idempotency-key") if writes else None
             try:
-                with _client_tx(state.database, request, scope, writes) as tx:
+                with ClientTx(state.database, request, scope, writes) as tx:
                     if key is not None and (before := _answered(tx, request, key)):
                         return before
                     result = function(tx, **arguments)
                     response = _reply(result, status)
                     if key is not None:
                         _remember(tx, request, key, response)
-                return response
-            except Conflict as lost:
-                # Two requests with one key at once: the other one won, so its answer is ours.
-                if key is None or not isinstance(lost.__cause__, IntegrityError) or "idempotency_keys" not in str(lost.__cause__.orig):
+                return response if writes else _unless_known(request, response)
+            except Refusal as lost:
+                # Two requests with one key at once: if the other one won, its answer is ours, whatever stood in the way of a second go.
+                if key is None or lost.status in (401, 403):
                     raise
-                with _client_tx(state.database, request, scope, True) as tx:
+                with ClientTx(state.database, request, scope, False) as tx:
                     if before := _answered(tx, request, key):
                         return before
                 raise
 
+        made: Any = endpoint
         request_parameter = inspect.Parameter("request_", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
         keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-        endpoint.__signature__ = inspect.Signature([*keyword_only, request_parameter], return_annotation=Response)  # type: ignore[attr-defined]
-        endpoint.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, request_parameter]} | {"return": Response}
-        del endpoint.__wrapped__  # type: ignore[attr-defined]  # FastAPI must see the signature above, not the one below
-        endpoint.door = {"scope": scope, "writes": writes}  # type: ignore[attr-defined]
+        made.__signature__ = inspect.Signature([*keyword_only, request_parameter], return_annotation=Response)
+        made.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, request_parameter]} | {"return": Response}
+        del made.__wrapped__  # FastAPI must see the signature above, not the one below
+        made.door = {"scope": scope, "writes": writes}
         return endpoint
 
     return wrap
 
 
-class _client_tx(AbstractContextManager[Tx]):
+class ClientTx(AbstractContextManager[Tx]):
     """A transaction whose actor is the client that the bearer token names, and which has `scope`."""
 
     def __init__(self, database: Database, request: Request, scope: str, writes: bool) -> None:
@@ -316,14 +327,21 @@ def _reply(result: Any, status: int) -> Response:
     if not isinstance(result, Reply):
         result = Reply(result, status)
     headers = dict(result.headers)
-    if isinstance(result.body, dict) and "version" in result.body:
-        headers["etag"] = etag(result.body["version"])
     body = b"" if result.body is None else to_json(result.body)
+    if isinstance(result.body, dict) and "version" in result.body:
+        headers["etag"] = etag(result.body["version"], body)
+        headers["cache-control"] = "private, no-cache"  # may be kept, must be asked about
     return Response(body, result.status, headers, "application/json" if body else None)
 
 
-def etag(version: int) -> str:
-    return f'"{version}"'
+def etag(version: int, body: bytes) -> str:
+    """The record's version, for If-Match, and a digest of all that is shown of it, for If-None-Match: a session's tag changes with every
+    booking, yet a client may still change its room."""
+    return f'"{version}.{hashlib.blake2b(body, digest_size=6).hexdigest()}"'
+
+
+def _tags(given: str) -> list[str]:
+    return [tag.strip() for tag in given.split(",")]
 
 
 def if_match(request: Request, version: int) -> None:
@@ -333,8 +351,23 @@ def if_match(request: Request, version: int) -> None:
         problem = Invalid("Send If-Match with the ETag you read, so that nobody's change is lost.", code="precondition-required")
         problem.status = 428
         raise problem
-    if etag(version) not in [tag.strip() for tag in given.split(",")] and given != "*":
+    if f'"{version}' not in [tag.partition(".")[0].rstrip('"') for tag in _tags(given)] and given != "*":
         raise Changed("This has changed since you read it. Read it again and repeat the change.")
+
+
+def _unless_known(request: Request, response: Response) -> Response:
+    """304 when the client already has exactly this."""
+    known, tag = request.headers.get("if-none-match"), response.headers.get("etag")
+    if known is None or tag is None or (known.strip() != "*" and tag not in [given.removeprefix("W/") for given in _tags(known)]):
+        return response
+    return Response(status_code=304, headers={"etag": tag, "cache-control": response.headers["cache-control"]})
+
+
+def _no_query(request: Request) -> None:
+    names = sorted(set(request.query_params))
+    if names:
+        errors = [{"field": name[:100], "message": "This address takes no such parameter"} for name in names[:20]]
+        raise Invalid("The request is not right; see errors.", errors=errors)
 
 
 def _fingerprint(request: Request) -> str:
@@ -343,8 +376,8 @@ def _fingerprint(request: Request) -> str:
 
 
 def _answered(tx: Tx, request: Request, key: str) -> Response | None:
-    if not 1 <= len(key) <= 100:
-        raise Invalid("Idempotency-Key must be 1 to 100 characters.", code="bad-idempotency-key")
+    if not re.fullmatch(r"[\x20-\x7e]{1,100}", key):
+        raise Invalid("Idempotency-Key must be 1 to 100 plain characters.", code="bad-idempotency-key")
     row = tx.one(select(IdempotencyKey.__table__).where(IdempotencyKey.client_id == tx.actor.id, IdempotencyKey.key == key))
     if row is None:
         return None
@@ -375,5 +408,3 @@ def _remember(tx: Tx, request: Request, key: str, response: Response) -> None:
 def job(database: Database, *, writes: bool = True) -> AbstractContextManager[Tx]:
     """A transaction for work nobody asked for: the actor is the system."""
     return transaction(database, SYSTEM, writes=writes)
-
-

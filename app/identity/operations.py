@@ -23,6 +23,7 @@ PASSWORDS = CryptContext(schemes=["argon2"], argon2__time_cost=2, argon2__memory
 MIN_PASSWORD, MAX_PASSWORD = 12, 200
 WINDOW = timedelta(minutes=15)
 PER_ACCOUNT, PER_ADDRESS = 5, 50  # failures in the window before further tries are refused
+PER_CLIENT = 10  # the same for an API client's id
 RESETS_PER_ACCOUNT, RESETS_PER_ADDRESS = 3, 30  # reset links asked for in the window
 LINK_LIFE = {"invitation": timedelta(days=14), "reset": timedelta(hours=2)}
 COMMON = frozenset("password123456 123456789012 qwertyuiopas letmeinletmein socialworker1 passwordpassword".split())
@@ -248,6 +249,19 @@ def create_client(tx: Tx, name: str, scopes: list[str], organisation_id: int | N
     )
     tx.record("client.created", "api_clients", key, name=name, scopes=sorted(set(scopes)))
     return client_id, secret
+
+
+def throttle_client(tx: Tx, client_id: str) -> None:
+    """TooMany after repeated wrong secrets for one client id, whether or not there is such a client."""
+    wrong = select(func.count()).select_from(Attempt).where(Attempt.key == _key("client", client_id), Attempt.at > tx.now - WINDOW)
+    if tx.scalar(wrong) >= PER_CLIENT:
+        raise TooMany("There have been too many wrong secrets for this client. Wait 15 minutes.", code="client-throttled")
+
+
+def client_failed(tx: Tx, client_id: str) -> None:
+    """Count a wrong secret; the right one does not clear the count, so that nobody can guess between a client's own requests."""
+    tx.insert(Attempt, key=_key("client", client_id), at=tx.now)
+    tx.record("client.refused", "api_clients", None)
 
 
 def token(tx: Tx, client_id: str, secret: str, scopes: list[str], minutes: int) -> tuple[str, list[str]]:
