@@ -26,6 +26,7 @@ from app.core.tx import SYSTEM, transaction
 from app.identity import access
 from app.identity import operations as identity
 from app.main import create_app
+from tests.county import demo_app, demo_county, demo_settings, open_county, templates  # noqa: F401  # fixtures
 from tests.factory import Make
 
 THOROUGH = os.environ.get("ACADEMY_TEST_PROFILE") == "thorough"

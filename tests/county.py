@@ -1,0 +1,196 @@
+"""Databases to copy: filled once for each test process and kind of database, then copied in a moment for every use.
+
+`demo_county` is the demonstration county with its personas; other tests fill templates of their own with `templates`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+from starlette.testclient import TestClient
+
+from app import cli
+from app.core.config import Settings, load
+from app.core.db import Database, connect
+from app.core.tx import SYSTEM, transaction
+from app.identity import access
+from app.identity import operations as identity
+from app.main import create_app
+from seed import county
+from seed.personas import persona
+from tests.visit import Finder
+
+KINDS = ("sqlite", "postgresql")
+Filled = Callable[[Database], Any]
+POOL = 6
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Template:
+    """A filled database nobody writes to, and what filling it returned."""
+
+    kind: str
+    address: str
+    known: Any
+    room: str  # where copies go: a folder, or the server's address
+
+    @contextmanager
+    def copy(self) -> Iterator[Database]:
+        """A database of one's own with the same rows; gone afterwards."""
+        name = f"copy_{os.getpid()}_{next(_numbers)}"
+        path = Path(self.room) / f"{name}.sqlite3"
+        if self.kind == "sqlite":
+            shutil.copy(self.address, path)
+            url = f"sqlite:///{path}"
+        else:
+            _say(self.room, f"CREATE DATABASE {name} TEMPLATE {self.address}")
+            url = on_server(self.room, name)
+        database = connect(url, pool=POOL)
+        try:
+            yield database
+        finally:
+            database.dispose()
+            if self.kind == "sqlite":
+                for suffix in ("", "-wal", "-shm", ".writer"):
+                    Path(f"{path}{suffix}").unlink(missing_ok=True)
+            else:
+                _say(self.room, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def on_server(server: str, name: str) -> str:
+    """The address of a database on the server at this address."""
+    head, _, tail = server.partition("?")
+    return head.rpartition("/")[0] + f"/{name}" + (f"?{tail}" if tail else "")
+
+
+def _say(server: str, statement: str) -> None:
+    admin = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with admin.connect() as connection:
+        connection.execute(text(statement))
+
+
+@pytest.fixture(scope="session")
+def templates(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, Filled], Template]]:
+    """`templates(kind, fill)` → the template that `fill` has filled, made at the first call."""
+    made: dict[tuple[str, Filled], Template] = {}
+
+    def template(kind: str, fill: Filled) -> Template:
+        if (kind, fill) not in made:
+            made[kind, fill] = _fill(kind, fill, request, tmp_path_factory)
+        return made[kind, fill]
+
+    yield template
+    for found in made.values():
+        if found.kind == "postgresql":
+            with suppress(OperationalError):  # a server of our own is gone by now, and the database with it
+                _say(found.room, f"DROP DATABASE {found.address} WITH (FORCE)")
+
+
+def _fill(kind: str, fill: Filled, request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Template:
+    name = f"template_{os.getpid()}_{next(_numbers)}"
+    if kind == "sqlite":
+        room = str(folders.mktemp(name))
+        address = f"{room}/template.sqlite3"
+        shutil.copy(request.getfixturevalue("sqlite_template"), address)
+        url = f"sqlite:///{address}"
+    else:
+        room, address = request.getfixturevalue("postgres_server"), name
+        _say(room, f"CREATE DATABASE {name}")
+        url = on_server(room, name)
+        cli.migrate(Namespace(), load(database_url=url))
+    database = connect(url, pool=POOL)
+    known = fill(database)
+    if kind == "sqlite":
+        with database.write.connect() as connection:
+            connection.connection.execute("pragma wal_checkpoint(truncate)")
+    database.dispose()
+    return Template(kind, address, known, room)
+
+
+def seeded(database: Database) -> None:
+    """The demonstration county, and the few things that only somebody's work brings (an HR import under way, a link in an e-mail)."""
+    from tests.tour import arrange
+
+    county.load(database)
+    arrange(database)
+
+
+# The county behind its doors ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class County:
+    """A copy of the demonstration county and the service over it."""
+
+    kind: str
+    app: FastAPI
+    database: Database
+    settings: Settings
+
+    def sign_in(self, key: str | None) -> TestClient:
+        """A browser in which the persona with this key has signed in; without a key, nobody has. Redirects are not followed."""
+        browser = TestClient(self.app, follow_redirects=False)
+        if key is not None:
+            browser.cookies.set(access.cookie_name(self.settings), sign_in(self.database, key, self.settings))
+        return browser
+
+    @contextmanager
+    def look(self) -> Iterator[Finder]:
+        """Questions to the database, for what stands where."""
+        with transaction(self.database, SYSTEM, writes=False) as tx:
+            yield Finder(tx)
+
+
+def sign_in(database: Database, key: str, settings: Settings) -> str:
+    """A fresh sign-in of a persona; returns the cookie's value."""
+    with transaction(database, SYSTEM, writes=True) as tx:
+        person = identity.account_of(tx, persona(key).email)
+        assert person is not None, f"{persona(key).name} has no account"
+        return identity.sign_in(tx, person, "test browser", settings)
+
+
+@pytest.fixture(scope="session")
+def demo_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Demonstration mode, as `make run` has it."""
+    return load(demo=True, base_url="http://testserver", mail_dir=tmp_path_factory.mktemp("mail"), log_level="error")
+
+
+@pytest.fixture(scope="session")
+def demo_app(demo_settings: Settings, sqlite_template: Path) -> FastAPI:
+    return create_app(demo_settings, connect(f"sqlite:///{sqlite_template}", pool=1))
+
+
+@pytest.fixture(scope="session")
+def open_county(
+    templates: Callable[[str, Filled], Template], demo_app: FastAPI, demo_settings: Settings
+) -> Callable[[str], AbstractContextManager[County]]:
+    """`with open_county("sqlite") as county:` a copy of the county, for as long as the block lasts. One at a time."""
+
+    @contextmanager
+    def opened(kind: str) -> Iterator[County]:
+        with templates(kind, seeded).copy() as database:
+            demo_app.state.database = database
+            yield County(kind, demo_app, database, demo_settings)
+
+    return opened
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def demo_county(request: pytest.FixtureRequest, open_county: Callable[[str], AbstractContextManager[County]]) -> Iterator[County]:
+    """The county on either kind of database, one copy for all of a file's tests: for reading."""
+    with open_county(request.param) as found:
+        yield found

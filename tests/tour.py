@@ -1,0 +1,151 @@
+"""The tour: every page, the persona who mainly uses it, and what it is shown for in the demonstration county.
+
+A page without a stop here fails tests/pages; the browser tests and the screenshots walk the same list.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from app.core.db import Database
+from app.core.tx import SYSTEM, Actor, Tx, transaction
+from app.hr.imports import stage
+from app.hr.mapping import Mapping
+from app.identity import access
+from app.identity.models import Link
+from app.rooms import page_routes
+from seed.personas import persona
+from tests.hr.extracts import SAM, write_csv
+from tests.visit import Finder
+
+PARAMETERS = dict[str, Any]
+HOT, USUAL = 8, 12  # queries a page may ask, the sign-in's own included
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One visit: a page's path as the routes have it, who visits, and how to fill in the path."""
+
+    path: str
+    persona: str | None  # a key of seed.personas; None: nobody is signed in
+    find: Callable[[Finder], PARAMETERS] = lambda _: {}
+    query: str = ""
+    queries: int = USUAL
+    joining_link: bool = False  # a place's joining link may stand on it
+    file: str = ""  # the content type, for what is not a page
+
+    @property
+    def name(self) -> str:
+        return f"{self.path}{'?' + self.query if self.query else ''} {self.persona or 'visitor'}"
+
+    def address(self, finder: Finder) -> str:
+        """Where to go in this copy of the county."""
+        found, filled = self.find(finder), self.path
+        for name, value in found.items():
+            for pattern in (f"{{{name}}}", f"{{{name}:int}}"):
+                filled = filled.replace(pattern, str(value))
+        assert "{" not in filled, f"{self.name}: the tour fills in {sorted(found)} only"
+        return f"{filled}?{self.query}" if self.query else filled
+
+
+def _session(which: str) -> Callable[[Finder], PARAMETERS]:
+    return lambda finder: {"session_id": getattr(finder, which)()}
+
+
+def _booking(status: str, of: str = "practitioner") -> Callable[[Finder], PARAMETERS]:
+    return lambda finder: {"booking_id": finder.booking(status, of)}
+
+
+TOUR: tuple[Stop, ...] = (
+    # Everyone
+    Stop("/sign-in", None),
+    Stop("/password/forgotten", None),
+    Stop("/password/forgotten", None, query="asked=1"),
+    Stop("/password/set/{token}", None, lambda _: {"token": TOKEN}),
+    Stop("/privacy", None),
+    Stop("/accessibility", None),
+    Stop("/help", None),
+    Stop("/help", "practitioner"),
+    # Finding learning
+    Stop("/courses", "practitioner", queries=HOT),
+    Stop("/courses", "practitioner", query="q=court&places=yes", queries=HOT),
+    Stop("/courses", "practitioner", query="q=zzzzzz", queries=HOT),
+    Stop("/courses/{slug}", "practitioner", lambda finder: {"slug": finder.course()}, queries=HOT),
+    Stop("/sessions/{session_id:int}", "practitioner", _session("open_session")),
+    Stop("/sessions/{session_id:int}", "practitioner", _session("full_session")),
+    Stop("/sessions/{session_id:int}", "practitioner", _session("past_session")),
+    Stop("/sessions/{session_id:int}", "coordinator", _session("full_session"), joining_link=True),
+    Stop("/sessions/{session_id:int}/book", "practitioner", _session("open_session")),
+    Stop("/sessions/{session_id:int}/book", "practitioner", _session("full_session")),
+    Stop("/sessions/{session_id:int}/book", "manager", _session("open_session"), query="who="),
+    # Bookings
+    Stop("/my-bookings", "practitioner", queries=HOT, joining_link=True),
+    Stop("/my-bookings", "board", queries=HOT),
+    Stop("/bookings/{booking_id:int}", "practitioner", _booking("booked"), joining_link=True),
+    Stop("/bookings/{booking_id:int}", "practitioner", _booking("booked"), query="made=yes", joining_link=True),
+    Stop("/bookings/{booking_id:int}", "practitioner", _booking("waiting")),
+    Stop("/bookings/{booking_id:int}", "practitioner", _booking("cancelled")),
+    Stop("/bookings/{booking_id:int}", "manager", lambda finder: {"booking_id": finder.request()}),
+    Stop("/bookings/{booking_id:int}/cancel", "practitioner", _booking("booked")),
+    Stop("/bookings/{booking_id:int}/decide", "manager", lambda finder: {"booking_id": finder.request()}),
+    Stop("/bookings/{booking_id:int}/calendar.ics", "practitioner", _booking("booked"), joining_link=True, file="text/calendar"),
+    Stop("/sessions/{session_id:int}/roster", "trainer", _session("delivered_session"), queries=HOT),
+    Stop("/sessions/{session_id:int}/roster", "coordinator", _session("full_session"), queries=HOT),
+    # HR
+    Stop("/hr/imports", "hr"),
+    Stop("/hr/imports/new", "hr"),
+    Stop("/hr/imports/{key:int}", "hr", lambda _: {"key": 1}),
+    Stop("/hr/imports/{key:int}", "hr", lambda _: {"key": 1}, query="show=joiner"),
+    Stop("/hr/imports/{key:int}/apply", "hr", lambda _: {"key": 2}),
+    Stop("/hr/imports/{key:int}/problems.csv", "hr", lambda _: {"key": 1}, file="text/csv"),
+    # Administration
+    Stop("/deliveries", "administrator"),
+    Stop("/deliveries", "administrator", query="show=sent"),
+)
+
+
+def missing() -> list[str]:
+    """Pages that the tour leaves out."""
+    seen = {stop.path for stop in TOUR}
+    return sorted({route.path for route in page_routes() if "GET" in (route.methods or ())} - seen)
+
+
+def gone() -> list[str]:
+    """Stops at pages that there no longer are."""
+    there = {route.path for route in page_routes() if "GET" in (route.methods or ())}
+    return sorted({stop.path for stop in TOUR} - there)
+
+
+# What only somebody's work brings ------------------------------------------------------------------------------------
+
+TOKEN = "tour-link-0123456789-0123456789-0123456789"
+
+
+def arrange(database: Database) -> None:
+    """Two HR extracts under way (one with problems), and a link to set a password as an e-mail would hold it."""
+    with transaction(database, SYSTEM, writes=False) as tx:
+        officer = Finder(tx).person("hr")
+        administrator = Finder(tx).person("administrator")
+    actor = Actor("person", officer, persona("hr").name, (("HR officer", None),))
+    joiners = [
+        SAM
+        | {"Employee Number": f"77{n:04}", "First name": first, "Surname": last, "Work email": f"{first}.{last}@westmarch.example".lower()}
+        for n, (first, last) in enumerate([("Sam", "Lee"), ("Bartholomew-Augustine", "Featherstonehaugh-Cholmondeley"), ("Iris", "Vale")])
+    ]
+    broken = [SAM | {"Employee Number": "770009", "Work email": "not an address", "Start date": "31/02/2024"}]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, rows in (("october extract.csv", joiners + broken), ("november extract.csv", joiners)):
+            path = write_csv(Path(folder) / name, rows)
+            stage(lambda: transaction(database, actor, writes=True), path, Mapping(), file_name=name)
+    with transaction(database, SYSTEM, writes=True) as tx:
+        _link(tx, administrator)
+
+
+def _link(tx: Tx, person: int) -> None:
+    expires = tx.now + timedelta(days=2)
+    tx.insert_many(Link, [dict(token_hash=access.digest(TOKEN), purpose="reset", person_id=person, created_at=tx.now, expires_at=expires)])

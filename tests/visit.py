@@ -1,0 +1,123 @@
+"""Finding one's way in the demonstration county: which session, which booking, which person a page can be shown for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from app.bookings.models import Booking, Part, PartTrainer, Session
+from app.core.tx import Tx
+from app.identity import operations as identity
+from app.learning.models import Course, Curriculum
+from app.people.models import Duty, Person, Responsibility
+from seed.personas import persona
+
+
+@dataclass
+class Finder:
+    """Asks the county for an example of something. Fails loudly if there is none: then the seed lacks what a page is for."""
+
+    tx: Tx
+
+    def _the(self, statement: Select[Any], what: str) -> Any:
+        found = self.tx.scalar(statement.limit(1))
+        assert found is not None, f"the demonstration county has no {what}"
+        return found
+
+    def person(self, key: str) -> int:
+        """A persona's id."""
+        found = identity.account_of(self.tx, persona(key).email)
+        assert found is not None
+        return found
+
+    def somebody(self) -> int:
+        """The longest name in the county."""
+        return int(self._the(select(Person.id).order_by(func.length(Person.name).desc(), Person.id), "people"))
+
+    def report(self, of: str = "manager") -> int:
+        """Somebody whom this persona manages."""
+        return int(self._the(self._under(Duty.MANAGER, of), f"report of the {of}"))
+
+    def assessed(self) -> int:
+        """Somebody whom the assessor assesses."""
+        return int(self._the(self._under(Duty.ASSESSOR, "assessor"), "assessed person"))
+
+    def _under(self, duty: Duty, key: str) -> Select[int]:
+        return (
+            select(Responsibility.person_id)  # type: ignore[return-value]  # a manager's duty is always over a person
+            .where(Responsibility.kind == duty.value, Responsibility.holder_id == self.person(key))
+            .where(Responsibility.valid_from <= self.tx.today, Responsibility.valid_to > self.tx.today)
+            .order_by(Responsibility.person_id)
+        )
+
+    # Courses and sessions
+
+    def course(self) -> Any:
+        """The slug of the published course with the most dates to come."""
+        counted = (
+            select(Course.slug)
+            .join(Session, Session.course_id == Course.id)
+            .where(Course.status == "published", Session.status == "published", Session.starts_at > self.tx.now)
+            .group_by(Course.id, Course.slug)
+            .order_by(func.count().desc(), Course.id)
+        )
+        return self._the(counted, "course with dates")
+
+    def course_id(self) -> int:
+        return int(self._the(select(Course.id).where(Course.slug == self.course()), "course"))
+
+    def curriculum(self) -> int:
+        return int(self._the(select(Curriculum.id).order_by(Curriculum.id), "curriculum"))
+
+    def _to_come(self) -> Select[int]:
+        return (
+            select(Session.id).where(Session.status == "published", Session.starts_at > self.tx.now).order_by(Session.starts_at, Session.id)
+        )
+
+    def open_session(self) -> int:
+        """A session to come with places left, which needs no approval and which nobody has been kept out of."""
+        taken = select(func.count()).select_from(Booking).where(Booking.session_id == Session.id, Booking.place.is_not(None))
+        mine = select(Booking.session_id).where(Booking.person_id == self.person("practitioner"))
+        open_ones = self._to_come().where(
+            Session.needs_approval.is_(False), Session.audience_stages == "", Session.audience_unit_id.is_(None), Session.id.not_in(mine)
+        )
+        return int(self._the(open_ones.where(Session.capacity > taken.scalar_subquery()), "session with places"))
+
+    def full_session(self) -> int:
+        """A session to come that people wait for."""
+        waiting = select(Booking.session_id).where(Booking.status == "waiting")
+        return int(self._the(self._to_come().where(Session.id.in_(waiting)), "session with a waiting list"))
+
+    def past_session(self) -> int:
+        return int(self._the(select(Session.id).where(Session.ends_at < self.tx.now).order_by(Session.starts_at.desc()), "past session"))
+
+    def delivered_session(self, key: str = "trainer") -> int:
+        """The next session that this persona delivers."""
+        theirs = select(Part.session_id).join(PartTrainer, PartTrainer.part_id == Part.id).where(PartTrainer.person_id == self.person(key))
+        return int(self._the(self._to_come().where(Session.id.in_(theirs)), "session of the trainer"))
+
+    def editable_session(self) -> int:
+        """A session to come that is on one day in one room."""
+        rooms = select(Part.session_id).group_by(Part.session_id).having(func.count() == 1, func.count(Part.room_id) == 1)
+        return int(self._the(self._to_come().where(Session.id.in_(rooms)), "one-day session"))
+
+    # Bookings
+
+    def booking(self, status: str = "booked", of: str = "practitioner") -> int:
+        """A booking to come of this persona, in this state."""
+        theirs = (
+            select(Booking.id)
+            .join(Session, Session.id == Booking.session_id)
+            .where(Booking.person_id == self.person(of), Booking.status == status, Session.starts_at > self.tx.now)
+            .order_by(Session.starts_at)
+        )
+        return int(self._the(theirs, f"{status} place of the {of}"))
+
+    def request(self) -> int:
+        """A request that waits for the manager's approval."""
+        reports = select(Booking.id).where(
+            Booking.person_id.in_(self._under(Duty.MANAGER, "manager")), Booking.status == "requested", Booking.approval == "pending"
+        )
+        return int(self._the(reports.order_by(Booking.id), "request to approve"))
