@@ -10,16 +10,16 @@ import hashlib
 import inspect
 import json
 import re
+from asyncio import get_running_loop
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, get_type_hints
 
 from fastapi import Request
 from pydantic_core import to_json
 from sqlalchemy import insert, select
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -154,7 +154,9 @@ class Pages:
 
             async def endpoint(request: Request) -> Response:
                 form = await read_form(request) if method == "POST" else {}
-                return await run_in_threadpool(handle, request, form, function, None if public else can, public, again, first)
+                work = partial(handle, request, form, function, None if public else can, public, again, first)
+                response: Response = await get_running_loop().run_in_executor(request.app.state.executor, work)
+                return response
 
             route = Route(path, endpoint, methods=[method], name=f"{function.__module__}.{function.__name__}")
             route.door = {"can": None if public else can, "public": public}  # type: ignore[attr-defined]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from app import rooms, worker
 from app.core.config import ROOT, Settings, settings
@@ -31,15 +33,90 @@ from app.identity import access
 DESCRIPTION = """\
 People, catalogue, sessions, bookings and completions of a social work academy.
 
-Ask for an access token at `/oauth/token` (OAuth 2.0 client credentials) and send it as `Authorization: Bearer …`. Lists come in
-pages with a cursor. Errors are problem documents (RFC 9457) with a stable `code`. A `POST` with an `Idempotency-Key` can be repeated safely.
+Ask for an access token at `/oauth/token` (OAuth 2.0 client credentials) and send it as `Authorization: Bearer …`. Lists come in pages
+with a cursor. Errors are problem documents (RFC 9457) with a stable `code`. A `POST` with an `Idempotency-Key` can be repeated safely.
 """
 
 
-def create_app(given: Settings | None = None, database: Database | None = None, *, background: bool = False) -> FastAPI:
+class Service(FastAPI):
+    """The API is FastAPI's. Pages need none of its layers, so they are answered beside it, under the same edge."""
+
+    edge: Edge
+    pages: PageTable
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, through the edge."""
+        if scope["type"] == "http":
+            scope["app"] = self
+            await self.edge(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    async def inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What stands behind the edge: a page, or everything else."""
+        try:
+            found = None if scope["path"].startswith(("/static/", *TOKEN_PATHS)) else self.pages.find(scope["method"], scope["path"])
+            if found is None:
+                await super().__call__(scope, receive, send)
+                return
+        except Exception:  # noqa: BLE001 - FastAPI has answered and logged it by `on_fault`; its own copy would name values
+            return
+        endpoint, scope["path_params"], scope["route"] = found
+        request = Request(scope, receive, send)
+        try:
+            response = await endpoint(request)
+        except Exception as wrong:  # noqa: BLE001 - every refusal and fault becomes a page
+            response = await answer(request, wrong)
+        await response(scope, receive, send)
+
+
+class PageTable:
+    """Finds a page by method and path: fixed paths in a dictionary, the others by their first word."""
+
+    def __init__(self, routes: list[Route]) -> None:
+        self.fixed: dict[str, list[Route]] = {}
+        self.patterned: dict[str, list[Route]] = {}
+        for route in routes:
+            if route.param_convertors:
+                self.patterned.setdefault(route.path.split("/")[1], []).append(route)
+            else:
+                self.fixed.setdefault(route.path, []).append(route)
+
+    def find(self, method: str, path: str) -> tuple[Any, dict[str, Any], Route] | None:
+        """(endpoint, path parameters, route), or None where no page has this path."""
+        other: Route | None = None
+        for route in self.fixed.get(path, ()):
+            if route.methods is None or method in route.methods:
+                return route.endpoint, {}, route
+            other = route
+        for route in self.patterned.get(path.split("/")[1], ()):
+            match = route.path_regex.match(path)
+            if match is None:
+                continue
+            if route.methods is None or method in route.methods:
+                values = {name: route.param_convertors[name].convert(value) for name, value in match.groupdict().items()}
+                return route.endpoint, values, route
+            other = route
+        return None if other is None else (wrong_method, {}, other)
+
+
+async def wrong_method(_: Request) -> Response:
+    """The path is a page's, but it does not do that."""
+    raise HTTPException(405)
+
+
+async def answer(request: Request, wrong: Exception) -> Response:
+    """Whatever went wrong on a page, as a page."""
+    for kind, handler in HANDLERS.items():
+        if isinstance(wrong, kind):
+            return await handler(request, wrong)
+    return await on_fault(request, wrong)
+
+
+def create_app(given: Settings | None = None, database: Database | None = None, *, background: bool = False) -> Service:
     """The whole service. `background` also runs the worker in a thread of this process."""
     config = given or settings()
-    data = database or connect(config.database_url, pool=config.threads + 1)
+    data = database or connect(config.database_url, pool=2 * config.threads + 1)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -49,7 +126,7 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
         if stop:
             stop()
 
-    app = FastAPI(
+    app = Service(
         title="Social Work Academy",
         version="1",
         description=DESCRIPTION,
@@ -61,17 +138,14 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
     app.state.settings, app.state.database, app.state.navigation = config, data, rooms.navigation
     for router in rooms.api_routers():
         app.include_router(router)
-    app.router.routes.extend(rooms.page_routes())
-    app.router.routes.extend([Route("/healthz", healthz), Route("/readyz", readyz), Route("/brand.css", brand)])
+    app.state.executor = ThreadPoolExecutor(config.threads, "page")
+    plain = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/brand.css", brand)]
+    app.pages = PageTable([*rooms.page_routes(), *plain])
     build = ROOT / "app" / "static" / "build"
     app.mount("/static", StaticFiles(directory=build, check_dir=False), name="static")
-    app.add_exception_handler(Refusal, on_refusal)
-    app.add_exception_handler(RequestValidationError, on_malformed)
-    app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(exc.OperationalError, on_busy)
-    app.add_exception_handler(exc.TimeoutError, on_busy)
-    app.add_exception_handler(Exception, on_fault)
-    app.add_middleware(Edge, settings=config)
+    for kind, handler in {**HANDLERS, RequestValidationError: on_malformed, Exception: on_fault}.items():
+        app.add_exception_handler(kind, handler)
+    app.edge = Edge(app.inside, settings=config)
     rooms.describe(app)
     return app
 
@@ -201,6 +275,14 @@ def _log_fault(request: Request, wrong: Exception) -> None:
     where = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in traceback.extract_tb(wrong.__traceback__)[-6:]]
     line = {"event": "fault", "id": getattr(request.state, "request_id", ""), "kind": type(wrong).__name__, "at": where}
     sys.stderr.write(json.dumps(line) + "\n")
+
+
+HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    Refusal: on_refusal,
+    HTTPException: on_http,
+    exc.OperationalError: on_busy,
+    exc.TimeoutError: on_busy,
+}
 
 
 def error_page(request: Request, problem: Refusal) -> Response:

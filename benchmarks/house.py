@@ -102,10 +102,11 @@ def county(kind: str, people: int) -> Iterator[tuple[str, Database]]:
         return
     name = f"county_{people}"
     if not _exists(name):
-        _admin(f"CREATE DATABASE {name}_part")
+        _admin(f"DROP DATABASE IF EXISTS {name}_part WITH (FORCE)", f"CREATE DATABASE {name}_part")
         _app(_named(f"{name}_part"), "migrate")
         _app(_named(f"{name}_part"), "seed", "--people", str(people))
-        with connect(_named(f"{name}_part"), pool=1).write.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        fresh = create_engine(_named(f"{name}_part").replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with fresh.connect() as connection:
             connection.execute(text("VACUUM ANALYZE"))
         _admin(f"ALTER DATABASE {name}_part RENAME TO {name}")
     _admin("DROP DATABASE IF EXISTS run WITH (FORCE)", f"CREATE DATABASE run TEMPLATE {name}")

@@ -67,6 +67,8 @@ class Edge:
                 headers = list(event["headers"]) + self.headers + [(b"x-request-id", request_id.encode())]
                 if private and not any(name == b"cache-control" for name, _ in headers):
                     headers.append((b"cache-control", b"no-store"))
+                elif not private and status == 200 and scope["query_string"].startswith(b"v="):
+                    headers.append((b"cache-control", b"public, max-age=31536000, immutable"))
                 event = {**event, "headers": headers}
             await send(event)
 
@@ -164,8 +166,16 @@ def environment() -> Environment:
         "london": calendar.london,
         "plural": text.plural,
     }
-    made.globals["url"] = url
+    made.globals.update(url=url, asset=asset)
     return made
+
+
+@lru_cache(maxsize=32)
+def asset(name: str) -> str:
+    """The address of a built file, with its fingerprint, so that browsers may keep it for ever."""
+    manifest = ROOT / "app" / "static" / "build" / "manifest.json"
+    prints: dict[str, str] = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
+    return f"/static/{name}?v={prints[name]}" if name in prints else f"/static/{name}"
 
 
 def url(path: str, **query: Any) -> str:
