@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from app.bookings import listings, operations
 from app.bookings.listings import BookingOut, BookingsOut, BookingsQuery, SessionOut, SessionsOut, SessionsQuery
 from app.bookings.models import Booking, Session
-from app.core.listing import HAS_WORD, BodyKey, Closed, Key, keyset
+from app.bookings.operations import sessions as timetabling
+from app.bookings.operations.timetable import PartNew
+from app.core.listing import HAS_WORD, NO_NUL, BodyInstant, BodyKey, Closed, Key, keyset
 from app.core.tx import Tx
-from app.doors import Reply, api
+from app.doors import Reply, api, if_match
 
 router = APIRouter(prefix="/api/v1")
 
@@ -28,6 +30,42 @@ class Cancellation(Closed):
     """Why the seat or turn is given up."""
 
     reason: Annotated[str, Field(min_length=3, max_length=500, pattern=HAS_WORD)]
+
+
+class NewPart(Closed):
+    """One continuous piece of a session, in a room or online or both."""
+
+    starts_at: BodyInstant
+    ends_at: BodyInstant
+    room_id: BodyKey | None = None
+    link: Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\x00]+$")] | None = Field(None, description="Joining link.")
+    trainer_ids: list[BodyKey] = Field(default_factory=list, max_length=20)
+
+
+class SessionPatch(Closed):
+    """What to change; what is left out stays. Send null to empty what may be empty."""
+
+    parts: list[NewPart] = Field(default_factory=list, max_length=20, description="All of its parts, which replace those it has.")
+    capacity: int = Field(default_factory=int, ge=1, le=1000, strict=True, description="Places.")
+    min_numbers: int = Field(default_factory=int, ge=0, le=1000, strict=True, description="Fewest people for it to run.")
+    decide_by: BodyInstant | None = Field(None, description="When it is decided whether it runs.")
+    waiting_limit: int | None = Field(None, ge=0, le=10_000, strict=True, description="Longest waiting list; null: no limit.")
+    opens_at: BodyInstant | None = Field(None, description="Booking opens.")
+    closes_at: BodyInstant | None = Field(None, description="Booking closes.")
+    cancel_by: BodyInstant | None = Field(None, description="After this, cancelling is late.")
+    needs_approval: bool = Field(default_factory=bool, strict=True)
+    audience_stages: list[Annotated[str, Field(min_length=1, max_length=40, pattern=NO_NUL)]] = Field(
+        default_factory=list, max_length=20, description="Codes of career stages; empty: everyone."
+    )
+    audience_unit_id: BodyKey | None = Field(None, description="Only for people of this part of the organisation.")
+
+
+class NewSession(SessionPatch):
+    """A new session: a draft until it is published. Approval and audience are the course's if left out."""
+
+    course_id: BodyKey
+    parts: list[NewPart] = Field(min_length=1, max_length=20)
+    capacity: int = Field(ge=1, le=1000, strict=True, description="Places.")
 
 
 @router.get("/bookings", response_model=BookingsOut, summary="List bookings", operation_id="list_bookings", tags=["Bookings"])
@@ -93,3 +131,62 @@ def sessions(tx: Tx, query: Annotated[SessionsQuery, Query()]) -> dict[str, Any]
 def session(tx: Tx, session_id: Key) -> dict[str, Any]:
     """One session. The ETag is what `PATCH` asks for in `If-Match`; it changes with every booking, which `If-Match` overlooks."""
     return listings.session(tx, session_id)
+
+
+@router.post(
+    "/sessions", status_code=201, response_model=SessionOut, summary="Add a session", operation_id="create_session", tags=["Sessions"]
+)
+@api("catalogue:write", writes=True, status=201)
+def create_session(tx: Tx, new: NewSession) -> Reply:
+    """A new session, as a draft that holds its rooms and trainers."""
+    session_id = timetabling.create_session(tx, new.course_id, _parts(new.parts), new.capacity, **_settings(new))
+    return Reply(listings.session(tx, session_id), 201, location=f"/api/v1/sessions/{session_id}")
+
+
+@router.patch(
+    "/sessions/{session_id}", response_model=SessionOut, summary="Change a session", operation_id="change_session", tags=["Sessions"]
+)
+@api("catalogue:write", writes=True)
+def change_session(tx: Tx, session_id: Key, new: SessionPatch, request: Request) -> dict[str, Any]:
+    """Change a session; everyone booked is told of new times and places. Send the ETag you read as `If-Match`."""
+    version = listings.session(tx, session_id)["version"]
+    if_match(request, version)
+    sent = new.model_fields_set
+    parts = _parts(new.parts) if "parts" in sent else None
+    capacity = new.capacity if "capacity" in sent else None
+    timetabling.change_session(tx, session_id, version, parts, capacity, **_settings(new))
+    return listings.session(tx, session_id)
+
+
+@router.post(
+    "/sessions/{session_id}/publish",
+    response_model=SessionOut,
+    summary="Publish a session",
+    operation_id="publish_session",
+    tags=["Sessions"],
+)
+@api("catalogue:write", writes=True)
+def publish_session(tx: Tx, session_id: Key) -> dict[str, Any]:
+    """Open it to booking, in its window."""
+    listings.session(tx, session_id)
+    timetabling.publish_session(tx, session_id)
+    return listings.session(tx, session_id)
+
+
+@router.post(
+    "/sessions/{session_id}/cancel", response_model=SessionOut, summary="Cancel a session", operation_id="cancel_session", tags=["Sessions"]
+)
+@api("catalogue:write", writes=True)
+def cancel_session(tx: Tx, session_id: Key, why: Cancellation) -> dict[str, Any]:
+    """Call it off: every live booking ends, and everyone is told why."""
+    listings.session(tx, session_id)
+    timetabling.cancel_session(tx, session_id, why.reason)
+    return listings.session(tx, session_id)
+
+
+def _parts(sent: list[NewPart]) -> list[PartNew]:
+    return [PartNew(part.starts_at, part.ends_at, part.room_id, part.link, tuple(part.trainer_ids)) for part in sent]
+
+
+def _settings(new: SessionPatch) -> dict[str, Any]:
+    return new.model_dump(include=set(timetabling.SETTINGS), exclude_unset=True)

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from hashlib import blake2b
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import Select
 
 from app.core.errors import Invalid
@@ -49,13 +49,20 @@ def _storable(value: datetime) -> datetime:
     return min(max(value, datetime(1900, 1, 1, tzinfo=UTC)), datetime(2200, 1, 1, tzinfo=UTC))
 
 
+def _plausible(value: datetime) -> datetime:
+    if not 2000 <= value.year < 2200:
+        raise ValueError("must be a time between the years 2000 and 2199")
+    return value
+
+
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL cannot store the character 0
 HAS_WORD = r"^[^\x00]*\w[^\x00]*$"  # a name or a title, not only blanks and signs
 Key = Annotated[int, Field(ge=1, le=BIGGEST_ID), BeforeValidator(_as_number)]  # an id in path or query
 BodyKey = Annotated[int, Field(ge=1, le=BIGGEST_ID, strict=True)]  # an id in a body: a JSON number, not text
 Words = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]
 Day = Annotated[date, BeforeValidator(_as_text)]
-Instant = Annotated[AwareDatetime, Field(), BeforeValidator(_as_text)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_as_text)]
+BodyInstant = Annotated[AwareDatetime, BeforeValidator(_as_text), AfterValidator(_plausible)]
 DayOut = Annotated[str, Field(json_schema_extra={"format": "date"})]
 InstantOut = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Truth = Annotated[bool, BeforeValidator(_as_truth)]

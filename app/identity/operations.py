@@ -237,6 +237,8 @@ def create_client(tx: Tx, name: str, scopes: list[str], organisation_id: int | N
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise Invalid(f"Unknown scope: {', '.join(unknown) or 'none given'}. Known: {', '.join(sorted(SCOPES))}.", code="unknown-scope")
+    if organisation_id is not None and "catalogue:write" in scopes:
+        raise Invalid("The catalogue belongs to all organisations, so a client of one of them cannot change it.", code="scope-not-for-one")
     client_id, secret = "client-" + secrets.token_hex(6), secrets.token_urlsafe(32)
     key = tx.insert(
         ApiClient,

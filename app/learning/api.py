@@ -1,5 +1,114 @@
-"""API of this room."""
+"""REST: the catalogue and completions, by the same operations as the pages."""
 
-from fastapi import APIRouter
+from __future__ import annotations
 
-router = APIRouter()
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+
+from app.core.listing import HAS_WORD, NO_NUL, BodyKey, Closed, Key, keyset
+from app.core.tx import Tx
+from app.doors import Reply, api, if_match
+from app.learning import listings, operations
+from app.learning.listings import Bucket, CompletionsOut, CompletionsQuery, CourseOut, CoursesOut, CoursesQuery, Kind
+from app.learning.models import Completion, Course
+
+router = APIRouter(prefix="/api/v1")
+
+Title = Annotated[str, Field(min_length=3, max_length=150, pattern=HAS_WORD)]
+Code = Annotated[str, Field(min_length=1, max_length=40, pattern=NO_NUL)]
+
+
+class CoursePatch(Closed):
+    """What to change; what is left out stays. Send null to empty what may be empty."""
+
+    title: Title = Field(default_factory=str)
+    kind: Kind = Field(default_factory=lambda: "masterclass")
+    summary: str = Field(default_factory=str, max_length=1000, pattern=NO_NUL)
+    outcomes: list[Annotated[str, Field(max_length=500, pattern=NO_NUL)]] = Field(
+        default_factory=list, max_length=20, description="What people will be able to do."
+    )
+    provider_id: BodyKey | None = None
+    series_id: BodyKey | None = None
+    bucket: Bucket = Field(default_factory=lambda: "formal", description="70/20/10: what it counts towards.")
+    cpd_minutes: int = Field(default_factory=int, ge=0, le=60_000, strict=True)
+    audience: str = Field(default_factory=str, max_length=500, pattern=NO_NUL, description="Who it is for, in words.")
+    audience_stages: list[Code] = Field(default_factory=list, max_length=20, description="Codes of career stages; empty: everyone.")
+    requires: list[BodyKey] = Field(default_factory=list, max_length=20, description="Ids of the courses to complete first.")
+    standards: list[Code] = Field(default_factory=list, max_length=5, description="Codes of the standards it supports.")
+    validity_months: int | None = Field(None, ge=1, le=240, strict=True, description="How long a completion counts; null: always.")
+    refresher_id: BodyKey | None = Field(None, description="The course that renews it.")
+    cost_pence: int = Field(default_factory=int, ge=0, le=10_000_000, strict=True, description="For each place.")
+    materials: str = Field(default_factory=str, max_length=3000, pattern=NO_NUL)
+    needs_approval: bool = Field(default_factory=bool, strict=True, description="The rule that its new sessions start with.")
+
+
+class NewCourse(CoursePatch):
+    """A new course: a draft until it is published."""
+
+    title: Title
+    kind: Kind
+
+
+def _values(new: CoursePatch) -> dict[str, Any]:
+    values = new.model_dump(exclude_unset=True)
+    if "outcomes" in values:
+        values["outcomes"] = "\n".join(" ".join(line.split()) for line in values["outcomes"])
+    return values
+
+
+@router.get("/courses", response_model=CoursesOut, summary="List courses", operation_id="list_courses", tags=["Catalogue"])
+@api("catalogue:read")
+def courses(tx: Tx, query: Annotated[CoursesQuery, Query()]) -> dict[str, Any]:
+    """Courses in the order of their ids, withdrawn ones too."""
+    items, following = keyset(tx, "courses", query, listings.courses(tx, query), Course.id)
+    return {"items": listings.complete(tx, items), "next": following}
+
+
+@router.get("/courses/{course_id}", response_model=CourseOut, summary="Read a course", operation_id="get_course", tags=["Catalogue"])
+@api("catalogue:read")
+def course(tx: Tx, course_id: Key) -> dict[str, Any]:
+    """One course. The ETag is what `PATCH` asks for in `If-Match`."""
+    return listings.course(tx, course_id)
+
+
+@router.post(
+    "/courses", status_code=201, response_model=CourseOut, summary="Add a course", operation_id="create_course", tags=["Catalogue"]
+)
+@api("catalogue:write", writes=True, status=201)
+def create(tx: Tx, new: NewCourse) -> Reply:
+    """A new course, as a draft."""
+    course_id = operations.create_course(tx, **_values(new))
+    return Reply(listings.course(tx, course_id), 201, location=f"/api/v1/courses/{course_id}")
+
+
+@router.patch("/courses/{course_id}", response_model=CourseOut, summary="Change a course", operation_id="change_course", tags=["Catalogue"])
+@api("catalogue:write", writes=True)
+def change(tx: Tx, course_id: Key, new: CoursePatch, request: Request) -> dict[str, Any]:
+    """Change a course. Send the ETag you read as `If-Match`."""
+    version = listings.course(tx, course_id)["version"]
+    if_match(request, version)
+    operations.change_course(tx, course_id, version, **_values(new))
+    return listings.course(tx, course_id)
+
+
+@router.post(
+    "/courses/{course_id}/publish", response_model=CourseOut, summary="Publish a course", operation_id="publish_course", tags=["Catalogue"]
+)
+@api("catalogue:write", writes=True)
+def publish(tx: Tx, course_id: Key) -> dict[str, Any]:
+    """Show it in the catalogue. It needs a summary and outcomes."""
+    listings.course(tx, course_id)
+    operations.publish_course(tx, course_id)
+    return listings.course(tx, course_id)
+
+
+@router.get(
+    "/completions", response_model=CompletionsOut, summary="List completions", operation_id="list_completions", tags=["Completions"]
+)
+@api("completions:read")
+def completions(tx: Tx, query: Annotated[CompletionsQuery, Query()]) -> dict[str, Any]:
+    """Who completed what and until when it counts, in the order in which it was recorded."""
+    items, following = keyset(tx, "completions", query, listings.completions(tx, query), Completion.id)
+    return {"items": items, "next": following}

@@ -199,3 +199,64 @@ def test_an_unchanged_session_is_not_sent_again(make: Make, client: Client) -> N
     api.post("/api/v1/bookings", json={"session_id": session.id, "person_id": ann.id})
     changed = api.get(f"/api/v1/sessions/{session.id}", headers=known)
     assert changed.status_code == 200 and changed.json()["places_left"] == first.json()["places_left"] - 1
+
+
+def planned(make: Make, **changes: Any) -> dict[str, Any]:
+    """What creates a session of one part, ten days ahead."""
+    day = (clock() + timedelta(days=10)).date().isoformat()
+    part = {"starts_at": f"{day}T09:30:00Z", "ends_at": f"{day}T12:30:00Z", "room_id": make.room(capacity=12)}
+    return {"course_id": make.course().id, "parts": [part], "capacity": 12, **changes}
+
+
+def test_a_session_from_draft_to_cancelled(make: Make, client: Client, ledger: Any) -> None:
+    tia, ann = make.person("Tia"), make.person("Ann")
+    api, reader = client("catalogue:write", "catalogue:read"), client("catalogue:read", "bookings:write")
+    new = planned(make)
+    new["parts"][0] |= {"trainer_ids": [tia.id], "link": "https://meet.example/abc"}
+    ledger.start()
+    reply = api.post("/api/v1/sessions", json=new)
+    made, path = reply.json(), reply.headers["location"]
+    assert (reply.status_code, made["status"], made["places_left"], made["parts"][0]["trainer_ids"]) == (201, "draft", 12, [tia.id])
+    assert made["parts"][0]["link"] and reader.get(path).status_code == 404
+    assert api.post(f"{path}/publish").json()["status"] == "published"
+    booked = reader.post("/api/v1/bookings", json={"session_id": made["id"], "person_id": ann.id})
+    assert booked.status_code == 201
+    tag = api.get(path).headers["etag"]
+    reader.post(f"/api/v1/bookings/{booked.json()['id']}/cancel", json={"reason": "Changed my mind"})
+    moved = api.patch(path, json={"capacity": 6}, headers={"If-Match": tag})  # a booking in between is not a change to the session
+    assert (moved.status_code, moved.json()["capacity"], moved.json()["places_left"]) == (200, 6, 6)
+    assert api.patch(path, json={"capacity": 5}, headers={"If-Match": tag}).json()["code"] == "changed-since-read"
+    assert api.patch(path, json={"capacity": 5}).json()["code"] == "precondition-required"
+    off = api.post(f"{path}/cancel", json={"reason": "The trainer is ill"})
+    assert (off.status_code, off.json()["status"], off.json()["cancel_reason"]) == (200, "cancelled", "The trainer is ill")
+    assert api.post(f"{path}/publish").json()["code"] == "session-cancelled"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"course_id": 999}, 404, "not-found"),
+        ({"capacity": 13}, 422, "room-not-fit"),
+        ({"capacity": "12"}, 422, "invalid"),
+        ({"parts": []}, 422, "invalid"),
+        ({"parts": [{"starts_at": "2027-03-02T09:00:00", "ends_at": "2027-03-02T10:00:00Z", "room_id": 1}]}, 422, "invalid"),
+        ({"parts": [{"starts_at": "0001-01-01T00:00:00+14:00", "ends_at": "2027-03-02T10:00:00Z", "room_id": 1}]}, 422, "invalid"),
+        ({"parts": [{"starts_at": "2027-03-02T11:00:00Z", "ends_at": "2027-03-02T10:00:00Z", "room_id": 1}]}, 422, "invalid"),
+        ({"closes_at": "2199-01-01T00:00:00Z"}, 422, "invalid"),
+        ({"audience_unit_id": 999}, 422, "invalid"),
+        ({"status": "published"}, 422, "invalid"),
+    ],
+)
+def test_a_wrong_session_is_refused(make: Make, client: Client, ledger: Any, change: dict[str, Any], status: int, code: str) -> None:
+    new, api = planned(make) | change, client("catalogue:write")
+    ledger.start()
+    reply = api.post("/api/v1/sessions", json=new)
+    assert (reply.status_code, reply.json()["code"]) == (status, code), reply.text
+    assert ledger.actions() == []
+
+
+def test_a_room_is_not_used_twice(make: Make, client: Client) -> None:
+    new, api = planned(make), client("catalogue:write")
+    assert api.post("/api/v1/sessions", json=new).status_code == 201
+    again = api.post("/api/v1/sessions", json=new)
+    assert (again.status_code, again.json()["code"], again.json()["errors"][0]["field"]) == (409, "room-taken", "parts.1.room")

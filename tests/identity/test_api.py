@@ -61,7 +61,9 @@ def test_fewer_scopes_may_be_asked_for_never_more(visitor: TestClient, known: tu
 def test_errors_are_those_of_rfc_6749(
     visitor: TestClient, known: tuple[str, str], data: dict[str, str], auth: bool, status: int, error: str
 ) -> None:
-    reply = visitor.post("/oauth/token", data=data, **({"auth": known} if auth else {}))
+    if auth:
+        visitor.auth = known
+    reply = visitor.post("/oauth/token", data=data)
     assert (reply.status_code, reply.json()["error"]) == (status, error)
     assert reply.json()["error_description"] and reply.headers["cache-control"] == "no-store"
 

@@ -7,9 +7,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from app.core import tx as clockwork
 from app.core.tx import clock
+from app.identity.models import ApiToken
 from app.people import operations
 from tests.factory import Make
 
@@ -100,13 +103,7 @@ def test_a_planned_move_counts_as_a_change_on_its_day(make: Make, client: Client
     with make.tx() as tx:
         operations.set_team(tx, ann.id, team, day)
     since = clock()
-    from app.core import tx as clockwork
-
     with make.tx() as tx:
-        from sqlalchemy import update
-
-        from app.identity.models import ApiToken
-
         tx.db.execute(update(ApiToken).values(expires_at=clock() + timedelta(days=30)))
     monkeypatch.setattr(clockwork, "clock", lambda: since + timedelta(days=9))
     assert names(api.get(PEOPLE, params={"updated_since": since.isoformat()})) == []
