@@ -43,6 +43,7 @@ class Filters:
     online: bool = False
     free: bool = False  # has places
     standard: str = ""
+    whom: str = ""  # the person somebody is looking on behalf of; passed on to the course
 
     @classmethod
     def read(cls, page: Page) -> Filters:
@@ -56,6 +57,7 @@ class Filters:
             online=bool(page.query("online")),
             free=bool(page.query("free")),
             standard=standard,
+            whom=page.query("for"),
         )
 
     @property
@@ -70,6 +72,7 @@ class Filters:
     def link(self, number: int) -> str:
         """The address of page `number` of these results."""
         given = dict(q=self.words, kind=self.kind, provider=self.provider, month=self.month, place=self.place, standard=self.standard)
+        given |= {"for": self.whom}
         given |= dict(online="yes" if self.online else "", free="yes" if self.free else "")
         return url("/courses", **given, page=number if number > 1 else "")
 
@@ -237,13 +240,13 @@ _DATES = (
 )
 
 
-def dates(tx: Tx, course_id: int) -> Sequence[Row[Any]]:
-    """The sessions to come, with what is left and the reader's own booking."""
-    return tx.rows(_DATES, course=course_id, person=tx.actor.person_id, now=tx.now)
+def dates(tx: Tx, course_id: int, person_id: int | None) -> Sequence[Row[Any]]:
+    """The sessions to come, with what is left and the person's own booking."""
+    return tx.rows(_DATES, course=course_id, person=person_id, now=tx.now)
 
 
 def _done(course_id: Any) -> Select[Any]:
-    """The reader's latest completion of a course: until when it counts (FOREVER where it does not expire)."""
+    """The person's latest completion of a course: until when it counts (FOREVER where it does not expire)."""
     return (
         select(func.max(func.coalesce(Completion.expires_on, literal_column("'9999-12-31'", Date))))
         .where(Completion.person_id == bindparam("person"), Completion.course_id == course_id, Completion.superseded_at.is_(None))
@@ -277,10 +280,10 @@ _AROUND: Any = union_all(
 )
 
 
-def around(tx: Tx, course_id: int) -> dict[str, list[Row[Any]]]:
-    """What a course asks for, supports and belongs to, and when the reader did it, by kind."""
+def around(tx: Tx, course_id: int, person_id: int | None) -> dict[str, list[Row[Any]]]:
+    """What a course asks for, supports and belongs to, and when the person did it, by kind."""
     found: dict[str, list[Row[Any]]] = {"prerequisite": [], "standard": [], "curriculum": [], "done": []}
-    for row in tx.rows(_AROUND, course=course_id, person=tx.actor.person_id):
+    for row in tx.rows(_AROUND, course=course_id, person=person_id):
         found[row.kind].append(row)
     found["done"] = [row for row in found["done"] if row.number]
     return found

@@ -5,18 +5,32 @@ from __future__ import annotations
 from email.utils import parseaddr
 from typing import Any
 
+from sqlalchemy import Row
 from starlette.responses import Response
 
+from app import policy
 from app.bookings import queries as bookings
 from app.bookings import words
 from app.core.errors import NotFound
 from app.core.tx import Tx
-from app.desks import catalogue
+from app.desks import catalogue, queries
 from app.doors import Page, Pages
 from app.notifications import ical
 from app.policy import Can
 
 pages = Pages()
+
+
+@pages.get("/")
+def home(tx: Tx, page: Page) -> Response:
+    """What needs me, and what is next? The same shape for every role."""
+    me = tx.actor.person_id or 0
+    standing = queries.standing(tx)
+    trains = (policy.Reach.DELIVERED, None) in policy.terms(tx.actor, Can.READ_ROSTER)
+    coming = [(row, "delivers") for row in queries.delivering(tx, most=5)] if trains else []
+    coming += [(row, row.status) for row in bookings.coming(tx, me, 6)]
+    coming.sort(key=lambda pair: pair[0].starts_at)
+    return page.render("desks/home.html", needs=queries.needs(tx), standing=standing, coming=coming[:6], words=words, today=tx.today)
 
 
 @pages.get("/courses", can=Can.READ_CATALOGUE)
@@ -29,6 +43,7 @@ def find(tx: Tx, page: Page) -> Response:
     return page.render(
         "desks/find.html",
         filters=filters,
+        whom=_whom(tx, filters.whom),
         options=catalogue.options(tx),
         courses=rows,
         found=found,
@@ -42,15 +57,27 @@ def find(tx: Tx, page: Page) -> Response:
 def one_course(tx: Tx, page: Page, slug: str) -> Response:
     """What a course gives, what it asks for, and its dates."""
     course = catalogue.course(tx, slug)
-    dates = catalogue.dates(tx, course.id) if course.status == "published" else []
+    whom = _whom(tx, page.query("for"))
+    person_id = whom.id if whom else tx.actor.person_id
+    dates = catalogue.dates(tx, course.id, person_id) if course.status == "published" else []
     return page.render(
         "desks/course.html",
         course=course,
         dates=[(row, *words.action(row, tx.now)) for row in dates],
-        around=catalogue.around(tx, course.id),
+        around=catalogue.around(tx, course.id, person_id),
+        whom=whom,
         today=tx.today,
         words=words,
     )
+
+
+def _whom(tx: Tx, given: str) -> Row[Any] | None:
+    """The person that `?for=` names, if the reader may book for them; nobody when it is the reader, or not given."""
+    if not given or given == str(tx.actor.person_id):
+        return None
+    if not given.isdecimal() or not given.isascii() or len(given) > 15:
+        raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
+    return policy.person(tx, Can.BOOK, int(given))
 
 
 @pages.get("/my-bookings")
@@ -70,6 +97,33 @@ def my_bookings(tx: Tx, page: Page) -> Response:
         last=max(-(-found // 25), 1),
         words=words,
     )
+
+
+@pages.get("/my-team", can=Can.BOOK)
+def my_team(tx: Tx, page: Page) -> Response:
+    """The people the reader answers for, with what they have booked and what is about to lapse; requests first."""
+    number = max(page.number("page"), 1)
+    whole = page.query("who") == "all"
+    people = queries.team(tx, number, whole=whole)
+    found = people[0].found if people else 0
+    return page.render(
+        "desks/my_team.html",
+        requests=queries.to_approve(tx),
+        members=queries.members(tx, people),
+        leads=queries.leads_line(tx),
+        whole=whole,
+        found=found,
+        number=number,
+        last=max(-(-found // queries.TEAM_PAGE), 1),
+        words=words,
+        today=tx.today,
+    )
+
+
+@pages.get("/delivering", can=Can.READ_ROSTER)
+def delivering(tx: Tx, page: Page) -> Response:
+    """Sessions the reader delivers, with who is coming a step away."""
+    return page.render("desks/delivering.html", coming=queries.delivering(tx), past=queries.delivered(tx), words=words)
 
 
 @pages.get("/bookings/{booking_id:int}/calendar.ics")

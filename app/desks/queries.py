@@ -1,0 +1,276 @@
+"""What the desks ask: what needs the reader, whom they answer for, what they deliver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Date, Row, and_, bindparam, exists, func, literal_column, or_, select
+from sqlalchemy.orm import aliased
+
+from app import policy
+from app.bookings.models import Booking, PartTrainer, Room, Session
+from app.bookings.models import Part as SessionPart
+from app.bookings.queries import NOW, ONE, first_part, held, waiting
+from app.core.db import UtcDateTime
+from app.core.facts import current
+from app.core.ledger import Outbox
+from app.core.tx import Tx
+from app.hr.models import Import
+from app.learning.models import Completion, Course
+from app.people.models import Duty, Membership, Person, Responsibility, Unit
+from app.policy import Can, Reach
+
+SOON = timedelta(days=60)  # how long before it lapses a completion is worth a word
+TODAY = bindparam("today", type_=Date())
+ME: Any = bindparam("me")
+FOREVER: Any = literal_column("'9999-12-31'", Date)
+
+# My own completions ------------------------------------------------------------------------------------------------
+
+_refresher = aliased(Course, name="refresher")
+_STANDING = (
+    select(
+        Course.title,
+        func.coalesce(_refresher.slug, Course.slug).label("slug"),
+        func.max(func.coalesce(Completion.expires_on, FOREVER)).label("until"),
+    )
+    .select_from(Completion)
+    .join(Course, Course.id == Completion.course_id)
+    .outerjoin(_refresher, _refresher.id == Course.refresher_id)
+    .where(Completion.person_id == ME, Completion.superseded_at.is_(None))
+    .group_by(Course.id, Course.title, func.coalesce(_refresher.slug, Course.slug))
+    .order_by(literal_column("until"), Course.title)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How somebody's completions stand: one row a course, by its latest."""
+
+    done: int
+    lapsed: list[Row[Any]]
+    soon: list[Row[Any]]
+
+    @property
+    def in_date(self) -> int:
+        return self.done - len(self.lapsed)
+
+
+def standing(tx: Tx) -> Standing:
+    """The reader's own."""
+    rows = tx.rows(_STANDING, me=tx.actor.person_id)
+    lapsed = [row for row in rows if row.until < tx.today]
+    soon = [row for row in rows if tx.today <= row.until <= tx.today + SOON]
+    return Standing(len(rows), lapsed, soon)
+
+
+# What needs the reader ---------------------------------------------------------------------------------------------
+
+_PENDING: Any = literal_column("bookings.approval = 'pending' AND bookings.status IN ('requested', 'waiting', 'offered')")
+
+
+def _count(*where: Any) -> Any:
+    """How many sessions to come fit (scalar subquery)."""
+    coming: Any = literal_column("sessions.status = 'published'")
+    return select(func.count()).select_from(Session).where(coming, Session.starts_at > NOW, *where).scalar_subquery()
+
+
+_no_trainer = ~exists(
+    select(ONE)
+    .select_from(PartTrainer)
+    .join(SessionPart, SessionPart.id == PartTrainer.part_id)
+    .where(SessionPart.session_id == Session.id)
+)
+_COORDINATING = select(
+    _count(Session.starts_at < bindparam("month_ahead", type_=UtcDateTime()), held() < Session.min_numbers).label("thin"),
+    _count(held() < Session.capacity, waiting() > 0).label("to_give"),
+    _count(Session.starts_at < bindparam("month_ahead", type_=UtcDateTime()), _no_trainer).label("untaught"),
+)
+_REQUESTS = (
+    select(func.count())
+    .select_from(Booking)
+    .join(Session, Session.id == Booking.session_id)
+    .where(Booking.person_id.in_(policy.line_below(ME, TODAY)), _PENDING, Session.starts_at > NOW)
+)
+_STAGED = select(func.count()).select_from(Import).where(Import.state == "staged")
+_PARKED = select(func.count()).select_from(Outbox).where(Outbox.parked_at.is_not(None), Outbox.sent_at.is_(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One line of "needs you now": how many of what, and where to see to it."""
+
+    count: int
+    one: str
+    many: str
+    link: str
+
+    def __str__(self) -> str:
+        return f"{self.count:,} {self.one if self.count == 1 else self.many}"
+
+
+def needs(tx: Tx) -> list[Need]:
+    """What waits on the reader, whatever their roles; nothing that is nought."""
+    found: list[Need] = []
+    if (Reach.REPORTS, None) in policy.terms(tx.actor, Can.BOOK):
+        requests = tx.scalar(_REQUESTS, me=tx.actor.person_id, today=tx.today, now=tx.now)
+        found.append(Need(requests, "request for a place to approve", "requests for places to approve", "/my-team"))
+    if policy.may(tx.actor, Can.MANAGE_SESSIONS):
+        row = tx.one(_COORDINATING, now=tx.now, month_ahead=tx.now + timedelta(days=30))
+        assert row is not None
+        found += [
+            Need(row.to_give, "session with a free place and people waiting", "sessions with a free place and people waiting", "/manage"),
+            Need(row.thin, "session this month below its minimum", "sessions this month below their minimum", "/manage"),
+            Need(row.untaught, "session this month without a trainer", "sessions this month without a trainer", "/manage"),
+        ]
+    if policy.may(tx.actor, Can.IMPORT_PEOPLE):
+        found.append(Need(tx.scalar(_STAGED), "HR import to check and apply", "HR imports to check and apply", "/hr/imports"))
+    if policy.may(tx.actor, Can.READ_DELIVERIES):
+        found.append(Need(tx.scalar(_PARKED), "message that could not be sent", "messages that could not be sent", "/deliveries"))
+    return [need for need in found if need.count]
+
+
+# Sessions I deliver ------------------------------------------------------------------------------------------------
+
+_delivered = select(SessionPart.session_id).join(PartTrainer, PartTrainer.part_id == SessionPart.id).where(PartTrainer.person_id == ME)
+_DELIVERING = (
+    select(
+        Session.id,
+        Session.reference,
+        Session.starts_at,
+        Session.ends_at,
+        Session.place.label("town"),
+        Session.capacity,
+        Session.waiting_limit,
+        Session.status,
+        Course.title,
+        first_part(Room.name, room=True).label("room"),
+        first_part(SessionPart.link).label("link"),
+        held().label("held"),
+        waiting().label("waiting"),
+    )
+    .join(Course, Course.id == Session.course_id)
+    .where(Session.id.in_(_delivered))
+)
+_DELIVER_NEXT = (
+    _DELIVERING.where(Session.ends_at >= NOW, Session.status != "cancelled")
+    .order_by(Session.starts_at, Session.id)
+    .limit(bindparam("most"))
+)
+_DELIVERED = _DELIVERING.where(Session.ends_at < NOW).order_by(Session.starts_at.desc(), Session.id).limit(bindparam("most"))
+
+
+def delivering(tx: Tx, *, most: int = 100) -> Sequence[Row[Any]]:
+    """Sessions to come that the reader delivers, soonest first."""
+    return tx.rows(_DELIVER_NEXT, me=tx.actor.person_id, now=tx.now, most=most)
+
+
+def delivered(tx: Tx, *, most: int = 25) -> Sequence[Row[Any]]:
+    """The latest that the reader has delivered."""
+    return tx.rows(_DELIVERED, me=tx.actor.person_id, now=tx.now, most=most)
+
+
+# My team -----------------------------------------------------------------------------------------------------------
+
+TEAM_PAGE = 25
+_deputising = select(Responsibility.person_id).where(
+    Responsibility.kind == Duty.DEPUTY.value,
+    Responsibility.holder_id == ME,
+    Responsibility.person_id.is_not(None),
+    current(Responsibility, TODAY),
+)
+_direct = select(Responsibility.person_id).where(
+    Responsibility.kind == Duty.MANAGER.value,
+    or_(Responsibility.holder_id == ME, Responsibility.holder_id.in_(_deputising)),
+    current(Responsibility, TODAY),
+)
+_PEOPLE = (
+    select(Person.id, Person.name, Unit.name.label("team"), func.count().over().label("found"))
+    .outerjoin(Membership, and_(Membership.person_id == Person.id, current(Membership, TODAY)))
+    .outerjoin(Unit, Unit.id == Membership.unit_id)
+    .where(or_(Person.leaving_on.is_(None), Person.leaving_on >= TODAY))
+    .order_by(Person.sort_name, Person.id)
+    .limit(TEAM_PAGE)
+    .offset(bindparam("skip"))
+)
+_DIRECT = _PEOPLE.where(Person.id.in_(_direct))
+_WHOLE_LINE = _PEOPLE.where(Person.id.in_(policy.line_below(ME, TODAY)))
+
+
+def leads_line(tx: Tx) -> bool:
+    """Does the reader manage, or deputise for someone who does?"""
+    return (Reach.REPORTS, None) in policy.terms(tx.actor, Can.BOOK)
+
+
+def team(tx: Tx, number: int, *, whole: bool) -> Sequence[Row[Any]]:
+    """A page of the people the reader answers for: direct reports, the `whole` line, or for the lead of a setting its staff."""
+    given: dict[str, Any] = dict(today=tx.today, skip=(number - 1) * TEAM_PAGE)
+    if leads_line(tx):
+        return tx.rows(_WHOLE_LINE if whole else _DIRECT, me=tx.actor.person_id, **given)
+    units = [unit for reach, unit in policy.terms(tx.actor, Can.BOOK) if reach is Reach.SCOPE]
+    if not units:
+        return []
+    inside = or_(*(policy.in_unit(Person.id, unit, tx.today) for unit in units))
+    return tx.rows(_PEOPLE.where(inside, Person.id != tx.actor.person_id), **given)
+
+
+_THEIRS = (
+    select(Booking.id, Booking.person_id, Booking.status, Booking.approval, Session.starts_at, Session.ends_at, Course.title)
+    .join(Session, Session.id == Booking.session_id)
+    .join(Course, Course.id == Session.course_id)
+    .where(
+        Booking.person_id.in_(bindparam("people", expanding=True)),
+        Session.ends_at >= NOW,
+        Booking.status.in_(("booked", "requested", "offered", "waiting")),
+    )
+    .order_by(Session.starts_at, Booking.id)
+)
+_LAPSING = (
+    select(Completion.person_id, Course.title, func.max(func.coalesce(Completion.expires_on, FOREVER)).label("until"))
+    .join(Course, Course.id == Completion.course_id)
+    .where(Completion.person_id.in_(bindparam("people", expanding=True)), Completion.superseded_at.is_(None))
+    .group_by(Completion.person_id, Course.id, Course.title)
+    .having(func.max(func.coalesce(Completion.expires_on, FOREVER)) <= bindparam("soon", type_=Date()))
+    .order_by(literal_column("until"))
+)
+
+
+@dataclass(slots=True)
+class Member:
+    """One row of a team: the person with what they have booked, wait for, and are about to let lapse."""
+
+    person: Row[Any]
+    coming: list[Row[Any]]
+    waiting: list[Row[Any]]
+    lapsing: list[Row[Any]]
+
+
+def members(tx: Tx, people: Sequence[Row[Any]]) -> list[Member]:
+    """The people of a team, already in reach, with their bookings and lapsing completions."""
+    found = {row.id: Member(row, [], [], []) for row in people}
+    if found:
+        keys = list(found)
+        for row in tx.rows(_THEIRS, people=keys, now=tx.now):
+            (found[row.person_id].waiting if row.status == "waiting" else found[row.person_id].coming).append(row)
+        for row in tx.rows(_LAPSING, people=keys, soon=tx.today + SOON):
+            found[row.person_id].lapsing.append(row)
+    return list(found.values())
+
+
+_TO_APPROVE = (
+    select(Booking.id, Booking.status, Booking.created_at, Person.name, Session.starts_at, Session.ends_at, Course.title, Course.cost_pence)
+    .join(Session, Session.id == Booking.session_id)
+    .join(Course, Course.id == Session.course_id)
+    .join(Person, Person.id == Booking.person_id)
+    .where(Booking.person_id.in_(policy.line_below(ME, TODAY)), _PENDING, Session.starts_at > NOW)
+    .order_by(Session.starts_at, Booking.id)
+    .limit(50)
+)
+
+
+def to_approve(tx: Tx) -> Sequence[Row[Any]]:
+    """Requests of the reader's management line that nobody has decided, soonest session first."""
+    return tx.rows(_TO_APPROVE, me=tx.actor.person_id, today=tx.today, now=tx.now) if leads_line(tx) else []
