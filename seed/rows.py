@@ -429,7 +429,8 @@ def _audit(turns: list[tuple[int, int, Turn]]) -> Iterator[Row]:
 
     for key, (session, _, made) in enumerate(turns, start=1):
         first = "waiting" if made.status == "waiting" else "requested" if made.approval != "not needed" else "booked"
-        yield entry(key, session, made, "booking.made", first, made.at, made.booked_by + 1)
+        # Not "booking.made": nobody was told, so it must not look as if a message were missing.
+        yield entry(key, session, made, "booking.imported", first, made.at, made.booked_by + 1)
         if made.approval == "granted":
             at = made.decided_at if made.status == "booked" and made.decided_at else made.at + timedelta(hours=1)
             yield entry(key, session, made, "booking.approved", first if first == "waiting" else "booked", at, None)
