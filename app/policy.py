@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
+from typing import cast as typed
 
-from sqlalchemy import Row, Select, and_, bindparam, exists, false, or_, select, true
+from sqlalchemy import Row, Select, and_, bindparam, exists, false, literal_column, or_, select, true
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.core.db import ONE, is_postgresql
+from app.core.db import ONE, Key, few, is_postgresql
 from app.core.errors import Forbidden, NotFound
 from app.core.facts import current
 from app.core.tx import Actor, Tx
@@ -207,7 +209,7 @@ def operation(can: Can) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def wrap(verb: Callable[P, R]) -> Callable[P, R]:
         @wraps(verb)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            require(cast(Tx, args[0] if args else kwargs["tx"]), can)
+            require(typed("Tx", args[0] if args else kwargs["tx"]), can)
             return verb(*args, **kwargs)
 
         return guarded
@@ -218,26 +220,21 @@ def operation(can: Can) -> Callable[[Callable[P, R]], Callable[P, R]]:
 # Reach as SQL ------------------------------------------------------------------------------------------------------
 
 
-def line_below(actor_id: Any, today: Any) -> Select[tuple[int | None]]:
-    """Ids of everyone in the management line below a person today: reports of reports, and those of the managers they deputise for."""
-    deputising = select(Responsibility.person_id).where(
-        Responsibility.kind == Duty.DEPUTY,
-        Responsibility.holder_id == actor_id,
-        Responsibility.person_id.is_not(None),
-        current(Responsibility, today),
+def line_below(actor_id: Any, today: Any) -> Select[Any]:
+    """Ids of everyone in the management line below a person today: reports of reports, and those of the managers they deputise for.
+
+    The walk starts at the person (`below` 0) and at whom they deputise for, so that planners see how small it begins.
+    """
+    deputy, manager = aliased(Responsibility), aliased(Responsibility)
+    line = select(sql_cast(actor_id, Key).label("id"), literal_column("0").label("below")).cte("line", recursive=True)
+    deputising = select(deputy.person_id, literal_column("0")).where(
+        deputy.kind == Duty.DEPUTY, deputy.holder_id == actor_id, deputy.person_id.is_not(None), current(deputy, today)
     )
-    line = (
-        select(Responsibility.person_id.label("id"))
-        .where(
-            Responsibility.kind == Duty.MANAGER,
-            current(Responsibility, today),
-            or_(Responsibility.holder_id == actor_id, Responsibility.holder_id.in_(deputising)),
-        )
-        .cte("line", recursive=True)
+    reports = select(manager.person_id, ONE).where(
+        manager.kind == Duty.MANAGER, current(manager, today), manager.holder_id == line.c.id, few(line.c.id)
     )
-    below = aliased(Responsibility)
-    line = line.union(select(below.person_id).where(below.kind == Duty.MANAGER, current(below, today), below.holder_id == line.c.id))
-    return select(line.c.id)
+    line = line.union(deputising, reports)
+    return select(line.c.id).where(line.c.below == ONE)
 
 
 def in_unit(person_column: Any, unit_id: Any, today: Any) -> ColumnElement[bool]:

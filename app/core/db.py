@@ -20,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     Select,
     Table,
+    bindparam,
     create_engine,
     event,
     func,
@@ -29,8 +30,10 @@ from sqlalchemy import (
 )
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.engine import Connection
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 ONE: ColumnElement[int] = literal_column("1")  # for EXISTS
@@ -108,7 +111,7 @@ class Database:
         self._lock_file: Path | None = None
         self._local = threading.local()
         self._handles: list[int] = []
-        common: dict[str, Any] = dict(pool_size=pool, max_overflow=0, pool_timeout=30, query_cache_size=2000)
+        common: dict[str, Any] = dict(pool_size=pool, max_overflow=0, pool_timeout=30, query_cache_size=2000, hide_parameters=True)
         if self.sqlite:
             path = Path(url.removeprefix("sqlite:///"))
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -238,14 +241,43 @@ def full_text_ddl(dialect: str, table: str, config: str) -> list[str]:
     ]
 
 
+class few(FunctionElement[bool]):  # noqa: N801 - reads as a function in a WHERE
+    """Always true of a row that exists; tells SQLite's planner that the set which `column` comes from is small.
+
+    It takes recursive and compound sets for enormous, and then reads a whole table to filter it beforehand: at 100,000 people a
+    manager's reach took 90 ms so, and 0.1 ms with this.
+    """
+
+    inherit_cache = True  # and no type: SQLAlchemy would write a boolean as `… = 1`, which hides it from the planner
+
+
+@compiles(few)
+def _few(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"{compiler.process(element.clauses, **kw)} IS NOT NULL"
+
+
+@compiles(few, "sqlite")
+def _few_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"likelihood({compiler.process(element.clauses, **kw)} IS NOT NULL, 0.0001)"
+
+
 def matches(connection: Connection, table: str, id_column: ColumnElement[int], words: list[str], config: str) -> ColumnElement[bool]:
     """Rows of `table` whose search_text holds a word beginning with each of `words` (already normalised: letters and digits only)."""
-    if is_postgresql(connection):
-        query = " & ".join(f"{word}:*" for word in words)
+    postgresql = is_postgresql(connection)
+    return matching(postgresql, table, id_column, config, bindparam("q", match_query(postgresql, words)))
+
+
+def match_query(postgresql: bool, words: list[str]) -> str:
+    """`words` in the language of the database's full-text search: all of them, each as the beginning of a word."""
+    return " & ".join(f"{word}:*" for word in words) if postgresql else " AND ".join(f'"{word}"*' for word in words)
+
+
+def matching(postgresql: bool, table: str, id_column: ColumnElement[int], config: str, query: Any) -> ColumnElement[bool]:
+    """`matches` with the `match_query` as a parameter, for statements that are built once."""
+    if postgresql:
         document = func.to_tsvector(literal_column(f"'{config}'"), literal_column(f"{table}.search_text"))
         return document.bool_op("@@")(func.to_tsquery(literal_column(f"'{config}'"), query))
-    query = " AND ".join(f'"{word}"*' for word in words)
-    hits = select(literal_column("rowid")).select_from(text(f"{table}_fts")).where(text(f"{table}_fts MATCH :q").bindparams(q=query))
+    hits: AnySelect = select(literal_column("rowid")).select_from(text(f"{table}_fts")).where(literal_column(f"{table}_fts").bool_op("MATCH")(query))
     return id_column.in_(hits.scalar_subquery())
 
 
