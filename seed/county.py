@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from argparse import Namespace
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, islice
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import func, insert, literal, select, text, update
@@ -44,10 +44,10 @@ def run(database: Database, options: Namespace, config: Settings) -> int:
     if not empty:
         print("There are people already, so nothing was loaded.")
         return 0 if options.if_empty else 1
-    started = time.monotonic()
+    started = monotonic()
     counts = load(database, people=options.people, seed=options.seed, today=options.today)
     words = ", ".join(f"{counts[name]:,} {name}" for name in ("people", "sessions", "bookings", "completions"))
-    print(f"The demonstration county is ready: {words}, in {time.monotonic() - started:.0f} seconds.")
+    print(f"The demonstration county is ready: {words}, in {monotonic() - started:.0f} seconds.")
     return 0
 
 
@@ -61,15 +61,14 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
 
     The same people, seed and date give the same rows, password hashes apart. Conflict if there are people already.
     """
-    now = clock()
-    today = today or london(now).date()
-    moment = min(now, datetime.combine(today, datetime.min.time(), UTC) + timedelta(hours=7))
+    today = today or london(clock()).date()
+    moment = last_moment(today)
     found = content()
     maker = Maker(seed, today)
     force = build_workforce(maker, found, people)
     planner = Planner(maker.chance, today, found, force, sessions_factor(people, found.headcount["total"]))
     meetings = planner.plan()
-    history = Attendance(maker.chance, today, found, force, meetings).fill()
+    history = Attendance(maker.chance, today, found, force, meetings, moment).fill()
     counts: dict[str, int] = {}
     with transaction(database, SYSTEM, writes=True, now=moment) as tx:
         if not is_empty(tx):
@@ -90,6 +89,11 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
     act_out(database, force, meetings, moment)
     settle(database, moment)
     return counts
+
+
+def last_moment(today: date) -> datetime:
+    """When the county's history ends: the afternoon before, so that whatever the hour is now, nothing was done in the future."""
+    return datetime.combine(today - timedelta(days=1), time(16, 30), UTC)
 
 
 def sessions_factor(people: int, usual: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from seed.content import Content, CourseSpec
 from seed.makers import Sketch, add_months
@@ -78,10 +78,12 @@ def expiry(course: CourseSpec, on: date) -> date | None:
 class Attendance:
     """Fills the timetable with people."""
 
-    def __init__(self, chance: random.Random, today: date, content: Content, force: Workforce, meetings: list[Meeting]) -> None:
-        """Nobody is booked yet."""
+    def __init__(
+        self, chance: random.Random, today: date, content: Content, force: Workforce, meetings: list[Meeting], now: datetime
+    ) -> None:
+        """Nobody is booked yet; `now` is when history ends."""
         self.chance, self.today, self.content, self.force, self.meetings = chance, today, content, force, meetings
-        self.now = datetime.combine(today, datetime.min.time(), UTC) + timedelta(hours=7)
+        self.now = now
         self.people = force.people
         self.history = History(turns=[[] for _ in meetings])
         self._busy: set[tuple[int, date]] = {(i, day) for meeting in meetings for i in meeting.trainers for day in meeting.days}
@@ -231,9 +233,9 @@ class Attendance:
 
     def _coming(self, position: int, meeting: Meeting, turn: int) -> None:
         opened = meeting.opens_at or meeting.created_at
-        if meeting.status == "draft" or opened >= self.now:
+        if meeting.status == "draft" or opened >= self.now - timedelta(hours=3):
             return
-        soon = meeting.starts_at < self.now + timedelta(days=9)
+        soon = meeting.starts_at < self.now + timedelta(days=10)
         share = (
             0.35 + 0.4 * self.chance.random()
             if soon
@@ -244,7 +246,7 @@ class Attendance:
         limit = meeting.waiting_limit if meeting.waiting_limit is not None else 99
         full = len(seated) == meeting.capacity
         waiting = [i for i in self._pick(meeting, min(limit, self.chance.randint(2, 9)), busy=False) if i not in seated] if full else []
-        latest = min(self.now - timedelta(minutes=5), meeting.closes_at or meeting.starts_at)
+        latest = min(self.now - timedelta(hours=2), meeting.closes_at or meeting.starts_at)
         times = self._times(opened, latest, len(seated) + len(waiting))
         for seat, (person, at) in enumerate(zip([*seated, *waiting], times, strict=True), start=1):
             made = Turn(person, self._booker(person), "booked", at, place=seat)
@@ -281,7 +283,7 @@ class Attendance:
         foundation = self.content.courses["SAF-01"]
         keen = 1.0 if len(self.people) < 10_000 else 0.4  # a big county needs numbers, not every certificate
         for i, person in enumerate(self.people):
-            end = min(self.today, person.leaving_on or self.today)
+            end = min(self.now.date(), person.leaving_on or self.today)
             if person.started_on >= end:
                 continue
             for course in modules:

@@ -33,7 +33,7 @@ class Persona:
 
 PERSONAS = (
     Persona(
-        "practitioner", "Priya", "Nair", "Practitioner", "A social worker in Aldermoor: a place next week, a turn on a waiting list.",
+        "practitioner", "Priya", "Nair", "Practitioner", "A social worker in Aldermoor: a place within days, a turn on a waiting list.",
         "Find a course, see why you can or cannot book, and book a place.", "Social Worker", "ASA-ALD-CPC",
     ),
     Persona(

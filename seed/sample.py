@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from app.bookings import operations
 from app.bookings.models import Status
 from app.core.db import Database
 from app.core.errors import Refusal
-from app.core.tx import Actor, transaction
+from app.core.tx import Actor, Tx, transaction
 from app.policy import Role
 from seed.timetable import SOON, Meeting
 from seed.workforce import Workforce
@@ -26,7 +27,7 @@ def act_out(database: Database, force: Workforce, meetings: list[Meeting], now: 
     first = stage.book(priya, priya, stage.later(45), wanted=Status.BOOKED)
     changed_mind = stage.book(priya, priya, stage.later(60), wanted=Status.BOOKED)
     if first and changed_mind:
-        with transaction(database, stage.actor(priya), writes=True, now=now) as tx:
+        with stage.as_(priya) as tx:
             operations.cancel(tx, changed_mind, "My team has court that week")
     stage.book(callum, callum, stage.of_course("PRO-02", "ESS-02", "ESS-04"), wanted=Status.BOOKED)
     stage.book(callum, callum, stage.soon(), wanted=Status.BOOKED)
@@ -37,22 +38,30 @@ def act_out(database: Database, force: Workforce, meetings: list[Meeting], now: 
         stage.book(joanne if turn % 2 else i, i, stage.later(7 + 14 * turn), wanted=Status.BOOKED)
     asked = [made for turn, i in enumerate(reports) if (made := stage.book(i, i, stage.with_approval(3 * turn), wanted=Status.REQUESTED))]
     if len(asked) > 1:
-        with transaction(database, stage.actor(joanne), writes=True, now=now) as tx:
+        with stage.as_(joanne) as tx:
             operations.decide(tx, asked[0], True)
 
 
 class Stage:
-    """Tries sessions one after another until an operation accepts; what the rules refuse is passed over, as a person would."""
+    """Tries sessions one after another until an operation accepts; what the rules refuse is passed over, as a person would.
+
+    What they do is spread over the last hour of the county's history, so that everything has its own moment.
+    """
 
     def __init__(self, database: Database, force: Workforce, meetings: list[Meeting], now: datetime) -> None:
         """Look only at sessions that are still to come and open."""
-        self.database, self.force, self.now = database, force, now
+        self.database, self.force, self.now = database, force, now - timedelta(hours=1)
         self.open = [
             (key, meeting) for key, meeting in enumerate(meetings, start=1) if meeting.starts_at > now and meeting.status == "published"
         ]
 
         self.course_of = {key: meeting.course for key, meeting in self.open}
         self.taken: set[tuple[int, str]] = set()  # nobody books a course twice
+
+    def as_(self, i: int) -> AbstractContextManager[Tx]:
+        """A transaction of this person's, half a minute after the one before."""
+        self.now += timedelta(seconds=30)
+        return transaction(self.database, self.actor(i), writes=True, now=self.now)
 
     def actor(self, i: int) -> Actor:
         """The person as they would be when signed in."""
@@ -61,8 +70,8 @@ class Stage:
         return Actor("person", i + 1, f"{person.first_name} {person.last_name}", roles, organisation_id=1)
 
     def soon(self) -> Iterable[int]:
-        """Sessions of the coming week."""
-        return [key for key, m in self.open if m.course.code in SOON and m.starts_at < self.now + timedelta(days=9)]
+        """Sessions of the coming days."""
+        return [key for key, m in self.open if m.course.code in SOON and m.starts_at < self.now + timedelta(days=15)]
 
     def later(self, days: int = 9) -> Iterable[int]:
         """Sessions from so many days on that need no approval."""
@@ -86,7 +95,7 @@ class Stage:
             if (learner, course.code) in self.taken or (course.stages and not stages & set(course.stages)):
                 continue
             try:
-                with transaction(self.database, self.actor(who), writes=True, now=self.now) as tx:
+                with self.as_(who) as tx:
                     made = operations.book(tx, session, learner + 1)
                     if made.status is not wanted:
                         raise NotWanted

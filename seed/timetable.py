@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 
 from app.core.calendar import from_london, working_day
 from seed.content import Content, CourseSpec, RoomSpec
-from seed.makers import Sketch, add_months, monday
+from seed.makers import Sketch, add_months
 from seed.tree import Seat
 from seed.workforce import Workforce
 
@@ -30,7 +30,7 @@ YEARLY_OF = {
     "PRO-01": 2,
     "PRO-02": 14,
 }
-SOON = ("ESS-09", "ESS-05", "DIG-03", "SAF-02")  # always on in the coming week, so that a newcomer finds something to book at once
+SOON = ("ESS-09", "ESS-05", "DIG-03", "SAF-02")  # always on within days, so that a newcomer finds something to book at once
 GAPS = {2: 7, 3: 28, 4: 28, 5: 1, 6: 56}  # days between the parts of a longer course
 ONLY_IN = {"ESS-08": "CAL-1", "DIG-01": "ACA-4", "DIG-04": "ACA-4"}
 FOR_SOME = ("leadership", "management development", "programme day")  # kinds whose sessions are only for the course's stages
@@ -132,8 +132,8 @@ class Planner:
         first, last = add_months(self.today, -36), self.today + timedelta(days=AHEAD)
         found: list[Meeting] = []
         for turn, code in enumerate(SOON):
-            soon = monday(self.today) + timedelta(days=7 + turn % 4)
-            found += self._some(self.content.courses[code], soon, tries=6)
+            soon = self.today + timedelta(days=3 + turn)
+            found += self._some(self.content.courses[code], soon, tries=9)
         for course in self.content.courses.values():
             if course.mode == "self-paced":
                 continue
@@ -193,7 +193,7 @@ class Planner:
         ]
         eager = 0.3 if days[0] > self.today else 0.12
         if course.kind in ("essentials", "safeguarding", "systemic practice") and self._trainers.free(self._marcus, days, halves):
-            soon = self.today < days[0] <= self.today + timedelta(days=10) and course.code in SOON
+            soon = self.today < days[0] <= self.today + timedelta(days=14) and course.code in SOON
             if (soon or self.chance.random() < eager) and _employed(self.force.people[self._marcus], days[0]):
                 return [self._marcus, *free][:wanted]
         return free[:wanted]

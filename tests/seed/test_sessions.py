@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from app.core.calendar import london, working_day
 from seed.content import content
+from seed.county import last_moment
 from seed.history import Attendance, History
 from seed.makers import Maker, add_months
 from seed.timetable import AHEAD, AM, PM, Meeting, Planner, hours
@@ -23,7 +24,7 @@ def planned() -> tuple[Workforce, Planner, list[Meeting], History]:
     force = build_workforce(maker, content(), 1286)
     planner = Planner(maker.chance, TODAY, content(), force, 1.0)
     meetings = planner.plan()
-    return force, planner, meetings, Attendance(maker.chance, TODAY, content(), force, meetings).fill()
+    return force, planner, meetings, Attendance(maker.chance, TODAY, content(), force, meetings, last_moment(TODAY)).fill()
 
 
 def test_three_years_back_and_four_months_on() -> None:
