@@ -16,7 +16,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.core.db import ONE, Key, few, is_postgresql
+from app.core.db import ONE, AnySelect, Key, few, is_postgresql
 from app.core.errors import Forbidden, NotFound
 from app.core.facts import current
 from app.core.tx import Actor, Tx
@@ -227,7 +227,7 @@ def line_below(actor_id: Any, today: Any) -> Select[Any]:
     """
     deputy, manager = aliased(Responsibility), aliased(Responsibility)
     line = select(sql_cast(actor_id, Key).label("id"), literal_column("0").label("below")).cte("line", recursive=True)
-    deputising = select(deputy.person_id, literal_column("0")).where(
+    deputising: AnySelect = select(deputy.person_id, literal_column("0")).where(
         deputy.kind == Duty.DEPUTY, deputy.holder_id == actor_id, deputy.person_id.is_not(None), current(deputy, today)
     )
     reports = select(manager.person_id, ONE).where(
