@@ -123,7 +123,7 @@ def one_booking(tx: Tx, page: Page, booking_id: int) -> Response:
         you=you,
         made=page.query("made") == "yes",
         parts=queries.parts(tx, booking.session_id),
-        shows_link=booking.status in SEES_LINK and booking.ends_at >= tx.now,
+        shows_link=you and booking.status in SEES_LINK and booking.ends_at >= tx.now,
         history=[_line(tx, row) for row in queries.history(tx, booking_id)],
         now=tx.now,
         cancellable=_cancellable(tx, booking) and policy.reaches(tx, Can.CANCEL_BOOKING, booking.person_id),

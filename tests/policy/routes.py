@@ -1,0 +1,145 @@
+"""What the matrices send to each route: how its path is filled in, and a form or body that would be right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from app.rooms import api_routers, page_routes
+from tests.policy.world import World
+
+NAME = re.compile(r"\{(\w+)(?::\w+)?\}")
+
+
+@dataclass(frozen=True)
+class Way:
+    """A route of the service, and what its door asks for."""
+
+    method: str
+    path: str
+    door: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.method, self.path
+
+
+def pages() -> list[Way]:
+    """Every page, in the order of the navigation's rooms; those that change something last."""
+    ways = []
+    for route in page_routes():
+        can = route.door["can"]  # type: ignore[attr-defined]
+        ways += [
+            Way(method, route.path, "public" if can is None else str(can)) for method in sorted(route.methods or ()) if method != "HEAD"
+        ]
+    return sorted(ways, key=lambda way: way.method != "GET")
+
+
+def apis() -> list[Way]:
+    """Every API route that asks for a token."""
+    ways = []
+    for router in api_routers():
+        for route in router.routes:
+            door = getattr(getattr(route, "endpoint", None), "door", None)
+            if door is not None:
+                ways += [Way(method, route.path, door["scope"]) for method in sorted(route.methods)]  # type: ignore[attr-defined]
+    return sorted(ways, key=lambda way: way.method != "GET")
+
+
+class Asked(Mapping[str, Any]):
+    """The world's ids, remembering which were asked for."""
+
+    def __init__(self, known: dict[str, Any]) -> None:
+        self.known, self.used = known, set[str]()
+
+    def __getitem__(self, name: str) -> Any:
+        assert name in self.known, f"tests/policy/world.py does not say what {name} is"
+        self.used.add(name)
+        return self.known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.known)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+
+# Where a route needs another example than the usual one: path parameter → name in the world, by "METHOD path".
+OTHERS: dict[str, dict[str, str]] = {
+    "GET /sessions/{session_id:int}/book": {"session_id": "free_session"},
+    "POST /sessions/{session_id:int}/book": {"session_id": "free_session"},
+    "POST /sessions/{session_id:int}/give": {"session_id": "full_session"},
+    "GET /bookings/{booking_id:int}/decide": {"booking_id": "pending_booking"},
+    "POST /bookings/{booking_id:int}/decide": {"booking_id": "pending_booking"},
+    "POST /manage/courses/{course_id:int}/publish": {"course_id": "draft_course"},
+    "POST /api/v1/courses/{course_id}/publish": {"course_id": "draft_course"},
+    "POST /api/v1/sessions/{session_id}/publish": {"session_id": "draft_session"},
+}
+
+
+def fill(way: Way, ids: Asked) -> str:
+    """The address to ask for."""
+    others = OTHERS.get(f"{way.method} {way.path}", {})
+    filled = NAME.sub(lambda found: str(ids[others.get(found[1], found[1])]), way.path)
+    query = _of(QUERIES, way, ids)
+    return f"{filled}?{query}" if query else filled
+
+
+def _of(table: dict[str, Any], way: Way, ids: Asked) -> Any:
+    found = table.get(f"{way.method} {way.path}")
+    return found(ids) if callable(found) else found
+
+
+QUERIES: dict[str, Any] = {
+    "GET /sessions/{session_id:int}/book": lambda ids: f"person={ids['person_id']}",
+    "GET /sessions/{session_id:int}/roster": "needs=show",
+}
+
+
+def form(way: Way, ids: Asked) -> dict[str, Any]:
+    """Fields to send; nothing where a refusal of empty fields (422) says as well that one may."""
+    return _of(FORMS, way, ids) or {}
+
+
+FORMS: dict[str, Any] = {
+    "POST /sessions/{session_id:int}/book": lambda ids: {"person": ids["person_id"]},
+    "POST /bookings/{booking_id:int}/cancel": {"reason": "Called to court"},
+    "POST /bookings/{booking_id:int}/decide": {"decision": "approve"},
+    "POST /password/forgotten": {"email": "nobody@westmarch.example"},
+    "POST /sign-in": {"email": "nobody@westmarch.example", "password": "not the password"},
+}
+
+BODIES: dict[str, Any] = {
+    "POST /api/v1/people": lambda ids: {"first_name": "New", "last_name": "Starter", "organisation_id": ids["organisation_id"]},
+    "PATCH /api/v1/people/{person_id}": {"known_as": "Annie"},
+    "POST /api/v1/bookings": lambda ids: {"session_id": ids["free_session"], "person_id": ids["person_id"]},
+    "POST /api/v1/bookings/{booking_id}/cancel": {"reason": "Called to court"},
+    "POST /api/v1/courses": {"title": "A new course", "kind": "masterclass"},
+    "PATCH /api/v1/courses/{course_id}": {"summary": "In other words."},
+    "POST /api/v1/sessions": lambda ids: {"course_id": ids["course_id"], "capacity": 5, "parts": [part(ids["day"])]},
+    "PATCH /api/v1/sessions/{session_id}": {"capacity": 6},
+    "POST /api/v1/sessions/{session_id}/cancel": {"reason": "The trainer is ill"},
+}
+
+
+def part(day: Any) -> dict[str, Any]:
+    """A part of a session online, on a day when nothing else happens."""
+    day += timedelta(days=70)
+    return {"starts_at": f"{day}T09:30:00Z", "ends_at": f"{day}T12:30:00Z", "link": "https://meet.westmarch.example/new"}
+
+
+def body(way: Way, ids: Asked) -> dict[str, Any] | None:
+    """The JSON to send; None for a read."""
+    if way.method == "GET":
+        return None
+    return _of(BODIES, way, ids) or {}
+
+
+def about_somebody(way: Way, world: World) -> bool:
+    """Does what is sent name somebody, or something of theirs?"""
+    ids = Asked(world.here)
+    fill(way, ids), form(way, ids), body(way, ids)
+    return any(world.here[name] != world.elsewhere[name] for name in ids.used)

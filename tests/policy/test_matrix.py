@@ -1,0 +1,212 @@
+"""Every route for every role: what it answers about somebody in reach, and about somebody in nobody's.
+
+The tables beside this file are the expectation, and are read by people. `python -m tests.policy.test_matrix --write` writes them anew from
+what the service does; then every changed cell has to be looked at: 200 and 303 (done), 409, 410, 412, 422 and 428 (may, but not with this)
+mean allowed; 403 not with this role; 404 not about this person; a visitor's 303 leads to the sign-in page.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from app import cli
+from app.core.config import load
+from app.core.db import connect
+from app.main import create_app
+from app.policy import SCOPES
+from tests.county import Filled, Template
+from tests.policy.routes import Asked, Way, about_somebody, apis, body, fill, form, pages
+from tests.policy.world import JOINING, NEEDS, OUTSIDER, OUTSIDERS_NEEDS, ROLES, THEMSELVES, VISITOR, World, build, settings
+
+HERE = Path(__file__).parent
+PAGES, ELSEWHERE = HERE / "matrix.csv", HERE / "elsewhere.csv"
+API = HERE / "api_matrix.csv"
+NO_TOKEN = "no token"
+CLIENTS = (NO_TOKEN, *SCOPES, "all, own organisation", "all, another organisation")
+REFUSED = {403, 404}
+Cells = dict[tuple[str, str], int]
+Templates = Callable[[str, Filled], Template]
+
+
+# Walking -----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def service() -> FastAPI:
+    """One application for all walks; each copy of the world is put behind it in turn."""
+    return create_app(settings(), connect(f"sqlite:///{tempfile.gettempdir()}/never-opened.sqlite3"))
+
+
+def walk_pages(template: Template, role: str, *, elsewhere: bool = False, look: Callable[[Way, str], None] | None = None) -> Cells:
+    """What a role gets from every page. Reads share a copy of the world; every change has one of its own, so that order does not matter."""
+    world: World = template.known
+    ways = [way for way in pages() if not elsewhere or about_somebody(way, world)]
+    cells: Cells = {}
+    with template.copy() as database:
+        service().state.database = database
+        for way in (way for way in ways if way.method == "GET"):
+            reply = _ask(world, role, way, elsewhere)
+            cells[way.key] = reply.status_code
+            if look is not None:
+                look(way, reply.text)
+    for way in (way for way in ways if way.method != "GET"):
+        with template.copy() as database:
+            service().state.database = database
+            cells[way.key] = _ask(world, role, way, elsewhere).status_code
+    return cells
+
+
+def _ask(world: World, role: str, way: Way, elsewhere: bool) -> Any:
+    ids = Asked(world.elsewhere if elsewhere else world.here)
+    browser = TestClient(service(), follow_redirects=False, headers={"sec-fetch-site": "same-origin"})
+    if role != VISITOR:
+        browser.cookies.set("academy", world.cookies[role])
+    address = fill(way, ids)
+    return browser.get(address) if way.method == "GET" else browser.post(address, data=form(way, ids))
+
+
+def walk_api(template: Template, client: str, *, elsewhere: bool = False) -> Cells:
+    """What a client gets from every API route."""
+    world: World = template.known
+    cells: Cells = {}
+    for way in apis():
+        if elsewhere and not about_somebody(way, world):
+            continue
+        with template.copy() as database:
+            service().state.database = database
+            ids = Asked(world.elsewhere if elsewhere else world.here)
+            headers = {} if client == NO_TOKEN else {"authorization": f"Bearer {world.tokens[client]}"}
+            cells[way.key] = TestClient(service(), headers=headers).request(way.method, fill(way, ids), json=body(way, ids)).status_code
+    return cells
+
+
+# The tables --------------------------------------------------------------------------------------------------------
+
+
+def read_table(path: Path) -> dict[str, Cells]:
+    """Column → (method, path) → status."""
+    with path.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    columns = [name for name in rows[0] if name not in ("method", "path", "door")]
+    return {name: {(row["method"], row["path"]): int(row[name]) for row in rows} for name in columns}
+
+
+def write_table(path: Path, ways: list[Way], columns: dict[str, Cells]) -> None:
+    with path.open("w", newline="") as target:
+        writer = csv.writer(target, lineterminator="\n")
+        writer.writerow(["method", "path", "door", *columns])
+        for way in ways:
+            if all(way.key in cells for cells in columns.values()):
+                writer.writerow([way.method, way.path, way.door, *(cells[way.key] for cells in columns.values())])
+
+
+def different(found: Cells, expected: Cells) -> list[str]:
+    """What a reader of a failed test needs to see."""
+    return [
+        f"{method} {path}: {expected.get((method, path), 'no row')} expected, {found.get((method, path), 'no such route')} found"
+        for method, path in sorted(found.keys() | expected.keys())
+        if found.get((method, path)) != expected.get((method, path))
+    ]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)])
+def template(request: pytest.FixtureRequest, templates: Templates) -> Template:
+    return templates(request.param, build)
+
+
+def test_every_route_has_a_row_and_every_row_a_route() -> None:
+    for path, ways in ((PAGES, pages()), (API, apis())):
+        rows, routes = read_table(path)[ROLES[1] if path == PAGES else NO_TOKEN].keys(), {way.key for way in ways}
+        assert sorted(routes - rows) == [], f"no row in {path.name}: python -m tests.policy.test_matrix --write, then look at each cell"
+        assert sorted(rows - routes) == [], f"rows in {path.name} without a route"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_pages_about_somebody_in_reach(template: Template, role: str) -> None:
+    leaks: list[str] = []
+
+    def look(way: Way, text: str) -> None:
+        leaks.extend(f"{way.path}: {secret}" for secret in SECRETS if secret in text and not may_read(secret, way, role))
+
+    assert different(walk_pages(template, role, look=look), read_table(PAGES)[role]) == []
+    assert leaks == [], "these stand on pages where this role must not read them"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_pages_about_somebody_out_of_reach(template: Template, role: str) -> None:
+    cells = walk_pages(template, role, elsewhere=True)
+    assert different(cells, read_table(ELSEWHERE)[role]) == []
+    allowed = {key: status for key, status in cells.items() if status not in REFUSED}
+    assert allowed == {} or (role == VISITOR and set(allowed.values()) == {303})
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_api_about_somebody_in_reach(template: Template, client: str) -> None:
+    assert different(walk_api(template, client), read_table(API)[client]) == []
+
+
+def test_api_refuses_a_client_of_another_organisation(template: Template) -> None:
+    """The clients limited to one organisation, about somebody of the other: as though nobody were there."""
+    for client, elsewhere in (("all, own organisation", True), ("all, another organisation", False)):
+        found = walk_api(template, client, elsewhere=elsewhere)
+        personal = {way.key for way in apis() if about_somebody(way, template.known)}
+        assert {key: status for key, status in found.items() if key in personal and status not in REFUSED} == {}
+
+
+# What must not be read ---------------------------------------------------------------------------------------------
+
+SECRETS = (OUTSIDER, OUTSIDERS_NEEDS, NEEDS, JOINING)
+ROSTER = "/sessions/{session_id:int}/roster"
+BOOKED_BY = {  # who sees the joining link: those with a place, those who deliver, those who run the offer
+    THEMSELVES: None,
+    "trainer": ("/", "/delivering", "/sessions/{session_id:int}", ROSTER),
+    "coordinator": None,
+}
+
+
+def may_read(secret: str, way: Way, role: str) -> bool:
+    """Names of another organisation's people: only their trainer. Needs: oneself, and who arranges the place. Links: who goes there."""
+    if secret == OUTSIDER:
+        return role == "trainer" and way.path == ROSTER
+    if secret == NEEDS:
+        return role == THEMSELVES or role == "coordinator"
+    if secret == JOINING and role in BOOKED_BY:
+        where = BOOKED_BY[role]
+        return where is None or way.path in where
+    return False
+
+
+# Writing the tables ------------------------------------------------------------------------------------------------
+
+
+def write() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"{folder}/world.sqlite3"
+        url = f"sqlite:///{address}"
+        cli.migrate(Namespace(), load(database_url=url))
+        database = connect(url, pool=2)
+        world = build(database)
+        with database.write.connect() as connection:
+            connection.connection.execute("pragma wal_checkpoint(truncate)")
+        database.dispose()
+        template = Template("sqlite", address, world, folder)
+        write_table(PAGES, pages(), {role: walk_pages(template, role) for role in ROLES})
+        write_table(ELSEWHERE, pages(), {role: walk_pages(template, role, elsewhere=True) for role in ROLES})
+        write_table(API, apis(), {client: walk_api(template, client) for client in CLIENTS})
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        sys.exit(__doc__)
+    write()

@@ -1,0 +1,148 @@
+"""The small world that the matrices walk: one person in everybody's reach, one in nobody's, and somebody for each role.
+
+Ann Holt is managed by the manager, assessed by the assessor, booked on the trainer's session, and belongs to the organisation that all
+roles are held for. Odette Farrow is booked on the same session, but works for another organisation, where none of them have a role.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from app.bookings import operations as bookings
+from app.bookings.models import Booking, Part, Room
+from app.core.config import Settings, load
+from app.core.db import Database
+from app.core.ledger import Outbox
+from app.core.tx import Actor, transaction
+from app.hr.imports import stage
+from app.hr.mapping import Mapping
+from app.identity import access
+from app.identity import operations as identity
+from app.identity.models import Link
+from app.learning.models import Curriculum, CurriculumCourse
+from app.people.models import RoleHeld
+from app.policy import SCOPES
+from tests.factory import Make
+from tests.hr.extracts import SAM, write_csv
+
+VISITOR, THEMSELVES = "visitor", "themselves"
+ROLES = (
+    VISITOR, "practitioner", "line manager", "assessor", "trainer", "coordinator", "principal social worker", "HR officer", "board viewer",
+    "setting lead", "administrator", THEMSELVES,
+)  # fmt: skip
+GIVEN = ROLES[5:11]
+SUBJECT, OUTSIDER = "Ann Holt", "Odette Farrow"
+JOINING = "https://meet.westmarch.example/secret-room"
+NEEDS, OUTSIDERS_NEEDS = "A chair with arms", "Large print, please"
+LINK_TOKEN = "matrix-link-0123456789-0123456789-0123456789"
+
+
+@dataclass
+class World:
+    """Ids to fill paths and forms with: `here` is in reach of those whose business it is, `elsewhere` of none of them."""
+
+    here: dict[str, Any] = field(default_factory=dict)
+    elsewhere: dict[str, Any] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)  # role → sign-in
+    tokens: dict[str, str] = field(default_factory=dict)  # column of the API matrix → access token
+
+
+def settings() -> Settings:
+    return load(base_url="http://testserver", log_level="error")
+
+
+def build(database: Database) -> World:
+    """Fill an empty, migrated database."""
+    make, world = Make(database), World()
+    council = make.organisation()
+    neighbour = make.organisation("Northmoor Council", host=False)
+    team = make.unit("Aldermoor team one", parent=council)
+    people = {role: make.person(f"Role {role.title()}", organisation=council).id for role in ROLES[1:-1]}
+    with make.tx() as tx:
+        for role in GIVEN:
+            values = dict(person_id=people[role], role=role, unit_id=council, valid_from=date(2020, 1, 1), valid_to=date(9999, 12, 31))
+            tx.insert(RoleHeld, **values, recorded_at=tx.now)
+    ann = make.person(SUBJECT, organisation=council, team=team, manager=people["line manager"], stage="SW", access_needs=NEEDS).id
+    make.assessor(people["assessor"], ann)
+    odette = make.person(OUTSIDER, organisation=neighbour, access_needs=OUTSIDERS_NEEDS).id
+    people[THEMSELVES] = ann
+    _offer(make, world, ann, odette, people)
+    _imports(make, world, people["HR officer"], council, neighbour)
+    both = dict(world.here)
+    world.here = {**both, "person_id": ann, "unit_id": team, "organisation_id": council}
+    world.elsewhere = {**both, "person_id": odette, "unit_id": neighbour, "organisation_id": neighbour, **world.elsewhere}
+    with make.tx() as tx:
+        expires = tx.now + timedelta(days=1)
+        tx.insert_many(
+            Link, [dict(token_hash=access.digest(LINK_TOKEN), purpose="reset", person_id=ann, created_at=tx.now, expires_at=expires)]
+        )
+        waiting = tx.scalar(select(Outbox.id).order_by(Outbox.id))
+        tx.update(Outbox, waiting, parked_at=tx.now, error="550 no such mailbox")
+        for found in (world.here, world.elsewhere):
+            found |= {"token": LINK_TOKEN, "message_id": waiting}
+    for role, person in people.items():
+        with make.tx() as tx:
+            world.cookies[role] = identity.sign_in(tx, person, "matrix", settings())
+    _clients(make, world, council, neighbour)
+    return world
+
+
+def _offer(make: Make, world: World, ann: int, odette: int, people: dict[str, int]) -> None:
+    """Courses in each state, sessions in each state, and bookings of both on the same ones."""
+    course, draft = make.course("Court skills"), make.course("Not yet ready", status="draft")
+    with make.tx() as tx:
+        curriculum = tx.insert(Curriculum, title="The essentials", rule="all")
+        tx.insert_many(CurriculumCourse, [dict(curriculum_id=curriculum, course_id=course.id, position=1)])
+    trainers = (people["trainer"],)
+    main = make.session(course=course.id, places=4, link=JOINING, trainers=trainers)
+    day = main.starts_at.date()
+    approval = make.session(course=course.id, places=4, needs_approval=True, day=day + timedelta(days=7))
+    free = make.session(course=course.id, places=4, day=day + timedelta(days=14))
+    full = make.session(course=course.id, places=1, day=day + timedelta(days=21))
+    unpublished = make.session(course=course.id, places=4, status="draft", day=day + timedelta(days=28))
+    with make.tx() as tx:
+        made = {
+            name: [bookings.book(tx, session.id, who).id for session in (main, approval)] for name, who in (("ann", ann), ("out", odette))
+        }
+        first = bookings.book(tx, full.id, people["practitioner"]).id
+        bookings.book(tx, full.id, ann)
+    with make.tx() as tx:
+        bookings.cancel(tx, first, "Called to court")
+        assert tx.get(Booking, made["ann"][1]).approval == "pending"
+        room = tx.scalar(select(Room.id).order_by(Room.id))
+        part = tx.scalar(select(Part.id).where(Part.session_id == main.id))
+    world.here = {
+        "course_id": course.id, "draft_course": draft.id, "slug": course.slug, "curriculum_id": curriculum, "session_id": main.id,
+        "free_session": free.id, "full_session": full.id, "draft_session": unpublished.id, "approval_session": approval.id, "room_id": room,
+        "part_id": part, "booking_id": made["ann"][0], "pending_booking": made["ann"][1], "day": day,
+    }  # fmt: skip
+    world.elsewhere = {"booking_id": made["out"][0], "pending_booking": made["out"][1]}
+
+
+def _imports(make: Make, world: World, officer: int, council: int, neighbour: int) -> None:
+    """An extract of each organisation, staged by an officer of its own."""
+    other = make.person("Other Officer", organisation=neighbour, roles=("HR officer",), scope=neighbour).id
+    for found, who, unit in ((world.here, officer, council), (world.elsewhere, other, neighbour)):
+        actor = Actor("person", who, "Officer", (("HR officer", unit),), organisation_id=unit)
+        with tempfile.TemporaryDirectory() as folder:
+            path = write_csv(Path(folder) / "extract.csv", [SAM, SAM | {"Employee Number": "009", "Work email": "not an address"}])
+            turn = partial(transaction, make.database, actor, writes=True)
+            found["key"], _ = stage(turn, path, Mapping(), file_name="extract.csv")
+
+
+def _clients(make: Make, world: World, council: int, neighbour: int) -> None:
+    """A client for each scope, one with all that it may have limited to the council, and one limited to the neighbour."""
+    everything = [scope for scope in SCOPES if scope != "catalogue:write"]  # the catalogue belongs to all organisations
+    wanted: list[tuple[str, list[str], int | None]] = [(scope, [scope], None) for scope in SCOPES]
+    wanted += [("all, own organisation", everything, council), ("all, another organisation", everything, neighbour)]
+    for name, scopes, organisation in wanted:
+        with make.tx() as tx:
+            client_id, secret = identity.create_client(tx, name, scopes, organisation)
+            world.tokens[name], _ = identity.token(tx, client_id, secret, [], 60)
