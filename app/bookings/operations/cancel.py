@@ -43,10 +43,20 @@ def cancel(tx: Tx, booking_id: int, reason: str) -> None:
 
 def end(tx: Tx, booking: Row[Any], status: Status, action: str, tell: str, *, reason: str, **facts: Any) -> None:
     """The booking gives up its seat or turn; a seat whose session was made smaller goes with it."""
-    values = dict(status=status.value, place=None, reason=reason, sequence=booking.sequence + 1, updated_at=tx.now, version=booking.version + 1)
+    values = dict(
+        status=status.value, place=None, reason=reason, sequence=booking.sequence + 1, updated_at=tx.now, version=booking.version + 1
+    )
     tx.update(Booking, booking.id, **values)
     if booking.place is not None:
         tx.db.execute(delete(Place).where(Place.session_id == booking.session_id, Place.number == booking.place, Place.closing))
     tx.record(
-        action, "bookings", booking.id, person_id=booking.person_id, state=status.value, tell=[tell], reason=reason, was=booking.status, **facts
+        action,
+        "bookings",
+        booking.id,
+        person_id=booking.person_id,
+        state=status.value,
+        tell=[tell],
+        reason=reason,
+        was=booking.status,
+        **facts,
     )
