@@ -19,7 +19,7 @@ from app.core.ledger import Outbox
 from app.core.tx import SYSTEM, Tx, clock, transaction
 from app.identity.operations import PASSWORDS
 from app.people.models import Person
-from seed import rows
+from seed import rows, session_rows
 from seed.content import content
 from seed.history import Attendance
 from seed.makers import Maker
@@ -78,9 +78,9 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
             rows.offer_rows(found),
             rows.people_rows(force, today, PASSWORDS.hash(PASSWORD)),
             rows.group_rows(force),
-            rows.session_rows(found, meetings, planner.rooms, history.turns, moment),
-            rows.booking_rows(history),
-            rows.completion_rows(found, history, moment),
+            session_rows.session_rows(found, meetings, planner.rooms, history.turns, moment),
+            session_rows.booking_rows(history),
+            session_rows.completion_rows(found, history, moment),
         )
         for table, each in tables:
             name = table.__tablename__
