@@ -239,8 +239,8 @@ def _duties(force: Workforce, today: date) -> Iterator[Row]:
 
 
 def duty(kind: Duty, holder: int, since: date, until: date = FOREVER, *, person_id: int | None = None, subject: str | None = None) -> Row:
-    return dict(
     """A responsibility of a person, given by position, over another person or a subject."""
+    return dict(
         kind=kind.value,
         holder_id=holder + 1,
         person_id=person_id,
