@@ -1,9 +1,179 @@
-"""Completes the OpenAPI description with what FastAPI cannot see: security and problem documents."""
+"""Completes the OpenAPI description with what FastAPI cannot see: scopes, problem documents, headers and examples."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from starlette.routing import BaseRoute
 
-def finish(document: dict[str, Any]) -> dict[str, Any]:
+from app.policy import SCOPES
+
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "What was refused and why (RFC 9457). Programs go by `code`, people by `detail` and `way_out`.",
+    "properties": {
+        "type": {"type": "string", "description": "urn:academy:problem: and the code."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable; listed in the guide.", "examples": ["already-booked"]},
+        "detail": {"type": "string"},
+        "request_id": {"type": "string", "description": "Quote it when you ask for help."},
+        "way_out": {"type": "string", "description": "What can be done about it."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+                "required": ["field", "message"],
+            },
+        },
+    },
+    "required": ["type", "title", "status", "code", "detail"],
+}
+SAID = {
+    "people:read": "Read people and what is true of them today",
+    "people:write": "Add and change people",
+    "catalogue:read": "Read courses and sessions",
+    "catalogue:write": "Add and change courses and sessions; see drafts and joining links",
+    "bookings:read": "Read bookings",
+    "bookings:write": "Book and cancel places",
+    "completions:read": "Read who completed what",
+}
+PROBLEMS = {
+    "400": "The body is not JSON",
+    "401": "No token, or one that is unknown or has expired",
+    "403": "The token lacks the scope",
+    "404": "There is no such thing, or it is out of the client's reach",
+    "409": "The state of things does not allow it; `code` says why",
+    "412": "It has changed since you read it",
+    "413": "The body is too large",
+    "422": "A field is wrong, unknown or missing; see `errors`",
+    "428": "If-Match is missing",
+    "503": "Very busy; nothing was changed",
+}
+IDEMPOTENCY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Your own name for this request, kept for seven days: a repeat is answered as before and changes nothing.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[\\x20-\\x7e]{1,100}$"},
+}
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "The ETag you read, so that nobody's change is lost. `*` overwrites whatever is there.",
+    "schema": {"type": "string"},
+    "example": "*",
+}
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag you have: unchanged is answered 304, without a body.",
+    "schema": {"type": "string"},
+}
+ETAG = {"description": "Version of what was read.", "schema": {"type": "string"}}
+EXAMPLES: dict[str, Any] = {
+    "NewBooking": {"session_id": 7, "person_id": 12},
+    "Cancellation": {"reason": "Urgent court hearing"},
+    "NewPerson": {
+        "organisation_id": 1,
+        "employee_number": "104417",
+        "first_name": "Amina",
+        "last_name": "Okafor",
+        "email": "amina.okafor@westmarch.example",
+        "swe_number": "SW900417",
+        "started_on": "2026-09-01",
+        "post": {"job_title": "Social worker", "contract": "permanent", "fte": 0.8, "working_days": "1111000"},
+        "unit_id": 14,
+        "manager_id": 3,
+        "stage": "SW",
+    },
+    "PersonPatch": {"email": "amina.khan@westmarch.example", "unit_id": 15, "effective_from": "2027-01-04"},
+    "NewCourse": {
+        "title": "Court skills",
+        "kind": "masterclass",
+        "summary": "Giving evidence with confidence.",
+        "outcomes": ["Write a clear statement", "Give oral evidence"],
+        "cpd_minutes": 180,
+    },
+    "CoursePatch": {"validity_months": 36},
+    "NewSession": {
+        "course_id": 4,
+        "capacity": 20,
+        "parts": [{"starts_at": "2027-03-02T09:30:00Z", "ends_at": "2027-03-02T12:30:00Z", "room_id": 2, "trainer_ids": [31]}],
+    },
+    "SessionPatch": {"capacity": 24},
+}
+
+
+def finish(document: dict[str, Any], routes: Iterable[BaseRoute]) -> dict[str, Any]:
+    """The same description, true: each operation with its scope, its headers and every refusal it may answer with."""
+    document["components"]["securitySchemes"] = {
+        "oauth2": {
+            "type": "oauth2",
+            "flows": {"clientCredentials": {"tokenUrl": "/oauth/token", "scopes": {name: SAID[name] for name in SCOPES}}},
+        }
+    }
+    schemas = document["components"]["schemas"]
+    for left_over in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(left_over, None)
+    schemas["Problem"] = PROBLEM
+    for name, example in EXAMPLES.items():
+        schemas[name]["examples"] = [example]
+    for route in routes:
+        door = getattr(getattr(route, "endpoint", None), "door", None)
+        for method in getattr(route, "methods", None) or ():
+            operation = document["paths"].get(getattr(route, "path", ""), {}).get(method.lower())
+            if operation is not None:
+                _complete(operation, method, getattr(route, "path", ""), door)
     return document
+
+
+def _complete(operation: dict[str, Any], method: str, path: str, door: dict[str, Any] | None) -> None:
+    if door is None:  # the token endpoint describes itself
+        operation["responses"].pop("422", None)
+        return
+    operation["security"] = [{"oauth2": [door["scope"]]}]
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        _never_null(parameter)
+    one = path.endswith("}")
+    has_body, changes = "requestBody" in operation, method in ("POST", "PATCH")
+    codes = ["401", "403", "422", "503"]
+    codes += ["404"] if "{" in path or method == "POST" else []
+    codes += ["400"] if has_body else []
+    codes += ["409", "413"] if changes else []
+    if method == "POST":
+        parameters.append(IDEMPOTENCY)
+    elif method == "PATCH":
+        parameters.append(IF_MATCH)
+        codes += ["412", "428"]
+    elif one:
+        parameters.append(IF_NONE_MATCH)
+        operation["responses"]["304"] = {"description": "You have it already", "headers": {"ETag": ETAG}}
+    if not parameters:
+        del operation["parameters"]
+    for status in sorted(codes):
+        operation["responses"][status] = {
+            "description": PROBLEMS[status],
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    for status, response in operation["responses"].items():
+        response["description"] = {"200": "Done", "201": "Made"}.get(status, response["description"])
+        if status in ("200", "201") and (one or changes):
+            response["headers"] = {"ETag": ETAG}
+        if status == "201":
+            response["headers"]["Location"] = {"description": "Where it can be read.", "schema": {"type": "string"}}
+
+
+def _never_null(parameter: dict[str, Any]) -> None:
+    """A parameter is left out or has a value; there is no null in a query."""
+    schema = parameter["schema"]
+    options = [option for option in schema.get("anyOf", []) if option.get("type") != "null"]
+    if len(options) == 1:
+        del schema["anyOf"]
+        schema.update(options[0])

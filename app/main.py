@@ -226,7 +226,10 @@ async def on_refusal(request: Request, problem: Exception) -> Response:
 async def on_malformed(request: Request, wrong: Exception) -> Response:
     """The API was sent something that does not fit its contract."""
     assert isinstance(wrong, RequestValidationError)
-    errors = [{"field": ".".join(str(part) for part in error["loc"][1:]), "message": str(error["msg"])} for error in wrong.errors()]
+    errors = [
+        {"field": ".".join(str(part) for part in error["loc"][1:]), "message": str(error["msg"]).removeprefix("Value error, ")}
+        for error in wrong.errors()
+    ]
     broken = any(error["type"] == "json_invalid" for error in wrong.errors())
     problem = Refusal("The request body is not valid JSON." if broken else "The request is not right; see errors.", errors=errors)
     problem.status, problem.code = (400, "malformed-json") if broken else (422, "invalid")

@@ -16,9 +16,14 @@ from app.policy import Can
 PAGES = (
     "app.desks.pages",
     "app.identity.pages",
+    "app.people.edit_pages",
     "app.people.pages",
     "app.learning.pages",
+    "app.learning.curricula",
     "app.bookings.pages",
+    "app.bookings.manage",
+    "app.bookings.manage_form",
+    "app.bookings.manage_rooms",
     "app.hr.pages",
     "app.notifications.pages",
 )
@@ -52,7 +57,7 @@ def describe(app: FastAPI) -> None:
         document = original()
         from app.apidocs import finish
 
-        app.openapi_schema = finish(document)
+        app.openapi_schema = finish(document, [route for router in api_routers() for route in router.routes])
         return app.openapi_schema
 
     app.openapi = complete  # type: ignore[method-assign]

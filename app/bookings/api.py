@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -12,7 +15,8 @@ from app.bookings.listings import BookingOut, BookingsOut, BookingsQuery, Sessio
 from app.bookings.models import Booking, Session
 from app.bookings.operations import sessions as timetabling
 from app.bookings.operations.timetable import PartNew
-from app.core.listing import HAS_WORD, NO_NUL, BodyInstant, BodyKey, Closed, Key, keyset
+from app.core.errors import Refusal
+from app.core.listing import HAS_WORD, NO_NUL, BodyInstant, BodyKey, Closed, Key, Whole, keyset
 from app.core.tx import Tx
 from app.doors import Reply, api, if_match
 
@@ -46,10 +50,10 @@ class SessionPatch(Closed):
     """What to change; what is left out stays. Send null to empty what may be empty."""
 
     parts: list[NewPart] = Field(default_factory=list, max_length=20, description="All of its parts, which replace those it has.")
-    capacity: int = Field(default_factory=int, ge=1, le=1000, strict=True, description="Places.")
-    min_numbers: int = Field(default_factory=int, ge=0, le=1000, strict=True, description="Fewest people for it to run.")
+    capacity: Whole = Field(default_factory=int, ge=1, le=1000, description="Places.")
+    min_numbers: Whole = Field(default_factory=int, ge=0, le=1000, description="Fewest people for it to run.")
     decide_by: BodyInstant | None = Field(None, description="When it is decided whether it runs.")
-    waiting_limit: int | None = Field(None, ge=0, le=10_000, strict=True, description="Longest waiting list; null: no limit.")
+    waiting_limit: Whole | None = Field(None, ge=0, le=10_000, description="Longest waiting list; null: no limit.")
     opens_at: BodyInstant | None = Field(None, description="Booking opens.")
     closes_at: BodyInstant | None = Field(None, description="Booking closes.")
     cancel_by: BodyInstant | None = Field(None, description="After this, cancelling is late.")
@@ -65,7 +69,7 @@ class NewSession(SessionPatch):
 
     course_id: BodyKey
     parts: list[NewPart] = Field(min_length=1, max_length=20)
-    capacity: int = Field(ge=1, le=1000, strict=True, description="Places.")
+    capacity: Whole = Field(ge=1, le=1000, description="Places.")
 
 
 @router.get("/bookings", response_model=BookingsOut, summary="List bookings", operation_id="list_bookings", tags=["Bookings"])
@@ -139,7 +143,8 @@ def session(tx: Tx, session_id: Key) -> dict[str, Any]:
 @api("catalogue:write", writes=True, status=201)
 def create_session(tx: Tx, new: NewSession) -> Reply:
     """A new session, as a draft that holds its rooms and trainers."""
-    session_id = timetabling.create_session(tx, new.course_id, _parts(new.parts), new.capacity, **_settings(new))
+    with _named_as_sent():
+        session_id = timetabling.create_session(tx, new.course_id, _parts(new.parts), new.capacity, **_settings(new))
     return Reply(listings.session(tx, session_id), 201, location=f"/api/v1/sessions/{session_id}")
 
 
@@ -154,7 +159,8 @@ def change_session(tx: Tx, session_id: Key, new: SessionPatch, request: Request)
     sent = new.model_fields_set
     parts = _parts(new.parts) if "parts" in sent else None
     capacity = new.capacity if "capacity" in sent else None
-    timetabling.change_session(tx, session_id, version, parts, capacity, **_settings(new))
+    with _named_as_sent():
+        timetabling.change_session(tx, session_id, version, parts, capacity, **_settings(new))
     return listings.session(tx, session_id)
 
 
@@ -182,6 +188,22 @@ def cancel_session(tx: Tx, session_id: Key, why: Cancellation) -> dict[str, Any]
     listings.session(tx, session_id)
     timetabling.cancel_session(tx, session_id, why.reason)
     return listings.session(tx, session_id)
+
+
+FIELDS = {"day": "starts_at", "starts": "starts_at", "ends": "ends_at", "room": "room_id", "trainers": "trainer_ids"}
+
+
+@contextmanager
+def _named_as_sent() -> Iterator[None]:
+    """Forms number parts from 1 and name their fields in their own way; a client is told of the field that it sent: parts.0.room_id."""
+    try:
+        yield
+    except Refusal as problem:
+        for error in problem.errors:
+            found = re.fullmatch(r"parts\.(\d+)\.(\w+)", error["field"])
+            if found:
+                error["field"] = f"parts.{int(found[1]) - 1}.{FIELDS.get(found[2], found[2])}"
+        raise
 
 
 def _parts(sent: list[NewPart]) -> list[PartNew]:

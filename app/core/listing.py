@@ -38,6 +38,13 @@ def _as_number(value: Any) -> Any:
     return value
 
 
+def _json_number(value: Any) -> Any:
+    """A body says numbers as numbers. 12.0 is 12 to JSON; "12" and true are not numbers at all."""
+    if isinstance(value, str | bool):
+        raise ValueError("must be a number, not text")  # noqa: TRY004  # pydantic reports ValueError as the field's error
+    return value
+
+
 def _as_truth(value: Any) -> Any:
     if isinstance(value, str) and value not in ("true", "false"):
         raise ValueError("must be true or false")
@@ -58,7 +65,8 @@ def _plausible(value: datetime) -> datetime:
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL cannot store the character 0
 HAS_WORD = r"^[^\x00]*\w[^\x00]*$"  # a name or a title, not only blanks and signs
 Key = Annotated[int, Field(ge=1, le=BIGGEST_ID), BeforeValidator(_as_number)]  # an id in path or query
-BodyKey = Annotated[int, Field(ge=1, le=BIGGEST_ID, strict=True)]  # an id in a body: a JSON number, not text
+Whole = Annotated[int, BeforeValidator(_json_number)]  # a whole number in a body
+BodyKey = Annotated[Whole, Field(ge=1, le=BIGGEST_ID)]
 Words = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]
 Day = Annotated[date, BeforeValidator(_as_text)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_as_text)]

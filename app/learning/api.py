@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from app.core.listing import HAS_WORD, NO_NUL, BodyKey, Closed, Key, keyset
+from app.core.listing import HAS_WORD, NO_NUL, BodyKey, Closed, Key, Whole, keyset
 from app.core.tx import Tx
 from app.doors import Reply, api, if_match
 from app.learning import listings, operations
@@ -32,14 +32,14 @@ class CoursePatch(Closed):
     provider_id: BodyKey | None = None
     series_id: BodyKey | None = None
     bucket: Bucket = Field(default_factory=lambda: "formal", description="70/20/10: what it counts towards.")
-    cpd_minutes: int = Field(default_factory=int, ge=0, le=60_000, strict=True)
+    cpd_minutes: Whole = Field(default_factory=int, ge=0, le=60_000)
     audience: str = Field(default_factory=str, max_length=500, pattern=NO_NUL, description="Who it is for, in words.")
     audience_stages: list[Code] = Field(default_factory=list, max_length=20, description="Codes of career stages; empty: everyone.")
     requires: list[BodyKey] = Field(default_factory=list, max_length=20, description="Ids of the courses to complete first.")
     standards: list[Code] = Field(default_factory=list, max_length=5, description="Codes of the standards it supports.")
-    validity_months: int | None = Field(None, ge=1, le=240, strict=True, description="How long a completion counts; null: always.")
+    validity_months: Whole | None = Field(None, ge=1, le=240, description="How long a completion counts; null: always.")
     refresher_id: BodyKey | None = Field(None, description="The course that renews it.")
-    cost_pence: int = Field(default_factory=int, ge=0, le=10_000_000, strict=True, description="For each place.")
+    cost_pence: Whole = Field(default_factory=int, ge=0, le=10_000_000, description="For each place.")
     materials: str = Field(default_factory=str, max_length=3000, pattern=NO_NUL)
     needs_approval: bool = Field(default_factory=bool, strict=True, description="The rule that its new sessions start with.")
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from app import policy
 from app.core.db import FOREVER
@@ -27,6 +27,15 @@ Email = Annotated[str, Field(max_length=200, pattern=r"^[^@\s\x00-\x1f]{1,64}@[A
 SweNumber = Annotated[str, Field(pattern="^SW[1-9][0-9]{0,5}$")]
 
 
+def _begins(value: date) -> date:
+    if value >= FOREVER:
+        raise ValueError("must be before 9999-12-31")
+    return value
+
+
+FirstDay = Annotated[Day, AfterValidator(_begins)]
+
+
 class NewPost(Closed):
     """A job from a date."""
 
@@ -39,7 +48,7 @@ class NewPost(Closed):
 class PersonDated(Closed):
     """What is true from a date; left out, it stays as it is."""
 
-    effective_from: Annotated[Day, Field(lt=FOREVER)] | None = Field(
+    effective_from: FirstDay | None = Field(
         None, description="First day of the post, team, manager and stage sent here; today if left out."
     )
     post: NewPost | None = Field(None, description="Their primary post.")
