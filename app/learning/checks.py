@@ -8,6 +8,7 @@ from sqlalchemy import literal, select
 
 from app.core.db import Key, is_postgresql
 from app.core.errors import Conflict, Invalid
+from app.core.forms import Problems
 from app.core.text import normal
 from app.core.tx import Tx
 from app.frameworks.models import Standard
@@ -43,22 +44,6 @@ COLUMNS = (
 def paragraphs(text: str) -> str:
     """Several lines, each tidied; blank ones left out."""
     return "\n".join(line for line in map(normal, text.splitlines()) if line)
-
-
-class Problems:
-    """Collects what is wrong, so that a form can show all of it at once."""
-
-    def __init__(self) -> None:
-        self.errors: list[dict[str, str]] = []
-
-    def add(self, field: str, message: str) -> None:
-        self.errors.append({"field": field, "message": message})
-
-    def raise_any(self) -> None:
-        """Refuse if anything was found."""
-        if self.errors:
-            message = self.errors[0]["message"] if len(self.errors) == 1 else "Check what you entered."
-            raise Invalid(message, errors=self.errors)
 
 
 def course_values(tx: Tx, given: dict[str, Any]) -> dict[str, Any]:

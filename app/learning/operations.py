@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, delete, select
 
 from app.core.errors import Changed, Conflict, Invalid
+from app.core.forms import Problems
 from app.core.text import normal, plural, search_words, slug
 from app.core.tx import Tx, meaning
 from app.learning import checks
@@ -241,7 +242,7 @@ def save_curriculum(
 
 
 def _check_rule(tx: Tx, rule: str, needed: int | None, courses: list[int]) -> None:
-    problems = checks.Problems()
+    problems = Problems()
     if rule not in ("all", "any"):
         problems.add("rule", "Choose whether all the courses are needed or only some")
     known = tx.db.execute(select(Course.id).where(Course.id.in_(courses))).scalars().all() if courses else ()

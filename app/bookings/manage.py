@@ -1,0 +1,283 @@
+"""The coordinator's desk and one session on it: how full it is, publish, copy, cancel; and withdrawing a course that has none to come."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+from sqlalchemy import and_, case, func, literal_column, select
+from starlette.responses import Response
+
+from app.bookings.models import WAITING_SQL, Booking, Part, PartTrainer, Place, Room, Session, Status
+from app.bookings.operations import sessions
+from app.bookings.operations.changes import STANDING
+from app.core import forms
+from app.core.calendar import london_day, month_and_year
+from app.core.errors import Conflict
+from app.core.listing import PageNumbers
+from app.core.tx import Tx
+from app.core.web import url
+from app.doors import Page, Pages
+from app.learning.models import Course
+from app.people.models import CareerStage, Person, Unit
+from app.policy import Can, within_reach
+
+pages = Pages()
+STATES = (
+    ("", "Published and drafts"),
+    ("published", "Published"),
+    ("draft", "Drafts"),
+    ("short", "Too few people"),
+    ("full", "Full"),
+    ("waiting", "People waiting"),
+    ("cancelled", "Cancelled"),
+)
+SORTS = ("when", "fill")
+DONE = {
+    "created": ("The session is saved as a draft.", "It holds its rooms and trainers. Nobody can book until you publish it."),
+    "copied": ("This is the copy, a draft.", "Check it, then publish it."),
+    "saved": ("The session is saved.", ""),
+    "published": ("The session is published.", "People can book from the day booking opens."),
+    "cancelled": ("The session is cancelled.", "Everyone who had a place or was waiting is told by e-mail."),
+}
+_WAITING: Any = literal_column(WAITING_SQL.replace("status", "bookings.status"))
+_HELD = select(func.count()).where(Booking.session_id == Session.id, Booking.place.is_not(None)).correlate(Session).scalar_subquery()
+_QUEUE = select(func.count()).select_from(Booking).where(Booking.session_id == Session.id, _WAITING).correlate(Session).scalar_subquery()
+
+
+# The desk ----------------------------------------------------------------------------------------------------------
+
+
+@pages.get("/manage", can=Can.MANAGE_SESSIONS)
+def desk(tx: Tx, page: Page) -> Response:
+    """Sessions to come with how full they are, 25 a page, and what needs a look in numbers."""
+    filters = _filters(page)
+    fill = _fill(tx).subquery()
+    rows = select(fill, func.count().over().label("total"))
+    rows = rows.where(*_narrowed(fill, filters))
+    by_fill = fill.c.held * 1.0 / fill.c.capacity
+    rows = rows.order_by(*([by_fill, fill.c.starts_at, fill.c.id] if filters["sort"] == "fill" else [fill.c.starts_at, fill.c.id]))
+    asked = max(page.number("page"), 1)
+    found = tx.rows(rows.offset((asked - 1) * 25).limit(25))
+    if not found and asked > 1:  # a page past the end
+        asked, found = 1, tx.rows(rows.limit(25))
+    live = fill.c.status == "published"
+    short = and_(live, fill.c.held < fill.c.min_numbers)
+    figures = tx.one(
+        select(
+            func.count(case((live, 1))).label("published"),
+            func.count(case((fill.c.status == "draft", 1))).label("drafts"),
+            func.count(case((short, 1))).label("short"),
+            func.count(case((and_(live, fill.c.waiting > 0), 1))).label("waiting"),
+        ).select_from(fill)
+    )
+    courses = tx.rows(select(Course.id, Course.title).where(Course.id.in_(select(fill.c.course_id))).order_by(func.lower(Course.title)))
+    return page.render(
+        "bookings/manage/desk.html",
+        sessions=found,
+        numbers=PageNumbers(found[0].total if found else 0, asked),
+        figures=figures,
+        filters=filters,
+        narrowed=any(filters[name] for name in ("month", "course", "status")),
+        months=[("", "Any month"), *_months(tx.today)],
+        courses=[("", "Any course"), *((str(row.id), row.title) for row in courses)],
+        states=STATES,
+        link=lambda n: url("/manage", **filters, page=n),
+        sorted_by=lambda sort: url("/manage", **{**filters, "sort": sort}),
+        now=tx.now,
+    )
+
+
+def _filters(page: Page) -> dict[str, str]:
+    month, course, status = page.query("month"), page.query("course"), page.query("status")
+    return {
+        "month": month if re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", month) else "",
+        "course": course if re.fullmatch(r"\d{1,15}", course) else "",
+        "status": status if status in dict(STATES) else "",
+        "sort": page.query("sort") if page.query("sort") in SORTS else "when",
+    }
+
+
+def _fill(tx: Tx) -> Any:
+    """Every session that is not over, with how many places are taken and how many people wait."""
+    columns = (Session.id, Session.reference, Session.course_id, Session.starts_at, Session.ends_at, Session.place, Session.online)
+    more = (Session.capacity, Session.min_numbers, Session.decide_by, Session.status, Course.title)
+    statement = select(*columns, *more, _HELD.label("held"), _QUEUE.label("waiting")).join(Course, Course.id == Session.course_id)
+    return statement.where(Session.ends_at > tx.now)
+
+
+def _narrowed(fill: Any, filters: dict[str, str]) -> list[Any]:
+    where = []
+    if filters["month"]:
+        first, end = _month(filters["month"])
+        where += [fill.c.starts_at >= london_day(first)[0], fill.c.starts_at < london_day(end)[0]]
+    if filters["course"]:
+        where.append(fill.c.course_id == int(filters["course"]))
+    live = fill.c.status == "published"
+    where += {
+        "": [fill.c.status != "cancelled"],
+        "short": [live, fill.c.held < fill.c.min_numbers],
+        "full": [live, fill.c.held >= fill.c.capacity],
+        "waiting": [live, fill.c.waiting > 0],
+    }.get(filters["status"], [fill.c.status == filters["status"]])
+    return where
+
+
+def _month(given: str) -> tuple[date, date]:
+    """The first day of a month and of the next."""
+    year, month = int(given[:4]), int(given[5:])
+    return date(year, month, 1), date(year + month // 12, month % 12 + 1, 1)
+
+
+def _months(today: date) -> list[tuple[str, str]]:
+    """This month and the eleven after it."""
+    months = [divmod(today.year * 12 + today.month - 1 + n, 12) for n in range(12)]
+    return [(f"{year}-{month + 1:02}", month_and_year(date(year, month + 1, 1))) for year, month in months]
+
+
+# One session -------------------------------------------------------------------------------------------------------
+
+
+def draw_session(tx: Tx, page: Page, session_id: int) -> Response:
+    """The session as the coordinator sees it."""
+    session = tx.get(Session, session_id, what="session")
+    course = tx.get(Course, session.course_id)
+    counts = tx.one(
+        select(
+            func.count(Booking.place).label("held"),
+            func.count(case((Booking.status == Status.WAITING.value, 1))).label("waiting"),
+            select(func.count()).where(Place.session_id == session_id, Place.closing).scalar_subquery().label("closing"),
+        ).where(Booking.session_id == session_id)
+    )
+    assert counts is not None
+    unit = tx.get(Unit, session.audience_unit_id) if session.audience_unit_id else None
+    codes = session.audience_stages.split(",") if session.audience_stages else []
+    stages = (
+        tx.db.execute(select(CareerStage.title).where(CareerStage.code.in_(codes)).order_by(CareerStage.rank)).scalars().all()
+        if codes
+        else []
+    )
+    return page.render(
+        "bookings/manage/session.html",
+        session=session,
+        course=course,
+        counts=counts,
+        free=max(session.capacity - (counts.held - counts.closing), 0),
+        parts=_parts(tx, session_id),
+        unit=unit,
+        stages=stages,
+        over=session.ends_at <= tx.now,
+        started=session.starts_at <= tx.now,
+        done=DONE.get(page.query("done"), ("", "")),
+    )
+
+
+def _parts(tx: Tx, session_id: int) -> list[dict[str, Any]]:
+    """The parts with their rooms and the names of who delivers them."""
+    names: dict[int, list[str]] = {}
+    for row in tx.rows(
+        select(PartTrainer.part_id, Person.name)
+        .join(Person, Person.id == PartTrainer.person_id)
+        .join(Part, Part.id == PartTrainer.part_id)
+        .where(Part.session_id == session_id)
+        .order_by(Person.sort_name)
+    ):
+        names.setdefault(row.part_id, []).append(row.name)
+    rows = tx.rows(
+        select(Part.id, Part.starts_at, Part.ends_at, Part.link, Room.name.label("room"), Room.place, Room.capacity)
+        .outerjoin(Room, Room.id == Part.room_id)
+        .where(Part.session_id == session_id)
+        .order_by(Part.starts_at, Part.id)
+    )
+    return [{"part": row, "trainers": names.get(row.id, [])} for row in rows]
+
+
+@pages.get("/manage/sessions/{session_id:int}", can=Can.MANAGE_SESSIONS)
+def session_page(tx: Tx, page: Page, session_id: int) -> Response:
+    """State, places, parts, settings, and what can be done."""
+    return draw_session(tx, page, session_id)
+
+
+@pages.post("/manage/sessions/{session_id:int}/publish", can=Can.MANAGE_SESSIONS, again=draw_session)
+def publish(tx: Tx, page: Page, session_id: int) -> Response:
+    """Open it to booking."""
+    sessions.publish_session(tx, session_id, forms.one_id(page.form, "version"))
+    return page.go(f"/manage/sessions/{session_id}", done="published")
+
+
+@pages.post("/manage/sessions/{session_id:int}/copy", can=Can.MANAGE_SESSIONS, again=draw_session)
+def copy(tx: Tx, page: Page, session_id: int) -> Response:
+    """The same on another day."""
+    problems = forms.Problems()
+    day = forms.day(page.form, "day", "The new date", problems, needed=True)
+    problems.raise_any()
+    assert day is not None
+    return page.go(f"/manage/sessions/{sessions.copy_session(tx, session_id, day)}", done="copied")
+
+
+def draw_cancel(tx: Tx, page: Page, session_id: int) -> Response:
+    """Who will be affected, before the button."""
+    session = tx.get(Session, session_id, what="session")
+    course = tx.get(Course, session.course_id)
+    if session.status == "cancelled":
+        raise Conflict("This session is already cancelled.", code="session-cancelled")
+    standing = (Booking.session_id == session_id, Booking.status.in_([status.value for status in STANDING]))
+    people = tx.rows(
+        select(Person.name, Booking.status)
+        .join(Booking, Booking.person_id == Person.id)
+        .where(*standing, within_reach(tx, Can.READ_ROSTER, Person.id))
+        .order_by(Booking.status == Status.WAITING.value, Person.sort_name)
+    )
+    total = tx.scalar(select(func.count()).where(*standing))
+    return page.render(
+        "bookings/manage/cancel.html",
+        session=session,
+        course=course,
+        people=people,
+        total=total,
+        unseen=total - len(people),
+        seated=tx.scalar(select(func.count()).where(*standing, Booking.place.is_not(None))),
+        trainers=sorted({name for part in _parts(tx, session_id) for name in part["trainers"]}),
+        others=tx.scalar(
+            select(func.count()).where(
+                Session.course_id == session.course_id, Session.status == "published", Session.starts_at > tx.now, Session.id != session_id
+            )
+        ),
+    )
+
+
+@pages.get("/manage/sessions/{session_id:int}/cancel", can=Can.MANAGE_SESSIONS)
+def cancel_form(tx: Tx, page: Page, session_id: int) -> Response:
+    """A page of its own."""
+    return draw_cancel(tx, page, session_id)
+
+
+@pages.post("/manage/sessions/{session_id:int}/cancel", can=Can.MANAGE_SESSIONS, again=draw_cancel)
+def cancel(tx: Tx, page: Page, session_id: int) -> Response:
+    """Call it off and tell everyone."""
+    sessions.cancel_session(tx, session_id, forms.text(page.form, "reason"), forms.one_id(page.form, "version"))
+    return page.go(f"/manage/sessions/{session_id}", done="cancelled")
+
+
+# Withdrawing a course ----------------------------------------------------------------------------------------------
+
+
+def draw_withdraw(tx: Tx, page: Page, course_id: int) -> Response:
+    """What withdrawing means, and the sessions that stand in the way."""
+    course = tx.get(Course, course_id, what="course")
+    fill = _fill(tx).where(Session.course_id == course_id, Session.status != "cancelled").order_by(Session.starts_at)
+    return page.render("bookings/manage/withdraw.html", course=course, sessions=tx.rows(fill), now=tx.now)
+
+
+@pages.get("/manage/courses/{course_id:int}/withdraw", can=Can.WRITE_CATALOGUE)
+def withdraw_form(tx: Tx, page: Page, course_id: int) -> Response:
+    """A page of its own."""
+    return draw_withdraw(tx, page, course_id)
+
+
+@pages.post("/manage/courses/{course_id:int}/withdraw", can=Can.WRITE_CATALOGUE, again=draw_withdraw)
+def withdraw(tx: Tx, page: Page, course_id: int) -> Response:
+    """Out of the catalogue."""
+    sessions.withdraw_course(tx, course_id, forms.one_id(page.form, "version"))
+    return page.go(f"/manage/courses/{course_id}", done="withdrawn")
