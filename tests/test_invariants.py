@@ -15,7 +15,7 @@ from app import invariants
 from app.bookings import operations
 from app.bookings.models import Booking, Part, PartTrainer, Place, Session
 from app.cli import check_invariants
-from app.core.db import FOREVER, Database, is_postgresql
+from app.core.db import FOREVER, is_postgresql
 from app.core.ledger import Audit, Outbox
 from app.core.tx import Actor, Tx, transaction
 from app.learning.models import Course
@@ -427,7 +427,7 @@ def test_one_statement_for_each_rule(county: Make, count_queries: Callable[[], A
     assert len(queries) == len(invariants.RULES)
 
 
-def test_the_rules_are_documented(database: Database) -> None:
+def test_the_rules_are_documented() -> None:
     from app.core.config import ROOT
 
     written = (ROOT / "docs" / "bookings.md").read_text()
