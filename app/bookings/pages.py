@@ -170,7 +170,9 @@ def ask_to_decide(tx: Tx, page: Page, booking_id: int) -> Response:
     """A request, with its cost and the cover in sight."""
     booking = queries.booking(tx, booking_id, Can.BOOK)
     page.saw("booking.viewed", booking.person_id)
-    return page.render("bookings/decide.html", booking=booking, away=queries.away(tx, booking), words=words)
+    return page.render(
+        "bookings/decide.html", booking=booking, parts=queries.parts(tx, booking.session_id), away=queries.away(tx, booking), words=words
+    )
 
 
 @pages.post("/bookings/{booking_id:int}/decide", can=Can.BOOK, again=ask_to_decide)

@@ -54,6 +54,11 @@ def first_part(column: Any, *, room: bool = False) -> Any:
     return found.where(Part.session_id == Session.id).order_by(Part.starts_at).limit(1).correlate(Session).scalar_subquery()
 
 
+def part_count() -> Any:
+    """How many parts the enclosing statement's session has (scalar subquery)."""
+    return select(func.count()).select_from(Part).where(Part.session_id == Session.id).correlate(Session).scalar_subquery()
+
+
 # Sessions ----------------------------------------------------------------------------------------------------------
 
 _SESSION = (
@@ -147,6 +152,7 @@ _ABOUT = (
 _MINE = (
     select(
         *_ABOUT,
+        part_count().label("parts"),
         first_part(Room.name, room=True).label("room"),
         case((Booking.status == "booked", first_part(Part.link)), else_=null()).label("link"),
         _ahead().label("ahead"),
@@ -247,12 +253,22 @@ def history(tx: Tx, booking_id: int) -> Sequence[Row[Any]]:
 
 
 _mine, _theirs = aliased(Membership, name="mine"), aliased(Membership, name="theirs")
-_COVER = (
-    select(Person.name, Course.title)
+_our_part, _their_part = aliased(Part, name="our_part"), aliased(Part, name="their_part")
+_AWAY = (
+    select(Person.sort_name, Person.name, Course.title)
     .select_from(_mine)
     .join(_theirs, _theirs.unit_id == _mine.unit_id)
     .join(Person, Person.id == _theirs.person_id)
     .join(Booking, Booking.person_id == _theirs.person_id)
+    .join(_their_part, _their_part.session_id == Booking.session_id)
+    .join(
+        _our_part,
+        and_(
+            _our_part.session_id == bindparam("session"),
+            _our_part.starts_at < _their_part.ends_at,
+            _their_part.starts_at < _our_part.ends_at,
+        ),
+    )
     .join(Session, Session.id == Booking.session_id)
     .join(Course, Course.id == Session.course_id)
     .where(
@@ -261,18 +277,17 @@ _COVER = (
         current(_mine, bindparam("today")),
         current(_theirs, bindparam("today")),
         Booking.status.in_(("booked", "requested")),
-        Session.starts_at < bindparam("ends", type_=UtcDateTime()),
-        Session.ends_at > bindparam("starts", type_=UtcDateTime()),
     )
-    .order_by(Person.sort_name)
+    .distinct()
+    .order_by(Person.sort_name, Course.title)
     .limit(10)
 )
 
 
 def away(tx: Tx, row: Row[Any]) -> Sequence[Row[Any]]:
     """Who else of the person's team has a place at the same time, as far as the actor may see their bookings."""
-    seen = _COVER.where(policy.within_reach(tx, Can.READ_BOOKINGS, Person.id))
-    return tx.rows(seen, person=row.person_id, today=tx.today, starts=row.starts_at, ends=row.ends_at)
+    seen = _AWAY.where(policy.within_reach(tx, Can.READ_BOOKINGS, Person.id))
+    return tx.rows(seen, person=row.person_id, today=tx.today, session=row.session_id)
 
 
 # Whom to book for --------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from app.core.calendar import clock, long_date
+from app.core.calendar import clock, long_date, when
 from app.core.text import ordinal, plural
 
 # What a booking is called once it is over or done, by status; live ones say more than a word.
@@ -34,6 +34,12 @@ def places(session: Any) -> str:
     return "Full – no waiting list" if session.waiting_limit == 0 else "Full – join the waiting list"
 
 
+def span(session: Any) -> str:
+    """When a session is, from its first part to its last, in words; `session` needs starts_at, ends_at and parts (how many)."""
+    said = when(session.starts_at, session.ends_at)
+    return f"{said} ({session.parts} parts)" if session.parts > 1 else said
+
+
 def length(minutes: int) -> str:
     """How long something takes: "45 minutes", "3 hours", "1 hour 30 minutes"."""
     hours, rest = divmod(minutes, 60)
@@ -41,6 +47,11 @@ def length(minutes: int) -> str:
     if rest or not hours:
         said.append(plural(rest, "minute"))
     return " ".join(said)
+
+
+def months(number: int) -> str:
+    """How long something counts: "3 years", "18 months"."""
+    return plural(number, "month") if number % 12 else plural(number // 12, "year")
 
 
 def pounds(pence: int) -> str:

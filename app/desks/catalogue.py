@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 
 from app import policy
 from app.bookings.models import Booking, Room, Session
-from app.bookings.queries import NOW, ONE, held, waiting
+from app.bookings.queries import NOW, ONE, held, part_count, waiting
 from app.core.calendar import london, london_day, month_and_year
 from app.core.db import UtcDateTime, matches
 from app.core.errors import NotFound
@@ -221,6 +221,7 @@ _DATES = (
         Session.needs_approval,
         Session.opens_at,
         Session.closes_at,
+        part_count().label("parts"),
         held().label("held"),
         waiting().label("waiting"),
         Booking.id.label("booking_id"),

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from app import policy
 from app.bookings.models import Booking, PartTrainer, Room, Session
 from app.bookings.models import Part as SessionPart
-from app.bookings.queries import NOW, ONE, first_part, held, waiting
+from app.bookings.queries import NOW, ONE, first_part, held, part_count, waiting
 from app.core.db import UtcDateTime
 from app.core.facts import current
 from app.core.ledger import Outbox
@@ -147,6 +147,7 @@ _DELIVERING = (
         Session.waiting_limit,
         Session.status,
         Course.title,
+        part_count().label("parts"),
         first_part(Room.name, room=True).label("room"),
         first_part(SessionPart.link).label("link"),
         held().label("held"),
@@ -261,7 +262,17 @@ def members(tx: Tx, people: Sequence[Row[Any]]) -> list[Member]:
 
 
 _TO_APPROVE = (
-    select(Booking.id, Booking.status, Booking.created_at, Person.name, Session.starts_at, Session.ends_at, Course.title, Course.cost_pence)
+    select(
+        Booking.id,
+        Booking.status,
+        Booking.created_at,
+        Person.name,
+        Session.starts_at,
+        Session.ends_at,
+        part_count().label("parts"),
+        Course.title,
+        Course.cost_pence,
+    )
     .join(Session, Session.id == Booking.session_id)
     .join(Course, Course.id == Session.course_id)
     .join(Person, Person.id == Booking.person_id)

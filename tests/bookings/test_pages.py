@@ -177,7 +177,7 @@ def test_a_request_is_approved_or_refused_by_the_manager(make: Make, sign_in: An
     assert "held while your manager decides" in own.text and "Approve or refuse" not in own.text
     browser = sign_in(manager)
     page = browser.get(f"/bookings/{asked[0]}/decide")
-    assert "£35.50" in page.text and "Ben Shaw is on Costly at the same time" in page.text
+    assert "£35.50" in page.text and "Ben Shaw: Costly" in page.text
     nothing = browser.post(f"/bookings/{asked[0]}/decide", data={"reason": "Maybe"})
     assert nothing.status_code == 422 and 'href="#decision"' in nothing.text and "Maybe" in nothing.text
     assert browser.post(f"/bookings/{asked[0]}/decide", data={"decision": "approve"}).status_code == 303
