@@ -36,7 +36,7 @@ def one_session(tx: Tx, page: Page, session_id: int) -> Response:
     return page.render(
         "bookings/session.html",
         session=session,
-        parts=queries.parts(tx, session_id),
+        meetings=queries.meetings(tx, session_id),
         mine=mine,
         shows_link=delivers or manages or (mine is not None and mine.status in SEES_LINK),
         blocked=blocked,
@@ -77,7 +77,7 @@ def check(tx: Tx, page: Page, session_id: int) -> Response:
     return page.render(
         "bookings/book.html",
         session=session,
-        parts=queries.parts(tx, session_id),
+        meetings=queries.meetings(tx, session_id),
         person=person,
         you=you,
         mine=mine,
@@ -122,7 +122,7 @@ def one_booking(tx: Tx, page: Page, booking_id: int) -> Response:
         booking=booking,
         you=you,
         made=page.query("made") == "yes",
-        parts=queries.parts(tx, booking.session_id),
+        meetings=queries.meetings(tx, booking.session_id),
         shows_link=you and booking.status in SEES_LINK and booking.ends_at >= tx.now,
         history=[_line(tx, row) for row in queries.history(tx, booking_id)],
         now=tx.now,
@@ -171,7 +171,11 @@ def ask_to_decide(tx: Tx, page: Page, booking_id: int) -> Response:
     booking = queries.booking(tx, booking_id, Can.BOOK)
     page.saw("booking.viewed", booking.person_id)
     return page.render(
-        "bookings/decide.html", booking=booking, parts=queries.parts(tx, booking.session_id), away=queries.away(tx, booking), words=words
+        "bookings/decide.html",
+        booking=booking,
+        meetings=queries.meetings(tx, booking.session_id),
+        away=queries.away(tx, booking),
+        words=words,
     )
 
 
@@ -208,7 +212,7 @@ def roster(tx: Tx, page: Page, session_id: int) -> Response:
     return page.render(
         "bookings/roster.html",
         session=session,
-        parts=queries.parts(tx, session_id),
+        meetings=queries.meetings(tx, session_id),
         seated=seated,
         waiting=waiting,
         unseen=session.held + session.waiting - len(everyone),

@@ -46,12 +46,18 @@ def _ahead() -> Any:
     return case((Booking.status == "waiting", found.scalar_subquery()), else_=null())
 
 
-def first_part(column: Any, *, room: bool = False) -> Any:
-    """A column of the first part of the enclosing statement's session (scalar subquery)."""
+def next_part(column: Any, *, room: bool = False) -> Any:
+    """A column of the first part that is not over of the enclosing statement's session (scalar subquery)."""
     found = select(column).select_from(Part)
     if room:
         found = found.join(Room, Room.id == Part.room_id)
-    return found.where(Part.session_id == Session.id).order_by(Part.starts_at).limit(1).correlate(Session).scalar_subquery()
+    return (
+        found.where(Part.session_id == Session.id, Part.ends_at >= NOW)
+        .order_by(Part.starts_at)
+        .limit(1)
+        .correlate(Session)
+        .scalar_subquery()
+    )
 
 
 def part_count() -> Any:
@@ -117,6 +123,14 @@ def parts(tx: Tx, session_id: int) -> Sequence[Row[Any]]:
     return tx.rows(_PARTS, session=session_id)
 
 
+def meetings(tx: Tx, session_id: int) -> list[tuple[list[Row[Any]], Row[Any]]]:
+    """The parts of a session gathered by room, link and trainers: (the parts, one of them to say where and with whom)."""
+    found: dict[tuple[Any, ...], list[Row[Any]]] = {}
+    for part in parts(tx, session_id):
+        found.setdefault(tuple(part)[2:], []).append(part)
+    return [(together, together[0]) for together in found.values()]
+
+
 _DELIVERS = select(ONE).where(
     Responsibility.subject == bindparam("subject"),
     Responsibility.kind == Duty.TRAINER.value,
@@ -153,8 +167,10 @@ _MINE = (
     select(
         *_ABOUT,
         part_count().label("parts"),
-        first_part(Room.name, room=True).label("room"),
-        case((Booking.status == "booked", first_part(Part.link)), else_=null()).label("link"),
+        next_part(Part.starts_at).label("next_starts"),
+        next_part(Part.ends_at).label("next_ends"),
+        next_part(Room.name, room=True).label("room"),
+        case((Booking.status == "booked", next_part(Part.link)), else_=null()).label("link"),
         _ahead().label("ahead"),
         case((Booking.status == "waiting", waiting()), else_=null()).label("waiting"),
     )

@@ -40,6 +40,12 @@ def span(session: Any) -> str:
     return f"{said} ({session.parts} parts)" if session.parts > 1 else said
 
 
+def next_part(session: Any) -> str:
+    """When the next part of a session is; `session` needs next_starts, next_ends and parts (how many in all)."""
+    said = when(session.next_starts, session.next_ends)
+    return f"{said} (one of {session.parts} parts)" if session.parts > 1 else said
+
+
 def length(minutes: int) -> str:
     """How long something takes: "45 minutes", "3 hours", "1 hour 30 minutes"."""
     hours, rest = divmod(minutes, 60)

@@ -29,7 +29,7 @@ def home(tx: Tx, page: Page) -> Response:
     trains = (policy.Reach.DELIVERED, None) in policy.terms(tx.actor, Can.READ_ROSTER)
     coming = [(row, "delivers") for row in queries.delivering(tx, most=5)] if trains else []
     coming += [(row, row.status) for row in bookings.coming(tx, me, 6)]
-    coming.sort(key=lambda pair: pair[0].starts_at)
+    coming.sort(key=lambda pair: pair[0].next_starts)
     return page.render("desks/home.html", needs=queries.needs(tx), standing=standing, coming=coming[:6], words=words, today=tx.today)
 
 

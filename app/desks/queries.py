@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from app import policy
 from app.bookings.models import Booking, PartTrainer, Room, Session
 from app.bookings.models import Part as SessionPart
-from app.bookings.queries import NOW, ONE, first_part, held, part_count, waiting
+from app.bookings.queries import NOW, ONE, held, next_part, part_count, waiting
 from app.core.db import UtcDateTime
 from app.core.facts import current
 from app.core.ledger import Outbox
@@ -148,8 +148,10 @@ _DELIVERING = (
         Session.status,
         Course.title,
         part_count().label("parts"),
-        first_part(Room.name, room=True).label("room"),
-        first_part(SessionPart.link).label("link"),
+        next_part(SessionPart.starts_at).label("next_starts"),
+        next_part(SessionPart.ends_at).label("next_ends"),
+        next_part(Room.name, room=True).label("room"),
+        next_part(SessionPart.link).label("link"),
         held().label("held"),
         waiting().label("waiting"),
     )
