@@ -19,7 +19,7 @@ from app.hr.mapping import Mapping
 from app.identity import access
 from app.identity.models import Link
 from app.rooms import page_routes
-from seed.personas import persona
+from seed.personas import PERSONAS, persona
 from tests.hr.extracts import SAM, write_csv
 from tests.visit import Finder
 
@@ -61,6 +61,8 @@ def _booking(status: str, of: str = "practitioner") -> Callable[[Finder], PARAME
     return lambda finder: {"booking_id": finder.booking(status, of)}
 
 
+EVERYBODY = tuple(persona.key for persona in PERSONAS)
+
 TOUR: tuple[Stop, ...] = (
     # Everyone
     Stop("/sign-in", None),
@@ -71,6 +73,7 @@ TOUR: tuple[Stop, ...] = (
     Stop("/accessibility", None),
     Stop("/help", None),
     Stop("/help", "practitioner"),
+    *(Stop("/", key, queries=HOT, joining_link=True) for key in EVERYBODY),
     # Finding learning
     Stop("/courses", "practitioner", queries=HOT),
     Stop("/courses", "practitioner", query="q=court&places=yes", queries=HOT),
@@ -96,6 +99,33 @@ TOUR: tuple[Stop, ...] = (
     Stop("/bookings/{booking_id:int}/calendar.ics", "practitioner", _booking("booked"), joining_link=True, file="text/calendar"),
     Stop("/sessions/{session_id:int}/roster", "trainer", _session("delivered_session"), queries=HOT),
     Stop("/sessions/{session_id:int}/roster", "coordinator", _session("full_session"), queries=HOT),
+    Stop("/my-team", "manager"),
+    Stop("/my-team", "practitioner"),
+    Stop("/delivering", "trainer", joining_link=True),
+    # The coordinator
+    Stop("/manage", "coordinator"),
+    Stop("/manage/courses", "coordinator"),
+    Stop("/manage/courses", "coordinator", query="q=zzzzzz"),
+    Stop("/manage/courses/new", "coordinator"),
+    Stop("/manage/courses/{course_id:int}", "coordinator", lambda finder: {"course_id": finder.course_id()}),
+    Stop("/manage/courses/{course_id:int}/withdraw", "coordinator", lambda finder: {"course_id": finder.course_id()}),
+    Stop("/manage/curricula", "coordinator"),
+    Stop("/manage/curricula/new", "coordinator"),
+    Stop("/manage/curricula/{curriculum_id:int}", "coordinator", lambda finder: {"curriculum_id": finder.curriculum()}),
+    Stop("/manage/providers", "coordinator"),
+    Stop("/manage/providers/new", "coordinator"),
+    Stop("/manage/providers/{key:int}", "coordinator", lambda _: {"key": 1}),
+    Stop("/manage/series", "coordinator"),
+    Stop("/manage/series/new", "coordinator"),
+    Stop("/manage/series/{key:int}", "coordinator", lambda _: {"key": 1}),
+    Stop("/manage/rooms", "coordinator"),
+    Stop("/manage/rooms/new", "coordinator"),
+    Stop("/manage/rooms/{room_id:int}", "coordinator", lambda _: {"room_id": 1}),
+    Stop("/manage/sessions/new", "coordinator"),
+    Stop("/manage/sessions/{session_id:int}", "coordinator", _session("full_session"), joining_link=True),
+    Stop("/manage/sessions/{session_id:int}", "coordinator", _session("past_session"), joining_link=True),
+    Stop("/manage/sessions/{session_id:int}/change", "coordinator", _session("editable_session"), joining_link=True),
+    Stop("/manage/sessions/{session_id:int}/cancel", "coordinator", _session("full_session")),
     # HR
     Stop("/hr/imports", "hr"),
     Stop("/hr/imports/new", "hr"),

@@ -69,7 +69,7 @@ class Reading(HTMLParser):
         found += [f"the id {name} twice" for name in {name for name in self.ids if self.ids.count(name) > 1}]
         if JOINING in self.html and not joining_link:
             found.append("a joining link where none belongs")
-        found += [f"{word!r} on the page" for word in (">None<", ">True<", ">False<", "Undefined", "{{", "datetime.") if word in self.html]
+        found += [f"{word!r} on the page" for word in ("<td>None<", ">True<", ">False<", "Undefined", "{{", "datetime.") if word in self.html]
         return found
 
 

@@ -1,0 +1,40 @@
+"""Every page of the tour in a real browser: accessible to axe, without complaints in the console, and no wider than a small phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from app.core.tx import SYSTEM, transaction
+from tests.browser.house import Server, Window, window
+from tests.tour import TOUR, Stop
+from tests.visit import Finder
+
+pytestmark = pytest.mark.browser
+STOPS = [stop for stop in TOUR if not stop.file]
+
+
+@pytest.fixture(scope="module")
+def tab(chromium: Browser, server: Server) -> Iterator[Window]:
+    """One tab for all: opening one costs more than a page."""
+    with window(chromium, server) as found:
+        yield found
+
+
+def find(server: Server, stop: Stop) -> str:
+    with transaction(server.database, SYSTEM, writes=False) as tx:
+        return stop.address(Finder(tx))
+
+
+def faults(tab: Window, address: str, status: int = 200) -> list[str]:
+    """Everything wrong with a page, at a desk and on a phone."""
+    found = [] if tab.open(address) == status else [f"not {status}"]
+    return found + tab.barriers() + tab.overflow() + tab.take_complaints()
+
+
+@pytest.mark.parametrize("stop", STOPS, ids=lambda stop: stop.name)
+def test_page_in_a_browser(stop: Stop, tab: Window) -> None:
+    tab.sign_in(stop.persona)
+    assert faults(tab, find(tab.server, stop)) == []
