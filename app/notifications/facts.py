@@ -48,11 +48,12 @@ def compose(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
             facts["approver"] = managers.get(row.person_id)
         if deed is not None:
             if row.kind in _ACTORS:
-                facts[_ACTORS[row.kind]] = deed.name
+                facts[_ACTORS[row.kind]] = deed.name or (None if deed.actor_kind in ("person", "link") else "The Academy")
             facts["approval_pending"] = deed.state == "requested"
         if row.kind == "email.import_finished":
             facts["link"] = f"/hr/imports/{row.subject_id}"
-        composed[row.id] = facts | {name: fact for name, fact in row.facts.items() if fact is not None}
+        # Times and rooms are told as they are now, so the calendar's sequence number has to be today's as well.
+        composed[row.id] = facts | {name: fact for name, fact in row.facts.items() if fact is not None and name != "sequence"}
     return composed
 
 
@@ -154,11 +155,11 @@ def _parts(tx: Tx, sessions: Collection[int]) -> dict[int, list[Row[Any]]]:
 def _deeds(tx: Tx, ids: list[int]) -> dict[int, Row[Any]]:
     """Who did what each message tells of, and the state it led to. A message and its audit row carry the same subject and instant.
 
-    The name is None when it was the reader's own doing, a client's or the service's.
+    The name is None when it was the reader's own doing, or that of another system or of the service itself (`actor_kind` tells).
     """
     actor = aliased(Person)
     statement = (
-        select(Outbox.id, Audit.state, actor.name)
+        select(Outbox.id, Audit.state, Audit.actor_kind, actor.name)
         .join(Audit, and_(Audit.subject == Outbox.subject, Audit.subject_id == Outbox.subject_id, Audit.at == Outbox.created_at))
         .outerjoin(
             actor,

@@ -21,6 +21,8 @@ from sqlalchemy import func, select, update
 
 from app.bookings import operations
 from app.bookings.models import Room
+from app.bookings.operations.sessions import cancel_session, change_session
+from app.bookings.operations.timetable import PartNew
 from app.core.config import ROOT, Settings, load
 from app.core.db import Database
 from app.core.ledger import Audit, Outbox
@@ -158,6 +160,45 @@ def test_a_given_place_names_who_gave_it(make: Make, inbox: Inbox, mail: Setting
     assert "Cai Cole" in plain(cancelled)
 
 
+def test_another_systems_doing_is_not_said_to_be_the_readers(make: Make, inbox: Inbox, mail: Settings) -> None:
+    ann, session = make.person("Ann"), make.session()
+    booked = book(make, ann, session)
+    with transaction(make.database, Actor("client", 1, scopes=frozenset({"bookings:write"})), writes=True) as tx:
+        operations.cancel(tx, booked.id, "Left the council")
+    while delivery.deliver_due(make.database, mail):
+        pass
+    assert "The Academy cancelled your place" in plain(inbox.taken[1])
+
+
+def test_a_session_that_moves_and_is_then_called_off(make: Make, inbox: Inbox, mail: Settings) -> None:
+    """Both, as the operations queue them, to whoever is booked, asks or waits; only the booked have it in their calendars."""
+    ann, bob, cai = make.person("Ann"), make.person("Bob"), make.person("Cai Cole", roles=("coordinator",))
+    session = make.session(places=1, room=make.room("Oak Room"))
+    for person in (ann, bob):
+        book(make, person, session)
+    elm = make.room("Elm Room")
+    with acting(make, cai, ("coordinator", None)) as tx:
+        change_session(tx, session.id, session.version, [PartNew(session.starts_at, session.ends_at, elm)])
+    with acting(make, cai, ("coordinator", None)) as tx:
+        cancel_session(tx, session.id, "The trainer is ill")
+    while delivery.deliver_due(make.database, mail):
+        pass
+    assert [row.error for row in outbox(make)] == [None] * 6
+    for person, in_calendar in ((ann, True), (bob, False)):
+        made, changed, off = (email for email in inbox.taken if email["To"] == person.email)
+        assert "The room is now Elm Room" in plain(changed) and "The trainer is ill" in plain(off)
+        methods = [re.findall(r"METHOD:(\w+)", calendar(email)) for email in (made, changed, off)]
+        assert methods == ([["REQUEST"], ["REQUEST"], ["CANCEL"]] if in_calendar else [[], [], []])
+        if in_calendar:
+            sequences = [int(re.findall(r"SEQUENCE:(\d+)", calendar(email))[0]) for email in (made, changed, off)]
+            assert sequences == sorted(sequences) and sequences[2] > sequences[1]
+            assert len({re.findall(r"UID:(\S+)", calendar(email))[0] for email in (made, changed, off)}) == 1
+
+
+def calendar(email: EmailMessage) -> str:
+    return next((str(part.get_content()) for part in email.walk() if part.get_content_type() == "text/calendar"), "")
+
+
 def test_a_request_names_the_manager_who_decides(make: Make, inbox: Inbox, mail: Settings) -> None:
     manager = make.person("Mo Moss")
     ann, session = make.person("Ann", manager=manager.id), make.session(needs_approval=True)
@@ -224,7 +265,7 @@ def test_a_message_about_a_session_finds_the_readers_booking(make: Make, inbox: 
     ann, session = make.person("Ann"), make.session(course=make.course("Life story work").id)
     booked = book(make, ann, session)
     with make.tx() as tx:
-        facts = {"changes": ["The room is now Elm Room."]}
+        facts: dict[str, Any] = {"changes": ["The room is now Elm Room."]}
         tx.record("session.changed", "sessions", session.id, person_id=ann.id, tell=["email.session_changed"], **facts)
     while delivery.deliver_due(make.database, mail):
         pass
