@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from app.core.calendar import clock, long_date, when
@@ -46,6 +47,7 @@ def next_part(session: Any) -> str:
     return f"{said} (one of {session.parts} parts)" if session.parts > 1 else said
 
 
+@lru_cache(maxsize=512)
 def length(minutes: int) -> str:
     """How long something takes: "45 minutes", "3 hours", "1 hour 30 minutes"."""
     hours, rest = divmod(minutes, 60)

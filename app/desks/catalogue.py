@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
+from markupsafe import Markup
 from sqlalchemy import Date, Integer, Row, Select, String, and_, bindparam, cast, exists, func, literal_column, null, or_, select, union_all
 from sqlalchemy.orm import aliased
 
@@ -165,22 +166,31 @@ _OPTIONS: Any = union_all(
 )
 
 
-def options(tx: Tx) -> dict[str, list[tuple[str, str]]]:
+def options(tx: Tx) -> dict[str, tuple[tuple[str, str], ...]]:
     """(value, words) pairs for each filter, in the order in which people look for them."""
     found: dict[str, list[tuple[str, str]]] = {"provider": [], "place": [], "standard": []}
     for row in tx.rows(_OPTIONS):
         found[row.kind].append((row.value, row.words))
-    for pairs in found.values():
-        pairs.sort(key=lambda pair: pair[1])
-    return found | {"month": _months(london(tx.now).date().replace(day=1)), "kind": [(kind, kind.capitalize()) for kind in KINDS]}
+    listed = {name: tuple(sorted(pairs, key=lambda pair: pair[1])) for name, pairs in found.items()}
+    return listed | {"month": _months(london(tx.now).date().replace(day=1)), "kind": tuple((kind, kind.capitalize()) for kind in KINDS)}
 
 
 @lru_cache(maxsize=4)
-def _months(first: date) -> list[tuple[str, str]]:
+def _months(first: date) -> tuple[tuple[str, str], ...]:
     months = [first]
     while len(months) < MONTHS_AHEAD:
         months.append((months[-1] + timedelta(days=31)).replace(day=1))
-    return [(month.strftime("%Y-%m"), month_and_year(month)) for month in months]
+    return tuple((month.strftime("%Y-%m"), month_and_year(month)) for month in months)
+
+
+@lru_cache(maxsize=256)
+def choices(any_words: str, pairs: tuple[tuple[str, str], ...], chosen: str) -> Markup:
+    """The options of one filter as HTML: the same for nearly everyone, so drawn once for each choice made."""
+    rest = (
+        Markup('<option value="{}"{}>{}</option>').format(value, Markup(" selected") if value == chosen else "", words)
+        for value, words in pairs
+    )
+    return Markup('<option value="">{}</option>').format(any_words) + Markup("").join(rest)
 
 
 # One course --------------------------------------------------------------------------------------------------------

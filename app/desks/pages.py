@@ -45,6 +45,7 @@ def find(tx: Tx, page: Page) -> Response:
         filters=filters,
         whom=_whom(tx, filters.whom),
         options=catalogue.options(tx),
+        choices=catalogue.choices,
         courses=rows,
         found=found,
         number=number if number <= last else 1,
