@@ -134,7 +134,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.ADMINISTRATOR: {
         Can.READ_PERSON: Reach.SCOPE,
         Can.MANAGE_ACCESS: Reach.SCOPE,
-        Can.MANAGE_CLIENTS: Reach.ALL,
+        Can.MANAGE_CLIENTS: Reach.SCOPE,
         Can.READ_AUDIT: Reach.ALL,
         Can.READ_DELIVERIES: Reach.ALL,
     },

@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, func, insert, or_, select, update
 
 from app import policy
 from app.core.config import Settings
-from app.core.errors import Conflict, Invalid, Refusal, SignInNeeded, TooMany
+from app.core.errors import Conflict, Invalid, NotFound, Refusal, SignInNeeded, TooMany
 from app.core.tx import Actor, Tx
 from app.identity.access import digest
 from app.identity.models import Account, ApiClient, ApiToken, Attempt, IdempotencyKey, Link, SignIn
@@ -115,9 +115,10 @@ def sign_out(tx: Tx, token: str) -> None:
         tx.record("sign-in.ended", "people", tx.actor.person_id, person_id=tx.actor.person_id)
 
 
-def sign_out_everywhere(tx: Tx, person_id: int) -> None:
-    """End every sign-in of a person: their own wish, a new password, or their leaving."""
-    tx.db.execute(update(SignIn).where(SignIn.person_id == person_id, SignIn.ended_at.is_(None)).values(ended_at=tx.now))
+def sign_out_everywhere(tx: Tx, person_id: int, *, but: str = "") -> None:
+    """End every sign-in of a person: their own wish, a new password, or a suspension. `but` is a token whose sign-in goes on."""
+    ended = update(SignIn).where(SignIn.person_id == person_id, SignIn.ended_at.is_(None), SignIn.token_hash != digest(but))
+    tx.db.execute(ended.values(ended_at=tx.now))
     tx.record("sign-in.ended-everywhere", "people", person_id, person_id=person_id)
 
 
@@ -228,12 +229,58 @@ def set_password(tx: Tx, token: str, password_hash: str) -> int:
     return person_id
 
 
+def own_new_password(tx: Tx, current: str, password: str, again: str) -> str | None:
+    """The hash of a new password for the reader, or None if the present one is wrong. Slow: call it before the writer's turn."""
+    person = tx.get(Person, tx.actor.person_id or 0)
+    check_new_password(password, again, person.name, person.email)
+    right = check_password(tx, person.email or "", current) == person.id
+    return str(PASSWORDS.hash(password)) if right else None
+
+
+def change_own_password(tx: Tx, password_hash: str, token: str) -> None:
+    """The reader's new password; every sign-in but the one with `token` ends, and so do links that could set another."""
+    person_id = tx.actor.person_id
+    assert person_id is not None
+    tx.db.execute(update(Account).where(Account.person_id == person_id).values(password_hash=password_hash, password_set_at=tx.now))
+    tx.db.execute(update(Link).where(Link.person_id == person_id, Link.used_at.is_(None)).values(used_at=tx.now))
+    sign_out_everywhere(tx, person_id, but=token)
+    tx.record("account.password-set", "people", person_id, person_id=person_id, purpose="change")
+
+
+# Accounts of others ------------------------------------------------------------------------------------------------
+
+
+@operation(Can.MANAGE_ACCESS)
+def suspend(tx: Tx, person_id: int) -> None:
+    """Nobody can sign in with this account until it is restored; whoever is signed in with it is signed out."""
+    policy.person(tx, Can.MANAGE_ACCESS, person_id, lock=True)
+    if person_id == tx.actor.person_id:
+        raise Conflict("You cannot suspend your own account.", code="own-account", way_out="Ask another administrator.")
+    suspended = update(Account).where(Account.person_id == person_id, Account.suspended_at.is_(None)).values(suspended_at=tx.now)
+    if tx.db.execute(suspended).rowcount != 1:
+        raise Conflict("There is no account, or it is suspended already.", code="not-active")
+    sign_out_everywhere(tx, person_id)
+    tx.record("account.suspended", "people", person_id, person_id=person_id)
+
+
+@operation(Can.MANAGE_ACCESS)
+def restore(tx: Tx, person_id: int) -> None:
+    """A suspended account works again, with the password it had."""
+    policy.person(tx, Can.MANAGE_ACCESS, person_id, lock=True)
+    restored = update(Account).where(Account.person_id == person_id, Account.suspended_at.is_not(None)).values(suspended_at=None)
+    if tx.db.execute(restored).rowcount != 1:
+        raise Conflict("This account is not suspended.", code="not-suspended")
+    tx.record("account.restored", "people", person_id, person_id=person_id)
+
+
 # API clients -------------------------------------------------------------------------------------------------------
 
 
 @operation(Can.MANAGE_CLIENTS)
 def create_client(tx: Tx, name: str, scopes: list[str], organisation_id: int | None = None) -> tuple[str, str]:
     """A new API client; returns its id and its secret, which is shown this once."""
+    if not policy.covers(tx, Can.MANAGE_CLIENTS, organisation_id):
+        raise Invalid("You cannot create a client there.", errors=[{"field": "organisation", "message": "Choose your own organisation"}])
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise Invalid(f"Unknown scope: {', '.join(unknown) or 'none given'}. Known: {', '.join(sorted(SCOPES))}.", code="unknown-scope")
@@ -251,6 +298,19 @@ def create_client(tx: Tx, name: str, scopes: list[str], organisation_id: int | N
     )
     tx.record("client.created", "api_clients", key, name=name, scopes=sorted(set(scopes)))
     return client_id, secret
+
+
+@operation(Can.MANAGE_CLIENTS)
+def disable_client(tx: Tx, key: int) -> None:
+    """The client's tokens stop working at once and it gets no more."""
+    row = tx.get(ApiClient, key, lock=True, what="client")
+    if not policy.covers(tx, Can.MANAGE_CLIENTS, row.organisation_id):
+        raise NotFound("There is no client with that reference.", code="client-not-found")
+    if row.disabled_at is not None:
+        raise Conflict("This client is disabled already.", code="client-disabled")
+    tx.update(ApiClient, key, disabled_at=tx.now)
+    tx.db.execute(delete(ApiToken).where(ApiToken.client_id == key))
+    tx.record("client.disabled", "api_clients", key, name=row.name)
 
 
 def throttle_client(tx: Tx, client_id: str) -> None:

@@ -52,14 +52,16 @@ def local_path(given: Any) -> str:
     return "/"
 
 
-def _address(page: Page) -> str:
+def client_address(page: Page) -> str:
+    """Where the request came from, for throttling."""
     client = page.request.client
     return access.client_address(
         client.host if client else "unknown", page.request.headers.get("x-forwarded-for", ""), page.settings.trusted_proxies
     )
 
 
-def _token(page: Page) -> str:
+def token_of(page: Page) -> str:
+    """The token in the reader's cookie."""
     return page.request.cookies.get(access.cookie_name(page.settings), "")
 
 
@@ -85,7 +87,7 @@ def _who(tx: Tx, page: Page) -> int | None:
     if page.settings.demo and (key := page.form.get("persona")):
         return _persona(tx, str(key))
     form = read(SignInForm, page.form)
-    operations.throttle(tx, form.email, _address(page))
+    operations.throttle(tx, form.email, client_address(page))
     return operations.check_password(tx, form.email, form.password)
 
 
@@ -104,14 +106,16 @@ def sign_in(tx: Tx, page: Page) -> Response:
     """A new sign-in with a new token, or one message that does not tell whether the account exists."""
     asked_for_persona = page.settings.demo and bool(page.form.get("persona"))
     if not asked_for_persona:
-        operations.throttle(tx, str(page.form["email"]), _address(page))  # again, in turn: many guesses at once get no further than few
+        operations.throttle(
+            tx, str(page.form["email"]), client_address(page)
+        )  # again, in turn: many guesses at once get no further than few
     if page.found is None:
-        operations.failed(tx, str(page.form["email"]), _address(page))
+        operations.failed(tx, str(page.form["email"]), client_address(page))
         wrong = "The e-mail address or the password is not right. Check both and try again."
         page.problem = Invalid("You could not be signed in.", code="sign-in-failed", errors=[{"field": "email", "message": wrong}])
         return sign_in_form(tx, page)
     if page.actor.person_id:
-        operations.sign_out(tx, _token(page))
+        operations.sign_out(tx, token_of(page))
     token = operations.sign_in(tx, page.found, page.request.headers.get("user-agent", ""), page.settings)
     page.set_cookie(access.cookie_name(page.settings), token, **access.cookie_options(page.settings))
     return page.go(local_path(page.form.get("next")))
@@ -121,7 +125,7 @@ def sign_in(tx: Tx, page: Page) -> Response:
 def sign_out(tx: Tx, page: Page) -> Response:
     """End this browser's sign-in and forget its cookie."""
     if page.actor.person_id:
-        operations.sign_out(tx, _token(page))
+        operations.sign_out(tx, token_of(page))
     return _signed_out(page, "signed-out")
 
 
@@ -150,7 +154,7 @@ def forgotten_form(_tx: Tx, page: Page) -> Response:
 @pages.post("/password/forgotten", can=None, public=True, again=forgotten_form)
 def forgotten(tx: Tx, page: Page) -> Response:
     """The same answer whether or not there is such an account."""
-    operations.ask_for_reset(tx, read(EmailForm, page.form).email, _address(page))
+    operations.ask_for_reset(tx, read(EmailForm, page.form).email, client_address(page))
     return page.go("/password/forgotten", asked=1)
 
 

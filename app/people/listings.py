@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Float, Select, and_, or_, select, type_coerce
+from sqlalchemy import Date, Float, Select, and_, bindparam, or_, select, type_coerce
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -21,6 +22,7 @@ from app.core.tx import Tx
 from app.people.models import Duty, Membership, Person, Post, Responsibility, Stage, Unit, UnitClosure
 from app.policy import Can, Reach
 
+TODAY: Any = bindparam("today", type_=Date())
 NOBODY_THERE = "There is nobody with that reference, or they are not one of your people."
 
 
@@ -86,7 +88,9 @@ def of_client(tx: Tx, can: Can) -> list[ColumnElement[bool]]:
     return [Person.organisation_id.in_([unit for reach, unit in terms if reach is Reach.SCOPE])]
 
 
-def _statement(tx: Tx) -> Select[*tuple[Any, ...]]:
+@lru_cache(maxsize=1)
+def _everybody() -> Select[*tuple[Any, ...]]:
+    """Built once: to put together so wide a statement takes longer than to run it for one person. Parameter: today."""
     manager = aliased(Responsibility)
     return (
         select(
@@ -117,18 +121,17 @@ def _statement(tx: Tx) -> Select[*tuple[Any, ...]]:
             Person.version,
         )
         .select_from(Person)
-        .outerjoin(Post, and_(Post.person_id == Person.id, Post.is_primary, current(Post, tx.today)))
-        .outerjoin(Membership, and_(Membership.person_id == Person.id, current(Membership, tx.today)))
+        .outerjoin(Post, and_(Post.person_id == Person.id, Post.is_primary, current(Post, TODAY)))
+        .outerjoin(Membership, and_(Membership.person_id == Person.id, current(Membership, TODAY)))
         .outerjoin(Unit, Unit.id == Membership.unit_id)
-        .outerjoin(manager, and_(manager.person_id == Person.id, manager.kind == Duty.MANAGER.value, current(manager, tx.today)))
-        .outerjoin(Stage, and_(Stage.person_id == Person.id, current(Stage, tx.today)))
-        .where(*of_client(tx, Can.READ_PERSON))
+        .outerjoin(manager, and_(manager.person_id == Person.id, manager.kind == Duty.MANAGER.value, current(manager, TODAY)))
+        .outerjoin(Stage, and_(Stage.person_id == Person.id, current(Stage, TODAY)))
     )
 
 
 def people(tx: Tx, query: PeopleQuery) -> Select[*tuple[Any, ...]]:
     """The people a client asks for, within its reach."""
-    found = _statement(tx)
+    found = _everybody().where(*of_client(tx, Can.READ_PERSON)).params(today=tx.today)
     if query.organisation is not None:
         found = found.where(Person.organisation_id == query.organisation)
     if query.unit is not None:
@@ -175,7 +178,7 @@ def _changed(tx: Tx, given: datetime) -> ColumnElement[bool]:
 
 def person(tx: Tx, person_id: int) -> dict[str, Any]:
     """One of them, or NotFound, which is also the answer about another organisation's people."""
-    row = tx.one(_statement(tx).where(Person.id == person_id))
+    row = tx.one(_everybody().where(Person.id == person_id, *of_client(tx, Can.READ_PERSON)), today=tx.today)
     if row is None:
         raise NotFound(NOBODY_THERE, code="person-not-found")
     return dict(row._mapping)

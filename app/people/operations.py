@@ -13,7 +13,7 @@ from sqlalchemy import insert, literal, select, update
 
 from app import policy
 from app.core.db import FOREVER
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Changed, Conflict, Invalid, NotFound
 from app.core.text import normal, search_words
 from app.core.tx import Tx
 from app.people.models import (
@@ -85,6 +85,16 @@ def swe_number(given: str | None) -> str | None:
     return canonical
 
 
+def email_address(given: str | None) -> str | None:
+    """A work e-mail address in lower case, or Invalid. None and blank stay None."""
+    email = (given or "").strip().lower() or None
+    if email and not EMAIL.match(email):
+        raise Invalid(
+            "E-mail address is not right.", errors=[{"field": "email", "message": "Enter an e-mail address like name@example.gov.uk"}]
+        )
+    return email
+
+
 def person_values(values: dict[str, Any]) -> dict[str, Any]:
     """Normalised columns of a person with those derived from them: shown name, order of lists, search text."""
     first, last = normal(values["first_name"]), normal(values["last_name"])
@@ -92,11 +102,7 @@ def person_values(values: dict[str, Any]) -> dict[str, Any]:
     if blank:
         raise Invalid("A name is missing.", errors=[{"field": field, "message": f"Enter a {field.replace('_', ' ')}"} for field in blank])
     known = normal(values.get("known_as") or "") or None
-    email = (values.get("email") or "").strip().lower() or None
-    if email and not EMAIL.match(email):
-        raise Invalid(
-            "E-mail address is not right.", errors=[{"field": "email", "message": "Enter an e-mail address like name@example.gov.uk"}]
-        )
+    email = email_address(values.get("email"))
     number = swe_number(values.get("swe_number"))
     employee = (values.get("employee_number") or "").strip() or None
     return {
@@ -132,9 +138,11 @@ def _own_organisation(tx: Tx, organisation_id: int) -> None:
 
 
 @operation(Can.WRITE_PERSON)
-def change_person(tx: Tx, person_id: int, **values: Any) -> None:
-    """Change undated details; what is not named stays."""
+def change_person(tx: Tx, person_id: int, *, read_version: int | None = None, **values: Any) -> None:
+    """Change undated details; what is not named stays. With `read_version`, Changed if somebody else changed them since."""
     row = policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
+    if read_version is not None and read_version != row.version:
+        raise Changed("Somebody else changed these details while you had them open.", way_out="Open the page again and repeat your change.")
     known = {
         column: getattr(row, column) for column in ("first_name", "last_name", "known_as", "email", "swe_number", "employee_number")
     } | values
@@ -270,6 +278,8 @@ def end_duties(tx: Tx, subject: str) -> None:
 def give_role(tx: Tx, person_id: int, role: str, unit_id: int | None, from_: date, to: date = FOREVER) -> int:
     """Give a role for a part of the organisation and a period. Roles that follow from data cannot be given."""
     policy.person(tx, Can.MANAGE_ACCESS, person_id)
+    if person_id == tx.actor.person_id:
+        raise Conflict("You cannot give yourself a role.", code="own-role", way_out="Ask another administrator.")
     if role not in {given.value for given in GIVEN}:
         raise Invalid("That role cannot be given.", errors=[{"field": "role", "message": "Choose a role from the list"}])
     if not policy.covers(tx, Can.MANAGE_ACCESS, unit_id):
@@ -296,10 +306,16 @@ def end_role(tx: Tx, role_id: int) -> None:
     """The role ends today; having held it stays on record."""
     row = tx.get(RoleHeld, role_id, lock=True, what="role")
     policy.person(tx, Can.MANAGE_ACCESS, row.person_id)
+    if not policy.covers(tx, Can.MANAGE_ACCESS, row.unit_id):
+        raise Conflict(
+            "This role is held for more than the part of the organisation that you look after.",
+            code="role-beyond-reach",
+            way_out="Ask an administrator of the whole organisation.",
+        )
     if row.superseded_at is not None or row.valid_to <= tx.today:
         raise Conflict("This role has already ended.", code="role-ended")
     if row.person_id == tx.actor.person_id and row.role == policy.Role.ADMINISTRATOR:
-        raise Conflict("You cannot end your own administrator role. Ask another administrator.", code="own-role")
+        raise Conflict("You cannot end your own administrator role.", code="own-role", way_out="Ask another administrator.")
     tx.update(RoleHeld, role_id, superseded_at=tx.now)
     if row.valid_from < tx.today:
         old = {key: value for key, value in row._mapping.items() if key not in ("id", "recorded_at", "superseded_at", "valid_to")}

@@ -1,7 +1,87 @@
-"""Pages of this room."""
+"""Pages about people: search, one person, the organisation."""
 
 from __future__ import annotations
 
-from app.doors import Pages
+from starlette.responses import Response
+
+from app import policy
+from app.core.errors import Forbidden
+from app.core.tx import Tx
+from app.core.web import url
+from app.doors import Page, Pages
+from app.people import queries, search
+from app.policy import Can, Reach
 
 pages = Pages()
+
+
+@pages.get("/people", can=Can.READ_PERSON)
+def find(tx: Tx, page: Page) -> Response:
+    """Find somebody among those in reach."""
+    if all(reach is Reach.SELF for reach, _ in policy.terms(tx.actor, Can.READ_PERSON)):
+        raise Forbidden("Your account can see your own details only.", way_out="You will find them under “My details”.")
+    asked = search.Asked(page.query("q"), page.number("unit", 0) or None, page.query("stage"), page.query("left") == "1")
+    number = page.number("page")
+    found = search.search(tx, asked, number) if asked.anything else None
+    narrowed = asked.unit_id is not None or bool(asked.stage) or asked.left
+
+    def link(to: int) -> str:
+        left = "1" if asked.left else ""
+        return url("/people", q=asked.q, unit=asked.unit_id, stage=asked.stage, left=left, page=to if to > 1 else None)
+
+    return page.render(
+        "people/search.html",
+        asked=asked,
+        found=found,
+        narrowed=narrowed,
+        unit=queries.unit_name(tx, asked.unit_id) if asked.unit_id else "",
+        parts=queries.parts_of_organisation(tx),
+        stages=queries.stages(tx),
+        state=queries.state,
+        today=tx.today,
+        most=search.MOST,
+        link=link,
+    )
+
+
+@pages.get("/people/{person_id:int}", can=Can.READ_PERSON)
+def one_person(tx: Tx, page: Page, person_id: int) -> Response:
+    """Somebody's work details, today's and dated; opening another person's is written to their trail."""
+    record = queries.record(tx, person_id)
+    page.saw("record.viewed", person_id)
+    return page.render(
+        "people/person.html",
+        record=record,
+        person=record.person,
+        may_edit=policy.reaches(tx, Can.WRITE_PERSON, person_id),
+        may_give_access=policy.reaches(tx, Can.MANAGE_ACCESS, person_id),
+        may_book=person_id != tx.actor.person_id and policy.reaches(tx, Can.BOOK, person_id),
+        said=_SAID.get(page.query("said"), ""),
+    )
+
+
+_SAID = {
+    "created": "The person is recorded.",
+    "changed": "The details are changed.",
+    "team": "The team is recorded.",
+    "manager": "The line manager is recorded.",
+    "stage": "The career stage is recorded.",
+    "post": "The post is recorded.",
+}
+
+
+@pages.get("/organisation")
+def organisation(tx: Tx, page: Page) -> Response:
+    """The organisations that the reader may see."""
+    return page.render("people/organisation.html", unit=None, above=(), children=queries.organisations(tx), may_search=_may_search(tx))
+
+
+@pages.get("/organisation/{unit_id:int}")
+def one_unit(tx: Tx, page: Page, unit_id: int) -> Response:
+    """One part of the organisation with its head count and what is below it."""
+    unit, above, children = queries.unit(tx, unit_id)
+    return page.render("people/organisation.html", unit=unit, above=above, children=children, may_search=_may_search(tx))
+
+
+def _may_search(tx: Tx) -> bool:
+    return any(reach is not Reach.SELF for reach, _ in policy.terms(tx.actor, Can.READ_PERSON))

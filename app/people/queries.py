@@ -1,258 +1,38 @@
-"""Who is there: search within reach, one person with their dated history, and the organisation tree with its head counts."""
+"""Who is there: one person with their dated history, and the organisation tree with its head counts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from functools import lru_cache
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Row, Select, and_, bindparam, case, exists, func, literal_column, or_, select, union
+from sqlalchemy import (
+    Float,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 
 from app import policy
-from app.core.db import ONE, Key, few, is_postgresql, match_query, matching
+from app.core.db import Key, matches
+from app.core.errors import NotFound
 from app.core.facts import current
 from app.core.text import query_words
 from app.core.tx import Tx
-from app.people.models import Duty, Membership, Person, Post, Responsibility, Stage, Unit, UnitClosure
+from app.people.models import CareerStage, Duty, Membership, Person, Post, Responsibility, Stage, Unit, UnitClosure, UnitKind
 from app.policy import Can, Reach
 
-PAGE = 25
-MOST = 2_000  # people that a search sorts and counts; beyond it the reader is asked for more words
-LAST_PAGE = MOST // PAGE
-
 TODAY: Any = bindparam("today")
-
-
-# Search ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What somebody searches for. Nothing asked finds nobody: the page shows a hint instead of a hundred thousand people."""
-
-    q: str = ""
-    unit_id: int | None = None
-    stage: str = ""
-    left: bool = False  # people who have left, too
-
-    @property
-    def words(self) -> list[str]:
-        """An e-mail address is looked for by what stands before the @, since everybody shares what follows."""
-        return query_words(self.q.partition("@")[0] if "@" in self.q else self.q)
-
-    @property
-    def anything(self) -> bool:
-        """Is there enough to search by? One letter alone is not."""
-        return any(len(word) > 1 for word in self.words) or self.unit_id is not None or bool(self.stage)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One page of a search. `total` is None when more than MOST people match: none are shown, since their order would mean nothing."""
-
-    rows: Sequence[Row[Any]]
-    total: int | None
-    number: int = 1
-
-    @property
-    def pages(self) -> int:
-        return -(-(self.total or 0) // PAGE)
-
-
-def search(tx: Tx, asked: Asked, number: int = 1) -> Found:
-    """People in the reader's reach who match, exact numbers and addresses first, then by name.
-
-    The work is bounded whatever is typed. Somebody who reaches few people is searched for among those; for the others the words come
-    first, and more than MOST hits are neither sorted nor shown.
-    """
-    number = max(1, min(number, LAST_PAGE))
-    terms = sorted(policy.require(tx, Can.READ_PERSON), key=str)
-    kinds = tuple(reach for reach, _ in terms)
-    values: dict[str, Any] = {"today": tx.today, "me": tx.actor.person_id} | {f"node_{n}": node for n, (_, node) in enumerate(terms)}
-    narrow = Reach.ALL not in kinds and (Reach.SCOPE not in kinds or tx.scalar(_how_many(kinds), **values) <= MOST)
-    postgresql = is_postgresql(tx.db)
-    exact = asked.q.strip()
-    values |= {
-        "q": match_query(postgresql, asked.words),
-        "email": exact.lower(),
-        "number": exact.upper().replace(" ", ""),
-        "unit": asked.unit_id,
-        "stage": asked.stage,
-        "skip": (number - 1) * PAGE,
-    }
-    shape = _Shape(postgresql, kinds, narrow, bool(asked.words), asked.unit_id is not None, bool(asked.stage), asked.left)
-    statement = _search(shape)
-    rows = tx.rows(statement, **values)
-    if not narrow and rows[0].candidates > MOST:
-        return Found([], None)
-    rows = [row for row in rows if row.id is not None]
-    return Found(rows, rows[0].total if rows else 0, number)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """Which parts a search's statement has; there are few such shapes, so each statement is built once."""
-
-    postgresql: bool
-    kinds: tuple[Reach, ...]
-    narrow: bool
-    words: bool
-    unit: bool
-    stage: bool
-    left: bool
-
-
-@lru_cache(maxsize=500)
-def _search(shape: _Shape) -> Select[Any]:
-    hits = _reach_set(shape.kinds) if shape.narrow else _hits(shape)
-    people = hits.cte("candidates")
-    exact = or_(Person.email == bindparam("email"), Person.swe_number == bindparam("number"), Person.employee_number == bindparam("number"))
-    first = case((exact, 0), else_=1)
-    page = (
-        select(Person.id, first.label("rank"), Person.sort_name, func.count().over().label("total"))
-        .join(people, people.c.id == Person.id)
-        .where(few(people.c.id), *_conditions(shape, people))
-        .order_by(first, Person.sort_name, Person.id)
-        .limit(PAGE)
-        .offset(bindparam("skip"))
-        .cte("page")
-    )
-    many = select(func.count().label("candidates")).select_from(people).subquery()
-    manager, duty = aliased(Person), aliased(Responsibility)
-    return (
-        select(
-            many.c.candidates,
-            page.c.total,
-            Person.id,
-            Person.name,
-            Person.email,
-            Person.employee_number,
-            Person.swe_number,
-            Person.started_on,
-            Person.leaving_on,
-            Post.job_title,
-            Unit.id.label("unit_id"),
-            Unit.name.label("unit"),
-            manager.name.label("manager"),
-        )
-        .select_from(many)
-        .outerjoin(page, literal_column("1") == literal_column("1"))
-        .outerjoin(Person, Person.id == page.c.id)
-        .outerjoin(Post, and_(Post.person_id == Person.id, Post.is_primary, current(Post, TODAY)))
-        .outerjoin(Membership, and_(Membership.person_id == Person.id, current(Membership, TODAY)))
-        .outerjoin(Unit, Unit.id == Membership.unit_id)
-        .outerjoin(duty, and_(duty.person_id == Person.id, duty.kind == Duty.MANAGER, current(duty, TODAY)))
-        .outerjoin(manager, manager.id == duty.holder_id)
-        .order_by(page.c.rank, page.c.sort_name, page.c.id)
-    )
-
-
-def _conditions(shape: _Shape, people: CTE) -> list[ColumnElement[bool]]:
-    """What a candidate must also fulfil; reach, unless the candidates are the reach already."""
-    found: list[ColumnElement[bool]] = []
-    if not shape.narrow:
-        found.append(select(func.count()).select_from(people).scalar_subquery() <= MOST)  # else none of it is worth doing
-    if shape.narrow and shape.words:
-        found.append(or_(_own_words(shape.postgresql), _member_of(UnitClosure.ancestor_id.in_(_teams(shape.postgresql)))))
-    if not shape.narrow and Reach.ALL not in shape.kinds:
-        found.append(or_(*(_reached(kind, n) for n, kind in enumerate(shape.kinds))))
-    if not shape.left:
-        found.append(or_(Person.leaving_on.is_(None), Person.leaving_on >= TODAY))
-    if shape.unit:
-        found.append(_member_of(UnitClosure.ancestor_id == bindparam("unit")))
-    if shape.stage:
-        found.append(exists(select(ONE).where(Stage.person_id == Person.id, Stage.stage == bindparam("stage"), current(Stage, TODAY))))
-    return found
-
-
-def _own_words(postgresql: bool) -> ColumnElement[bool]:
-    return matching(postgresql, "people", Person.__table__.c.id, "simple", bindparam("q"))
-
-
-def _teams(postgresql: bool) -> Select[Any]:
-    return select(Unit.id).where(matching(postgresql, "units", Unit.__table__.c.id, "simple", bindparam("q")))
-
-
-def _member_of(node: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Belongs today to a node, or to one below it."""
-    member = select(ONE).select_from(Membership).join(UnitClosure, UnitClosure.descendant_id == Membership.unit_id)
-    return exists(member.where(node, Membership.person_id == Person.id, current(Membership, TODAY)))
-
-
-def _members(node: ColumnElement[bool]) -> Select[Any]:
-    """Ids of everybody who belongs today to a node, or to one below it."""
-    member = select(Membership.person_id.label("id")).join(UnitClosure, UnitClosure.descendant_id == Membership.unit_id)
-    return member.where(node, current(Membership, TODAY))
-
-
-def _hits(shape: _Shape) -> Select[Any]:
-    """Ids of those who match the words by their own name or numbers, or by their team's; of the unit or stage if there are no words."""
-    if shape.words:
-        own = select(Person.id).where(_own_words(shape.postgresql)).limit(MOST + 1).subquery()
-        of_teams = _members(UnitClosure.ancestor_id.in_(_teams(shape.postgresql))).limit(MOST + 1).subquery()
-        both = union(select(own.c.id), select(of_teams.c.id)).subquery()
-        return select(both.c.id)
-    if shape.unit:
-        return _members(UnitClosure.ancestor_id == bindparam("unit")).limit(MOST + 1)
-    return select(Stage.person_id.label("id")).where(Stage.stage == bindparam("stage"), current(Stage, TODAY)).limit(MOST + 1)
-
-
-# Reach as a set ----------------------------------------------------------------------------------------------------
-# The same people as `policy.within_reach` allows; tests/policy/test_reach.py holds the two against each other.
-
-
-def _reach_parts(kinds: tuple[Reach, ...]) -> list[Select[Any]]:
-    parts: list[Select[Any]] = []
-    me = bindparam("me", type_=Key)
-    for n, kind in enumerate(kinds):
-        if kind is Reach.SELF:
-            parts.append(select(Person.id).where(Person.id == me))
-        elif kind is Reach.REPORTS:
-            parts.append(policy.line_below(me, TODAY))
-        elif kind is Reach.ASSIGNED:
-            assessed = select(Responsibility.person_id.label("id")).where(
-                Responsibility.kind == Duty.ASSESSOR,
-                Responsibility.holder_id == me,
-                Responsibility.person_id.is_not(None),
-                current(Responsibility, TODAY),
-            )
-            parts.append(assessed)
-        elif kind is Reach.SCOPE:
-            node = bindparam(f"node_{n}", type_=Key)
-            parts += [_members(UnitClosure.ancestor_id == node), select(Person.id).where(Person.organisation_id == node)]
-    return parts
-
-
-def _reach_set(kinds: tuple[Reach, ...]) -> Select[Any]:
-    everybody = union(*_reach_parts(kinds)).subquery()
-    return select(everybody.c.id)
-
-
-@lru_cache(maxsize=100)
-def _how_many(kinds: tuple[Reach, ...]) -> Select[Any]:
-    """About how many people are in reach: exact enough to tell few from many, at no more work than MOST rows a part."""
-    parts = (part.subquery() for part in _reach_parts(kinds))
-    counted = (select(part.c.id).limit(MOST + 1).subquery() for part in parts)
-    counts = [select(func.count()).select_from(part).scalar_subquery() for part in counted]
-    return select(sum(counts[1:], counts[0]))
-
-
-def _reached(kind: Reach, n: int) -> ColumnElement[bool]:
-    """One term of the reader's reach, for one candidate."""
-    me = bindparam("me", type_=Key)
-    if kind is Reach.SCOPE:
-        return policy.in_unit(Person.id, bindparam(f"node_{n}", type_=Key), TODAY)
-    if kind is Reach.REPORTS:
-        return Person.id.in_(policy.line_below(me, TODAY))
-    if kind is Reach.ASSIGNED:
-        duty = aliased(Responsibility)
-        return exists(
-            select(ONE).where(duty.kind == Duty.ASSESSOR, duty.holder_id == me, duty.person_id == Person.id, current(duty, TODAY))
-        )
-    return Person.id == me
 
 
 def state(row: Any, today: date) -> tuple[str, str]:
@@ -263,4 +43,203 @@ def state(row: Any, today: date) -> tuple[str, str]:
         return "Starts soon", "blue"
     if row.leaving_on is not None:
         return "Leaving", "yellow"
-    return "Here now", "green"
+    return "Current", "green"
+
+
+# One person --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Somebody's work details: undated ones, and every dated fact known today, newest first."""
+
+    person: Row[Any]
+    about: Row[Any]  # organisation, how many people they manage and assess
+    facts: Sequence[Row[Any]]
+    today: date
+
+    def now(self, kind: str) -> Row[Any] | None:
+        """What is true today: of a kind that may overlap, the primary one."""
+        found = [row for row in self.facts if row.kind == kind and row.valid_from <= self.today < row.valid_to]
+        return min(found, key=lambda row: not row.is_primary) if found else None
+
+    def all_now(self, kind: str) -> list[Row[Any]]:
+        """Everything of a kind that is true today."""
+        return [row for row in self.facts if row.kind == kind and row.valid_from <= self.today < row.valid_to]
+
+    @property
+    def planned(self) -> list[Row[Any]]:
+        """What will become true, soonest first."""
+        return [row for row in reversed(self.facts) if row.valid_from > self.today]
+
+    @property
+    def history(self) -> list[Row[Any]]:
+        """What is true and what was, latest first."""
+        return [row for row in self.facts if row.valid_from <= self.today]
+
+    @staticmethod
+    def last_day(fact: Row[Any]) -> date:
+        """The last day on which a fact was true: periods end before `valid_to`."""
+        return fact.valid_to - timedelta(days=1)  # type: ignore[no-any-return]
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """Where they stand with their employer today."""
+        return state(self.person, self.today)
+
+
+def record(tx: Tx, person_id: int, can: Can = Can.READ_PERSON) -> Record:
+    """Somebody in the reader's reach, or NotFound."""
+    person = policy.person(tx, can, person_id)
+    about = tx.one(_ABOUT, person=person_id, today=tx.today)
+    assert about is not None
+    return Record(person, about, tx.rows(_FACTS, person=person_id), tx.today)
+
+
+def _count_of(duty: Duty) -> Any:
+    counted = select(func.count()).select_from(Responsibility)
+    return counted.where(Responsibility.kind == duty, Responsibility.holder_id == _WHO, current(Responsibility, TODAY)).scalar_subquery()
+
+
+_WHO: Any = bindparam("person", type_=Key)
+_ABOUT = (
+    select(
+        Unit.name.label("organisation"),
+        Unit.id.label("organisation_id"),
+        _count_of(Duty.MANAGER).label("manages"),
+        _count_of(Duty.ASSESSOR).label("assesses"),
+    )
+    .join(Person, Person.organisation_id == Unit.id)
+    .where(Person.id == _WHO)
+)
+
+
+def _facts() -> Any:
+    """Posts, teams, stages, managers and assessors of one person in one statement; a column that a kind does not have is NULL."""
+    holder = aliased(Person)
+
+    def shape(kind: str, table: Any, words: Any, ref: Any, **more: Any) -> Any:
+        extra = {"contract": null(), "fte": null(), "working_days": null(), "practice_area": null(), "is_primary": null(), **more}
+        columns = [column.label(name) for name, column in extra.items()]
+        picked = select(literal(kind).label("kind"), table.valid_from, table.valid_to, words.label("words"), ref.label("ref"), *columns)
+        return picked.where(table.person_id == _WHO, table.superseded_at.is_(None))
+
+    posts = shape(
+        "post",
+        Post,
+        Post.job_title,
+        Post.id,
+        contract=Post.contract,
+        fte=type_coerce(Post.fte, Float),
+        working_days=Post.working_days,
+        practice_area=Post.practice_area,
+        is_primary=Post.is_primary,
+    )
+    teams = shape("team", Membership, Unit.name, Unit.id).join(Unit, Unit.id == Membership.unit_id)
+    stages = shape("stage", Stage, CareerStage.title, CareerStage.rank).join(CareerStage, CareerStage.code == Stage.stage)
+    duties = [
+        shape(duty.value, Responsibility, holder.name, holder.id)
+        .join(holder, holder.id == Responsibility.holder_id)
+        .where(Responsibility.kind == duty)
+        for duty in (Duty.MANAGER, Duty.ASSESSOR)
+    ]
+    return union_all(posts, teams, stages, *duties).order_by(literal_column("valid_from").desc(), literal_column("kind"))
+
+
+_FACTS = _facts()
+
+
+def stages(tx: Tx) -> list[tuple[str, str]]:
+    """Career stages in their order: (code, title)."""
+    return [(row.code, row.title) for row in tx.rows(_STAGES)]
+
+
+_STAGES = select(CareerStage.code, CareerStage.title).order_by(CareerStage.rank, CareerStage.title)
+
+
+# Organisation ------------------------------------------------------------------------------------------------------
+
+
+def _visible_roots(tx: Tx) -> list[int] | None:
+    """The organisations whose tree the reader may see: their own and those their roles reach; None: every one."""
+    found = policy.terms(tx.actor, Can.READ_PERSON)
+    if (Reach.ALL, None) in found:
+        return None
+    return [tx.actor.organisation_id or 0]
+
+
+def organisations(tx: Tx) -> Sequence[Row[Any]]:
+    """The roots of the tree that the reader may see, the council first, with head counts."""
+    roots = _visible_roots(tx)
+    condition = [Unit.parent_id.is_(None)] + ([] if roots is None else [Unit.id.in_(roots)])
+    return tx.rows(_counted(*condition).order_by(Unit.host.desc(), Unit.name), today=tx.today)
+
+
+def unit(tx: Tx, unit_id: int) -> tuple[Row[Any], Sequence[Row[Any]], Sequence[Row[Any]]]:
+    """A node with its head count, its ancestors from the top, and its children with theirs; NotFound outside the reader's organisation."""
+    found = tx.one(_counted(Unit.id == unit_id), today=tx.today)
+    roots = _visible_roots(tx)
+    if found is None or (roots is not None and found.organisation_id not in roots):
+        raise NotFound("There is no such part of the organisation.", code="unit-not-found")
+    above = tx.rows(
+        select(Unit.id, Unit.name)
+        .join(UnitClosure, UnitClosure.ancestor_id == Unit.id)
+        .where(UnitClosure.descendant_id == unit_id, UnitClosure.depth > 0)
+        .order_by(UnitClosure.depth.desc())
+    )
+    return found, above, tx.rows(_counted(Unit.parent_id == unit_id).order_by(Unit.name), today=tx.today)
+
+
+def _counted(*condition: Any) -> Select[Any]:
+    """Nodes with how many people belong to them or below today: one grouped statement for all of them."""
+    wanted = select(Unit.id).where(*condition, Unit.closed_on.is_(None)).subquery()
+    direct = (
+        select(Membership.unit_id, func.count().label("people")).where(current(Membership, TODAY)).group_by(Membership.unit_id).subquery()
+    )
+    heads = (
+        select(UnitClosure.ancestor_id, func.sum(direct.c.people).label("people"))
+        .join(wanted, wanted.c.id == UnitClosure.ancestor_id)
+        .join(direct, direct.c.unit_id == UnitClosure.descendant_id)
+        .group_by(UnitClosure.ancestor_id)
+        .subquery()
+    )
+    below = aliased(Unit)
+    children = select(func.count()).select_from(below).where(below.parent_id == Unit.id, below.closed_on.is_(None)).scalar_subquery()
+    return (
+        select(
+            Unit.id,
+            Unit.organisation_id,
+            Unit.parent_id,
+            Unit.kind,
+            Unit.code,
+            Unit.name,
+            func.coalesce(heads.c.people, 0).label("people"),
+            children.label("children"),
+        )
+        .join(wanted, wanted.c.id == Unit.id)
+        .outerjoin(heads, heads.c.ancestor_id == Unit.id)
+    )
+
+
+def units_called(tx: Tx, said: str, most: int = 6) -> Sequence[Row[Any]]:
+    """Parts of the organisation that somebody means by a code or a name: the one with exactly that, else those that begin so."""
+    said = said.strip()
+    columns = select(Unit.id, Unit.name, Unit.code, Unit.organisation_id).where(Unit.closed_on.is_(None))
+    exact = tx.rows(columns.where(or_(func.lower(Unit.code) == said.lower(), func.lower(Unit.name) == said.lower())).limit(most))
+    words = query_words(said)
+    if exact or not words:
+        return exact
+    return tx.rows(columns.where(matches(tx.db, "units", Unit.__table__.c.id, words, "simple")).order_by(Unit.name).limit(most))
+
+
+def unit_name(tx: Tx, unit_id: int) -> str:
+    """A node's name, or nothing if there is no such node."""
+    return str(tx.scalar(select(Unit.name).where(Unit.id == unit_id)) or "")
+
+
+def parts_of_organisation(tx: Tx) -> list[tuple[int, str]]:
+    """Services and localities to filter by, of the organisations the reader may see; teams are found by typing their name."""
+    roots = _visible_roots(tx)
+    chosen = select(Unit.id, Unit.name).where(Unit.kind != UnitKind.TEAM, Unit.closed_on.is_(None))
+    chosen = chosen if roots is None else chosen.where(Unit.organisation_id.in_(roots))
+    return [(row.id, row.name) for row in tx.rows(chosen.order_by(Unit.kind != UnitKind.ORGANISATION, Unit.name).limit(400))]

@@ -1,0 +1,278 @@
+"""Finding people within reach, however many there are: the work is bounded whatever is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    union,
+)
+from sqlalchemy.orm import aliased
+
+from app import policy
+from app.core.db import ONE, Key, few, is_postgresql, match_query, matching
+from app.core.facts import current
+from app.core.text import query_words
+from app.core.tx import Tx
+from app.people.models import Duty, Membership, Person, Post, Responsibility, Stage, Unit, UnitClosure
+from app.policy import Can, Reach
+
+PAGE = 25
+MOST = 2_000  # people that a search sorts and counts; beyond it the reader is asked for more words
+LAST_PAGE = MOST // PAGE
+
+TODAY: Any = bindparam("today")
+
+
+# Search ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody searches for. Nothing asked finds nobody: the page shows a hint instead of a hundred thousand people."""
+
+    q: str = ""
+    unit_id: int | None = None
+    stage: str = ""
+    left: bool = False  # people who have left, too
+
+    @property
+    def words(self) -> list[str]:
+        """An e-mail address is looked for by what stands before the @, since everybody shares what follows."""
+        return query_words(self.q.partition("@")[0] if "@" in self.q else self.q)
+
+    @property
+    def teams_too(self) -> bool:
+        """Short words stand in too many teams' names ("and", "of") to say anything about people."""
+        return all(len(word) > 2 for word in self.words)
+
+    @property
+    def anything(self) -> bool:
+        """Is there enough to search by? One letter alone is not."""
+        return any(len(word) > 1 for word in self.words) or self.unit_id is not None or bool(self.stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of a search. `total` is None when more than MOST people match: none are shown, since their order would mean nothing."""
+
+    rows: Sequence[Row[Any]]
+    total: int | None
+    number: int = 1
+
+    @property
+    def pages(self) -> int:
+        return -(-(self.total or 0) // PAGE)
+
+
+def search(tx: Tx, asked: Asked, number: int = 1) -> Found:
+    """People in the reader's reach who match, exact numbers and addresses first, then by name.
+
+    The work is bounded whatever is typed. Somebody who reaches few people is searched for among those; for the others the words come
+    first, and more than MOST hits are neither sorted nor shown.
+    """
+    number = max(1, min(number, LAST_PAGE))
+    terms = sorted(policy.require(tx, Can.READ_PERSON), key=str)
+    kinds = tuple(reach for reach, _ in terms)
+    values: dict[str, Any] = {"today": tx.today, "me": tx.actor.person_id} | {f"node_{n}": node for n, (_, node) in enumerate(terms)}
+    narrow = Reach.ALL not in kinds and (Reach.SCOPE not in kinds or tx.scalar(_how_many(kinds), **values) <= MOST)
+    postgresql = is_postgresql(tx.db)
+    exact = asked.q.strip()
+    values |= {
+        "q": match_query(postgresql, asked.words),
+        "email": exact.lower(),
+        "number": exact.upper().replace(" ", ""),
+        "unit": asked.unit_id,
+        "stage": asked.stage,
+        "skip": (number - 1) * PAGE,
+    }
+    shape = _Shape(postgresql, kinds, narrow, bool(asked.words), asked.teams_too, asked.unit_id is not None, bool(asked.stage), asked.left)
+    statement = _search(shape)
+    rows = tx.rows(statement, **values)
+    if not narrow and rows[0].candidates > MOST:
+        return Found([], None)
+    rows = [row for row in rows if row.id is not None]
+    return Found(rows, rows[0].total if rows else 0, number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Which parts a search's statement has; there are few such shapes, so each statement is built once."""
+
+    postgresql: bool
+    kinds: tuple[Reach, ...]
+    narrow: bool
+    words: bool
+    teams: bool
+    unit: bool
+    stage: bool
+    left: bool
+
+
+@lru_cache(maxsize=500)
+def _search(shape: _Shape) -> Select[Any]:
+    hits = _reach_set(shape.kinds) if shape.narrow else _hits(shape)
+    people = hits.cte("candidates")
+    exact = or_(Person.email == bindparam("email"), Person.swe_number == bindparam("number"), Person.employee_number == bindparam("number"))
+    first = case((exact, 0), else_=1)
+    page = (
+        select(Person.id, first.label("rank"), Person.sort_name, func.count().over().label("total"))
+        .join(people, people.c.id == Person.id)
+        .where(few(people.c.id), *_conditions(shape, people))
+        .order_by(first, Person.sort_name, Person.id)
+        .limit(PAGE)
+        .offset(bindparam("skip"))
+        .cte("page")
+    )
+    many = select(func.count().label("candidates")).select_from(people).subquery()
+    manager, duty = aliased(Person), aliased(Responsibility)
+    return (
+        select(
+            many.c.candidates,
+            page.c.total,
+            Person.id,
+            Person.name,
+            Person.email,
+            Person.employee_number,
+            Person.swe_number,
+            Person.started_on,
+            Person.leaving_on,
+            Post.job_title,
+            Unit.id.label("unit_id"),
+            Unit.name.label("unit"),
+            manager.name.label("manager"),
+        )
+        .select_from(many)
+        .outerjoin(page, literal_column("1") == literal_column("1"))
+        .outerjoin(Person, Person.id == page.c.id)
+        .outerjoin(Post, and_(Post.person_id == Person.id, Post.is_primary, current(Post, TODAY)))
+        .outerjoin(Membership, and_(Membership.person_id == Person.id, current(Membership, TODAY)))
+        .outerjoin(Unit, Unit.id == Membership.unit_id)
+        .outerjoin(duty, and_(duty.person_id == Person.id, duty.kind == Duty.MANAGER, current(duty, TODAY)))
+        .outerjoin(manager, manager.id == duty.holder_id)
+        .order_by(page.c.rank, page.c.sort_name, page.c.id)
+    )
+
+
+def _conditions(shape: _Shape, people: CTE) -> list[ColumnElement[bool]]:
+    """What a candidate must also fulfil; reach, unless the candidates are the reach already."""
+    found: list[ColumnElement[bool]] = []
+    if not shape.narrow:
+        found.append(select(func.count()).select_from(people).scalar_subquery() <= MOST)  # else none of it is worth doing
+    if shape.narrow and shape.words:
+        own = _own_words(shape.postgresql)
+        found.append(or_(own, _member_of(UnitClosure.ancestor_id.in_(_teams(shape.postgresql)))) if shape.teams else own)
+    if not shape.narrow and Reach.ALL not in shape.kinds:
+        found.append(or_(*(_reached(kind, n) for n, kind in enumerate(shape.kinds))))
+    if not shape.left:
+        found.append(or_(Person.leaving_on.is_(None), Person.leaving_on >= TODAY))
+    if shape.unit:
+        found.append(_member_of(UnitClosure.ancestor_id == bindparam("unit")))
+    if shape.stage:
+        found.append(exists(select(ONE).where(Stage.person_id == Person.id, Stage.stage == bindparam("stage"), current(Stage, TODAY))))
+    return found
+
+
+def _own_words(postgresql: bool) -> ColumnElement[bool]:
+    return matching(postgresql, "people", Person.__table__.c.id, "simple", bindparam("q"))
+
+
+def _teams(postgresql: bool) -> Select[Any]:
+    return select(Unit.id).where(matching(postgresql, "units", Unit.__table__.c.id, "simple", bindparam("q")))
+
+
+def _member_of(node: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Belongs today to a node, or to one below it."""
+    member = select(ONE).select_from(Membership).join(UnitClosure, UnitClosure.descendant_id == Membership.unit_id)
+    return exists(member.where(node, Membership.person_id == Person.id, current(Membership, TODAY)))
+
+
+def _members(node: ColumnElement[bool]) -> Select[Any]:
+    """Ids of everybody who belongs today to a node, or to one below it."""
+    member = select(Membership.person_id.label("id")).join(UnitClosure, UnitClosure.descendant_id == Membership.unit_id)
+    return member.where(node, current(Membership, TODAY))
+
+
+def _hits(shape: _Shape) -> Select[Any]:
+    """Ids of those who match the words by their own name or numbers, or by their team's; of the unit or stage if there are no words."""
+    if shape.words:
+        mine = select(Person.id).where(_own_words(shape.postgresql)).limit(MOST + 1)
+        if not shape.teams:
+            return mine
+        own = mine.subquery()
+        of_teams = _members(UnitClosure.ancestor_id.in_(_teams(shape.postgresql))).limit(MOST + 1).subquery()
+        both = union(select(own.c.id), select(of_teams.c.id)).subquery()
+        return select(both.c.id)
+    if shape.unit:
+        return _members(UnitClosure.ancestor_id == bindparam("unit")).limit(MOST + 1)
+    return select(Stage.person_id.label("id")).where(Stage.stage == bindparam("stage"), current(Stage, TODAY)).limit(MOST + 1)
+
+
+# Reach as a set ----------------------------------------------------------------------------------------------------
+# The same people as `policy.within_reach` allows; tests/policy/test_reach.py holds the two against each other.
+
+
+def _reach_parts(kinds: tuple[Reach, ...]) -> list[Select[Any]]:
+    parts: list[Select[Any]] = []
+    me = bindparam("me", type_=Key)
+    for n, kind in enumerate(kinds):
+        if kind is Reach.SELF:
+            parts.append(select(Person.id).where(Person.id == me))
+        elif kind is Reach.REPORTS:
+            parts.append(policy.line_below(me, TODAY))
+        elif kind is Reach.ASSIGNED:
+            assessed = select(Responsibility.person_id.label("id")).where(
+                Responsibility.kind == Duty.ASSESSOR,
+                Responsibility.holder_id == me,
+                Responsibility.person_id.is_not(None),
+                current(Responsibility, TODAY),
+            )
+            parts.append(assessed)
+        elif kind is Reach.SCOPE:
+            node = bindparam(f"node_{n}", type_=Key)
+            parts += [_members(UnitClosure.ancestor_id == node), select(Person.id).where(Person.organisation_id == node)]
+    return parts
+
+
+def _reach_set(kinds: tuple[Reach, ...]) -> Select[Any]:
+    everybody = union(*_reach_parts(kinds)).subquery()
+    return select(everybody.c.id)
+
+
+@lru_cache(maxsize=100)
+def _how_many(kinds: tuple[Reach, ...]) -> Select[Any]:
+    """About how many people are in reach: exact enough to tell few from many, at no more work than MOST rows a part."""
+    parts = (part.subquery() for part in _reach_parts(kinds))
+    counted = (select(part.c.id).limit(MOST + 1).subquery() for part in parts)
+    counts = [select(func.count()).select_from(part).scalar_subquery() for part in counted]
+    return select(sum(counts[1:], counts[0]))
+
+
+def _reached(kind: Reach, n: int) -> ColumnElement[bool]:
+    """One term of the reader's reach, for one candidate."""
+    me = bindparam("me", type_=Key)
+    if kind is Reach.SCOPE:
+        return policy.in_unit(Person.id, bindparam(f"node_{n}", type_=Key), TODAY)
+    if kind is Reach.REPORTS:
+        return Person.id.in_(policy.line_below(me, TODAY))
+    if kind is Reach.ASSIGNED:
+        duty = aliased(Responsibility)
+        return exists(
+            select(ONE).where(duty.kind == Duty.ASSESSOR, duty.holder_id == me, duty.person_id == Person.id, current(duty, TODAY))
+        )
+    return Person.id == me
