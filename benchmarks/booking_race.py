@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-
+from app import invariants
 from app.bookings.models import Booking, Part, Place, Session
 from app.core.config import load
 from app.core.db import Database
@@ -141,8 +141,6 @@ def check(database: Database, race: Race, result: generator.Result) -> None:
             .order_by(Audit.id)
         )
         told = tx.rows(select(Outbox.subject_id).where(Outbox.subject == "bookings", Outbox.subject_id.in_([row.id for row in rows])))
-        from app import invariants
-
         broken = invariants.check(tx)
     states = Counter(row.status for row in rows)
     must(states == {"booked": PLACES, "waiting": PEOPLE - PLACES}, f"states {dict(states)}")

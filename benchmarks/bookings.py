@@ -59,7 +59,8 @@ def bookings(sessions: list[int], people: list[int], token: str, seconds: float)
     for turn in itertools.count():
         if time.perf_counter() > end:
             return
-        session, person = sessions[turn % len(sessions)], people[(turn // len(sessions) + turn * 7919) % len(people)]
+        cycle, number = divmod(turn, len(sessions))
+        session, person = sessions[number], people[(cycle + number * 331) % len(people)]
         body = json.dumps({"session_id": session, "person_id": person}).encode()
         yield generator.post("/api/v1/bookings", body, content_type="application/json", authorization=f"Bearer {token}")
 
@@ -89,8 +90,9 @@ def main() -> int:
                 for words, sets in ((f"spread over {SPREAD}", [spread] * options.rounds), ("one contended", [[key] for key in single])):
                     results = []
                     for number, chosen in enumerate(sets):
-                        some = people[number * 97 :] + people[: number * 97]
-                        results.append(generator.run(port, bookings(chosen, some[number::7], token, options.seconds), clients=CLIENTS))
+                        share = len(people) // options.rounds  # each round has people of its own
+                        some = people[number * share : (number + 1) * share]
+                        results.append(generator.run(port, bookings(chosen, some, token, options.seconds), clients=CLIENTS))
                     result = sorted(results, key=lambda each: each.rate)[len(results) // 2]
                     wrong = sum(count for each in results for status, count in each.statuses.items() if status != 201)
                     print(

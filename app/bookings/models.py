@@ -181,7 +181,7 @@ meaning(
     message="That place was taken at the same moment. Try again.",
     code="place-taken",
 )
-no_overlap(Part.__table__, "room_id", "starts_at", "ends_at", "live", kind="instant", name="ex_parts_room")  # type: ignore[arg-type]
-no_overlap(PartTrainer.__table__, "person_id", "starts_at", "ends_at", "live", kind="instant", name="ex_part_trainers")  # type: ignore[arg-type]
+no_overlap(Part.__table__, "room_id", "starts_at", "ends_at", "live", kind="instant", name="ex_parts_room")
+no_overlap(PartTrainer.__table__, "person_id", "starts_at", "ends_at", "live", kind="instant", name="ex_part_trainers")
 meaning("ex_parts_room", message="That room is already in use at that time.", code="room-taken")
 meaning("ex_part_trainers", message="That trainer is already delivering at that time.", code="trainer-taken")

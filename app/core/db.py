@@ -77,7 +77,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Base(DeclarativeBase):
     """Tables are declared as classes for their typed columns; rows are read and written with Core statements (docs/decisions/0002)."""
 
-    __table__: ClassVar[Table]  # type: ignore[assignment]  # every class here declares a real table
+    __table__: ClassVar[Table]  # every class here declares a real table
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime(), int: Key}
 
@@ -162,6 +162,10 @@ def is_postgresql(connection: Connection) -> bool:
     return connection.dialect.name == "postgresql"
 
 
+def _ddl(statement: str) -> Any:
+    return DDL(statement)  # type: ignore[no-untyped-call]
+
+
 def no_overlap(table: Table, key: str, starts: str, ends: str, where: str, *, kind: str = "date", name: str) -> None:
     """No two rows of one `key` may overlap in time (`[starts, ends)`) while `where` holds: the database refuses the second.
 
@@ -169,9 +173,9 @@ def no_overlap(table: Table, key: str, starts: str, ends: str, where: str, *, ki
     `where` must name columns bare; migrations carry the same DDL through their own helper.
     """
     for statement in overlap_ddl("postgresql", table.name, key, starts, ends, where, kind, name):
-        event.listen(table, "after_create", DDL(statement.replace("%", "%%")).execute_if(dialect="postgresql"))
+        event.listen(table, "after_create", _ddl(statement.replace("%", "%%")).execute_if(dialect="postgresql"))
     for statement in overlap_ddl("sqlite", table.name, key, starts, ends, where, kind, name):
-        event.listen(table, "after_create", DDL(statement.replace("%", "%%")).execute_if(dialect="sqlite"))
+        event.listen(table, "after_create", _ddl(statement.replace("%", "%%")).execute_if(dialect="sqlite"))
 
 
 def overlap_ddl(dialect: str, table: str, key: str, starts: str, ends: str, where: str, kind: str, name: str) -> list[str]:
@@ -200,9 +204,9 @@ def _prefixed(where: str, alias: str) -> str:
 def append_only(table: Table) -> None:
     """Rows of this table are never changed or deleted; the database refuses both."""
     for statement in append_only_ddl("sqlite", table.name):
-        event.listen(table, "after_create", DDL(statement).execute_if(dialect="sqlite"))
+        event.listen(table, "after_create", _ddl(statement).execute_if(dialect="sqlite"))
     for statement in append_only_ddl("postgresql", table.name):
-        event.listen(table, "after_create", DDL(statement).execute_if(dialect="postgresql"))
+        event.listen(table, "after_create", _ddl(statement).execute_if(dialect="postgresql"))
 
 
 def append_only_ddl(dialect: str, table: str) -> list[str]:
@@ -222,7 +226,7 @@ def full_text(table: Table, config: str) -> None:
     """Index `search_text` of a table for `matches`: a GIN index on PostgreSQL, an FTS5 table with triggers on SQLite."""
     for dialect in ("sqlite", "postgresql"):
         for statement in full_text_ddl(dialect, table.name, config):
-            event.listen(table, "after_create", DDL(statement).execute_if(dialect=dialect))
+            event.listen(table, "after_create", _ddl(statement).execute_if(dialect=dialect))
 
 
 def full_text_ddl(dialect: str, table: str, config: str) -> list[str]:
@@ -277,7 +281,8 @@ def matching(postgresql: bool, table: str, id_column: ColumnElement[int], config
     if postgresql:
         document = func.to_tsvector(literal_column(f"'{config}'"), literal_column(f"{table}.search_text"))
         return document.bool_op("@@")(func.to_tsquery(literal_column(f"'{config}'"), query))
-    hits: AnySelect = select(literal_column("rowid")).select_from(text(f"{table}_fts")).where(literal_column(f"{table}_fts").bool_op("MATCH")(query))
+    index = f"{table}_fts"
+    hits: AnySelect = select(literal_column("rowid")).select_from(text(index)).where(literal_column(index).bool_op("MATCH")(query))
     return id_column.in_(hits.scalar_subquery())
 
 

@@ -34,7 +34,7 @@ class Audit(Model):
     __table_args__ = (Index("ix_audit_subject", "subject", "subject_id"), Index("ix_audit_person", "person_id", "at"))
 
 
-append_only(Audit.__table__)  # type: ignore[arg-type]
+append_only(Audit.__table__)
 
 
 class Outbox(Model):

@@ -178,7 +178,7 @@ def safe(value: str | None) -> str:
     """A text cell that a spreadsheet shows and never runs: what looks like a formula gets an apostrophe before it."""
     if not value:
         return ""
-    return "'" + value if value.lstrip(" ").startswith(_FORMULA) else value
+    return value if value[0].isalnum() or not value.lstrip(" ").startswith(_FORMULA) else "'" + value
 
 
 def csv_bytes(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

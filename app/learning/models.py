@@ -85,7 +85,7 @@ class Course(Model):
     )
 
 
-full_text(Course.__table__, "english")  # type: ignore[arg-type]
+full_text(Course.__table__, "english")
 meaning("uq_courses_slug", "courses.slug", message="Another course already has this title.", code="course-title-taken")
 
 

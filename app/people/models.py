@@ -107,8 +107,8 @@ class Person(Model):
     )
 
 
-full_text(Person.__table__, "simple")  # type: ignore[arg-type]
-full_text(Unit.__table__, "simple")  # type: ignore[arg-type]
+full_text(Person.__table__, "simple")
+full_text(Unit.__table__, "simple")
 meaning(
     "uq_people_employee_number",
     "people.organisation_id, people.employee_number",
@@ -218,11 +218,11 @@ class GroupMember(Fact, Model):
 
 
 VALID = "superseded_at IS NULL"
-no_overlap(Post.__table__, "person_id", "valid_from", "valid_to", f"{VALID} AND is_primary", name="ex_posts_primary")  # type: ignore[arg-type]
-no_overlap(Membership.__table__, "person_id", "valid_from", "valid_to", VALID, name="ex_memberships")  # type: ignore[arg-type]
-no_overlap(Stage.__table__, "person_id", "valid_from", "valid_to", VALID, name="ex_stages")  # type: ignore[arg-type]
+no_overlap(Post.__table__, "person_id", "valid_from", "valid_to", f"{VALID} AND is_primary", name="ex_posts_primary")
+no_overlap(Membership.__table__, "person_id", "valid_from", "valid_to", VALID, name="ex_memberships")
+no_overlap(Stage.__table__, "person_id", "valid_from", "valid_to", VALID, name="ex_stages")
 no_overlap(
-    Responsibility.__table__,  # type: ignore[arg-type]
+    Responsibility.__table__,
     "person_id",
     "valid_from",
     "valid_to",

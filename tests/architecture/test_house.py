@@ -65,12 +65,6 @@ def test_public_functions_say_what_they_mean() -> None:
     silent = []
     for path in FILES:
         if path.parent.name == "operations" or path.name == "operations.py" or path.parent.name == "core":
-            for node in ast.parse(source(path)).body:
-                if (
-                    isinstance(node, ast.FunctionDef)
-                    and not node.name.startswith("_")
-                    and not ast.get_docstring(node)
-                    and len(node.body) > 3
-                ):
-                    silent.append(f"{path.relative_to(ROOT)}:{node.name}")
+            functions = [node for node in ast.parse(source(path)).body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
+            silent += [f"{path.relative_to(ROOT)}:{node.name}" for node in functions if not ast.get_docstring(node) and len(node.body) > 3]
     assert not silent
