@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Select, func, select
 
+from app.bookings import rules
 from app.bookings.models import Booking, Part, PartTrainer, Session
+from app.core.calendar import london, working_day
 from app.core.tx import Tx
 from app.identity import operations as identity
-from app.learning.models import Course, Curriculum
+from app.learning.models import Course, Curriculum, Prerequisite
 from app.people.models import Duty, Person, Responsibility
 from seed.personas import persona
 
@@ -35,6 +38,9 @@ class Finder:
     def somebody(self) -> int:
         """The longest name in the county."""
         return int(self._the(select(Person.id).order_by(func.length(Person.name).desc(), Person.id), "people"))
+
+    def name(self, person: int) -> str:
+        return str(self._the(select(Person.name).where(Person.id == person), "person"))
 
     def report(self, of: str = "manager") -> int:
         """Somebody whom this persona manages."""
@@ -102,6 +108,36 @@ class Finder:
         """A session to come that is on one day in one room."""
         rooms = select(Part.session_id).group_by(Part.session_id).having(func.count() == 1, func.count(Part.room_id) == 1)
         return int(self._the(self._to_come().where(Session.id.in_(rooms)), "one-day session"))
+
+    def bookable(self, person: int, most: int = 5) -> list[Any]:
+        """Sessions to come that this person can book at once: rows of id, slug, title and starts_at, soonest first."""
+        found = []
+        sessions = (
+            self._to_come().with_only_columns(*Session.__table__.c, Course.slug, Course.title).join(Course, Course.id == Session.course_id)
+        )
+        for row in self.tx.rows(sessions.where(Session.needs_approval.is_(False), Course.status == "published")):
+            facts = rules.facts(self.tx, row, person)
+            if facts.place is not None and rules.blocking(self.tx, row, person, facts, you=True) is None:
+                found.append(row)
+            if len(found) == most:
+                break
+        assert found, "there is nothing that this person could book"
+        return found
+
+    def plain_course(self) -> Any:
+        """A course that asks for nothing first and is for everyone: id and title."""
+        needs = select(Prerequisite.course_id)
+        plain = select(Course.id, Course.title).where(
+            Course.status == "published", Course.audience_stages == "", Course.needs_approval.is_(False), Course.id.not_in(needs)
+        )
+        return self.tx.rows(plain.where(Course.kind != "e-learning").order_by(Course.id))[0]
+
+    def free_day(self, *people: int) -> date:
+        """A weekday some weeks ahead on which none of these people has anything booked."""
+        parts = select(Part.starts_at).join(Booking, Booking.session_id == Part.session_id).where(Booking.person_id.in_(people))
+        busy = {london(row.starts_at).date() for row in self.tx.rows(parts)}
+        days = (self.tx.today + timedelta(days=n) for n in range(60, 120))
+        return next(day for day in days if day not in busy and working_day(day, "1111100"))
 
     # Bookings
 
