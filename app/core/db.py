@@ -210,6 +210,7 @@ def append_only(table: Table) -> None:
 
 
 def append_only_ddl(dialect: str, table: str) -> list[str]:
+    """The statements behind `append_only`, for one kind of database."""
     if dialect == "sqlite":
         return [
             f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
@@ -230,6 +231,7 @@ def full_text(table: Table, config: str) -> None:
 
 
 def full_text_ddl(dialect: str, table: str, config: str) -> list[str]:
+    """The statements behind `full_text`, for one kind of database."""
     if dialect == "postgresql":
         return [f"CREATE INDEX ix_{table}_search ON {table} USING gin (to_tsvector('{config}', search_text))"]
     tokenizer = "porter unicode61" if config == "english" else "unicode61"

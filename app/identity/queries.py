@@ -76,8 +76,8 @@ def own_roles(tx: Tx) -> list[tuple[str, str]]:
     """(role, where) of everything the reader may act as today; where is empty for what follows from the data."""
     nodes = [unit for _, unit in tx.actor.roles if unit is not None]
     names = {row.id: row.name for row in tx.rows(select(Unit.id, Unit.name).where(Unit.id.in_(nodes)))} if nodes else {}
-    given = {role.value for role in policy.GIVEN}
-    return [(role, names.get(unit, "") if unit else ("everywhere" if role in given else "")) for role, unit in tx.actor.roles]
+    wide = dict.fromkeys((role.value for role in policy.GIVEN), "everywhere")
+    return [(role, names.get(unit, "") if unit else wide.get(role, "")) for role, unit in tx.actor.roles]
 
 
 # Accounts and roles of others --------------------------------------------------------------------------------------
