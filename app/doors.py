@@ -47,6 +47,7 @@ class Page:
         self.actor: Actor = NOBODY
         self.settings: Settings = request.app.state.settings
         self.viewed: list[tuple[str, int]] = []  # other people's records shown, written to the audit trail after the read
+        self.taken: list[tuple[str, str, dict[str, Any]]] = []  # lists and files of personal records, likewise
         self.found: Any = None  # what `first` found
         self._cookies: list[tuple[str, str, dict[str, Any]]] = []
 
@@ -88,6 +89,10 @@ class Page:
         """Another person's record was shown: it will be in the trail of who has looked."""
         if person_id != self.actor.person_id:
             self.viewed.append((kind, person_id))
+
+    def took(self, action: str, subject: str, **facts: Any) -> None:
+        """A list or a file of personal records leaves: one row in the trail says who took it, what they asked for and how much it was."""
+        self.taken.append((action, subject, {name: value for name, value in facts.items() if value is not None}))
 
     def set_cookie(self, name: str, value: str, **options: Any) -> None:
         self._cookies.append((name, value, options))
@@ -155,7 +160,10 @@ class Pages:
             async def endpoint(request: Request) -> Response:
                 form = await read_form(request) if method == "POST" else {}
                 work = partial(handle, request, form, function, None if public else can, public, again, first)
-                response: Response = await get_running_loop().run_in_executor(request.app.state.executor, work)
+                try:
+                    response: Response = await get_running_loop().run_in_executor(request.app.state.executor, work)
+                finally:
+                    await request.close()  # and with it the files that were uploaded
                 return response
 
             route = Route(path, endpoint, methods=[method], name=f"{function.__module__}.{function.__name__}")
@@ -231,11 +239,13 @@ def _enter(tx: Tx, page: Page, can: Can | None, public: bool) -> Any:
 def _afterwards(database: Database, page: Page, tx: Tx, seen: Any) -> None:
     """After a read: note who looked at whose record, and now and then that the person is still there."""
     stale = seen is not None and tx.now - seen.last_seen_at > SEEN_EVERY
-    if not page.viewed and not stale:
+    if not page.viewed and not page.taken and not stale:
         return
     with transaction(database, page.actor, writes=True, request_id=tx.request_id) as writing:
         for kind, person_id in page.viewed:
             writing.record(kind, "people", person_id, person_id=person_id)
+        for action, subject, facts in page.taken:
+            writing.record(action, subject, None, **facts)
         if stale:
             access.touch(writing, seen.token_hash)
 

@@ -1,0 +1,190 @@
+"""Who has completed what, and until when it counts: people by course, for the page and the export alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Date, Row, Select, String, and_, bindparam, cast, func, literal_column, or_, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.core.calendar import long_date
+from app.core.errors import NotFound
+from app.core.facts import current
+from app.core.listing import csv_bytes, safe
+from app.core.tx import Tx
+from app.learning.models import Completion, Course, Curriculum, CurriculumCourse
+from app.people.models import Membership, Person, Post, Unit, UnitClosure
+from app.policy import Can, within_reach
+
+MOST = 60  # courses side by side
+SOON = timedelta(days=60)  # a completion that lapses within it is said to
+TODAY: Any = bindparam("today", type_=Date())
+FIRST_COLUMNS = ("Name", "Employee number", "Job title", "Team")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which part of the matrix. Nothing asked: every published course that has to be renewed, everyone in reach."""
+
+    courses: tuple[int, ...] = ()
+    curriculum_id: int | None = None
+    unit_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One person and one course, in words and with a date; drawn as a tag on the page, as text in the export."""
+
+    state: str  # in date · due soon · expired · done
+    on: str  # ISO date: until when it counts, or when it was completed if it does not expire
+
+    @property
+    def text(self) -> str:
+        """As the export says it: "in date to 2028-03-31"."""
+        return f"{WORDS[self.state]} {self.on}"
+
+    @property
+    def words(self) -> str:
+        """As the page says it: "In date to 31 March 2028"."""
+        return f"{WORDS[self.state].capitalize()} {long_date(date.fromisoformat(self.on)).partition(' ')[2]}"
+
+
+WORDS = {"in date": "in date to", "due soon": "lapses", "expired": "expired", "done": "completed"}
+
+
+# Courses -----------------------------------------------------------------------------------------------------------
+
+
+def curricula(tx: Tx) -> Sequence[Row[Any]]:
+    """Those to choose from."""
+    return tx.rows(select(Curriculum.id, Curriculum.title).order_by(func.lower(Curriculum.title)))
+
+
+def offered(tx: Tx) -> Sequence[Row[Any]]:
+    """The courses to choose from: all that are or were in the catalogue."""
+    return tx.rows(
+        select(Course.id, Course.title, Course.status, Course.validity_months)
+        .where(Course.status != "draft")
+        .order_by(func.lower(Course.title))
+    )
+
+
+def columns(tx: Tx, asked: Asked, all_courses: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """The courses of the matrix in order; NotFound for a curriculum that there is not. Courses that there are not are left out."""
+    if asked.curriculum_id is not None:
+        if tx.scalar(select(Curriculum.id).where(Curriculum.id == asked.curriculum_id)) is None:
+            raise NotFound("There is no such curriculum.", code="curriculum-not-found")
+        inside = select(CurriculumCourse.course_id).where(CurriculumCourse.curriculum_id == asked.curriculum_id)
+        order = list(tx.db.execute(inside.order_by(CurriculumCourse.position, CurriculumCourse.course_id)).scalars())
+        by_id = {course.id: course for course in all_courses}
+        return [by_id[key] for key in order if key in by_id][:MOST]
+    if asked.courses:
+        return [course for course in all_courses if course.id in asked.courses][:MOST]
+    return [course for course in all_courses if course.validity_months is not None and course.status == "published"][:MOST]
+
+
+# People ------------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _present() -> Select[*tuple[Any, ...]]:
+    """Everyone who has not left, with today's post and team. Parameter: today."""
+    return (
+        select(Person.id, Person.name, Person.employee_number, Post.job_title, Unit.name.label("unit"))
+        .select_from(Person)
+        .outerjoin(Post, and_(Post.person_id == Person.id, Post.is_primary, current(Post, TODAY)))
+        .outerjoin(Membership, and_(Membership.person_id == Person.id, current(Membership, TODAY)))
+        .outerjoin(Unit, Unit.id == Membership.unit_id)
+        .where(or_(Person.leaving_on.is_(None), Person.leaving_on >= TODAY))
+    )
+
+
+def _whose(tx: Tx, asked: Asked) -> list[ColumnElement[bool]]:
+    """Reach, and the part of the organisation asked for, as conditions on people."""
+    wanted = [within_reach(tx, Can.EXPORT_COMPLETIONS, Person.id)]
+    if asked.unit_id is not None:
+        below = select(UnitClosure.descendant_id).where(UnitClosure.ancestor_id == asked.unit_id)
+        belongs = select(Membership.person_id).where(Membership.unit_id.in_(below), current(Membership, tx.today))
+        wanted.append(Person.id.in_(belongs))
+    return wanted
+
+
+def how_many(tx: Tx, asked: Asked) -> int:
+    """Rows of the whole matrix."""
+    present = or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today)
+    return int(tx.scalar(select(func.count()).select_from(Person).where(present, *_whose(tx, asked))))
+
+
+def people(tx: Tx, asked: Asked, *, limit: int | None = None, offset: int = 0) -> Sequence[Row[Any]]:
+    """The rows of the matrix by name, or a page of them."""
+    found = _present().where(*_whose(tx, asked)).order_by(Person.sort_name, Person.id)
+    return tx.rows(found.limit(limit).offset(offset) if limit else found, today=tx.today)
+
+
+# Cells -------------------------------------------------------------------------------------------------------------
+
+# One text for a completion: the date it counts until, or "~" and the date of completing where it does not expire. The greatest text of a
+# person and a course is what counts, so that the rows need neither sorting nor grouping, and no date is taken apart.
+_LASTS = select(
+    Completion.person_id,
+    Completion.course_id,
+    func.coalesce(cast(Completion.expires_on, String), literal_column("'~'", String()) + cast(Completion.completed_on, String)),
+).where(Completion.superseded_at.is_(None), Completion.course_id.in_(bindparam("courses", expanding=True)))
+_LASTS_OF = _LASTS.where(Completion.person_id.in_(bindparam("people", expanding=True)))
+_FEW = 100  # people whose completions are asked for by name; for more it is faster to read those of the courses and lay aside the rest
+
+
+def _greatest(tx: Tx, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> dict[int, list[str]]:
+    """For each of these people the text of what counts, in the order of the courses; empty where nothing was completed."""
+    column = {course.id: number for number, course in enumerate(courses)}
+    grid = {row.id: [""] * len(column) for row in rows}
+    if not grid or not column:
+        return grid
+    parameters: dict[str, Any] = {"courses": list(column)}
+    few = len(grid) <= _FEW
+    if few:
+        parameters["people"] = list(grid)
+    for person_id, course_id, lasts in tx.db.execute(_LASTS_OF if few else _LASTS, parameters):
+        line = grid.get(person_id)
+        if line is not None and lasts > line[column[course_id]]:
+            line[column[course_id]] = lasts
+    return grid
+
+
+class _Cells(dict[str, Cell]):
+    """What each text means today; worked out once, since the same dates come again and again."""
+
+    def __init__(self, today: date) -> None:
+        super().__init__()
+        self.today, self.soon = today.isoformat(), (today + SOON).isoformat()
+
+    def __missing__(self, lasts: str) -> Cell:
+        if lasts.startswith("~"):
+            cell = Cell("done", lasts[1:])
+        else:
+            cell = Cell("expired" if lasts < self.today else "due soon" if lasts < self.soon else "in date", lasts)
+        self[lasts] = cell
+        return cell
+
+
+def cells(tx: Tx, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> dict[int, list[Cell | None]]:
+    """For each of these people their cells in the order of the courses: None where nothing was completed."""
+    meaning = _Cells(tx.today)
+    return {key: [meaning[lasts] if lasts else None for lasts in line] for key, line in _greatest(tx, courses, rows).items()}
+
+
+def as_csv(tx: Tx, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> bytes:
+    """The whole matrix as a file: the same words as the page, with ISO dates that spreadsheets understand."""
+    grid, meaning = _greatest(tx, courses, rows), _Cells(tx.today)
+    every = set[str]().union(*grid.values())
+    said = {lasts: meaning[lasts].text if lasts else "" for lasts in every}
+
+    def lines() -> Iterator[list[str]]:
+        for row in rows:
+            yield [safe(row.name), safe(row.employee_number), safe(row.job_title), safe(row.unit), *map(said.__getitem__, grid[row.id])]
+
+    return csv_bytes([*FIRST_COLUMNS, *(course.title for course in courses)], lines())
