@@ -181,7 +181,7 @@ def _part(form: dict[str, Any], n: int, people: dict[str, int], problems: Proble
     day = forms.day(form, prefix + "day", "The date", problems, needed=True)
     starts = forms.clock_time(form, prefix + "starts", "The start", problems)
     ends = forms.clock_time(form, prefix + "ends", "The end", problems)
-    addresses = addresses_in(forms.text(form, prefix + "trainers"))
+    addresses = timetable.addresses_in(forms.text(form, prefix + "trainers"))
     unknown = [address for address in addresses if address not in people]
     if unknown:
         problems.add(prefix + "trainers", f"Nobody on record here has the e-mail address {', '.join(unknown)}")
@@ -196,29 +196,9 @@ def _part(form: dict[str, Any], n: int, people: dict[str, int], problems: Proble
     return PartNew(*instants, forms.one_id(form, prefix + "room"), forms.text(form, prefix + "link") or None, trainers)
 
 
-def addresses_in(typed: str) -> list[str]:
-    """E-mail addresses separated by commas, semicolons or spaces."""
-    return [address for address in re.split(r"[\s,;]+", typed.lower()) if address]
-
-
 def _trainers(tx: Tx, form: dict[str, Any]) -> dict[str, int]:
-    wanted = {address for n in range(1, count(form) + 1) for address in addresses_in(forms.text(form, f"parts.{n}.trainers"))}
-    return people_by_address(tx, wanted)
-
-
-def people_by_address(tx: Tx, wanted: set[str]) -> dict[str, int]:
-    """Who has these e-mail addresses; those of nobody are left out. "#12" is the person with that key, for those without an address."""
-    keys = {int(address[1:]): address for address in wanted if re.fullmatch(r"#\d{1,15}", address)}
-    found = {row.email: row.id for row in tx.rows(select(Person.id, Person.email).where(Person.email.in_(wanted)))} if wanted else {}
-    if keys:
-        found |= {keys[key]: key for key in tx.db.execute(select(Person.id).where(Person.id.in_(keys))).scalars()}
-    return found
-
-
-def until(day: date, starts_at: datetime) -> datetime:
-    """The end of a day, or the start of the session if that is sooner on the same day."""
-    end = london_day(day)[1]
-    return starts_at if london(starts_at).date() == day else end
+    wanted = {address for n in range(1, count(form) + 1) for address in timetable.addresses_in(forms.text(form, f"parts.{n}.trainers"))}
+    return timetable.people_by_address(tx, wanted)
 
 
 def _instant(name: str, day: date | None, session: Row[Any] | None, starts_at: datetime) -> datetime | None:
@@ -228,7 +208,7 @@ def _instant(name: str, day: date | None, session: Row[Any] | None, starts_at: d
     kept: datetime | None = getattr(session, name) if session is not None else None
     if kept is not None and _shown(name, kept) == day:
         return kept
-    return until(day, starts_at) if name in ENDS else london_day(day)[0]
+    return timetable.until(day, starts_at) if name in ENDS else london_day(day)[0]
 
 
 def _shown(name: str, at: datetime | None) -> date | None:

@@ -48,14 +48,7 @@ def create_session(
     `needs_approval`, `audience_stages` (codes; like approval, taken from the course if left out), `audience_unit_id`.
     `reference` is given out ("S1042") if left out.
     """
-    course = tx.get(Course, course_id, what="course")
-    if course.status == "withdrawn":
-        raise Conflict(
-            "This course is withdrawn, so it cannot have new sessions.", code="course-withdrawn", way_out="Publish the course again first."
-        )
-    settings = {"needs_approval": course.needs_approval, "audience_stages": course.audience_stages, **settings}
-    wanted = _planned(tx, list(parts), capacity, None)
-    values = _settings(tx, settings, capacity, wanted[0].starts_at)
+    wanted, values = _new(tx, course_id, parts, capacity, settings, lock=True)
     values |= dict(
         course_id=course_id, reference=reference or f"new-{token_hex(8)}", capacity=capacity, created_at=tx.now, updated_at=tx.now
     )
@@ -65,6 +58,29 @@ def create_session(
     _write(tx, session_id, wanted, [], capacity)
     tx.record("session.created", "sessions", session_id, course_id=course_id)
     return session_id
+
+
+def rehearse(tx: Tx, /, course_id: int, parts: Sequence[PartNew], capacity: int, **settings: Any) -> None:
+    """Refuse what `create_session` would refuse, without writing or locking anything: for a dry run."""
+    _new(tx, course_id, parts, capacity, settings, lock=False)
+
+
+def _new(
+    tx: Tx, course_id: int, parts: Sequence[PartNew], capacity: int, settings: dict[str, Any], *, lock: bool
+) -> tuple[list[PartNew], dict[str, Any]]:
+    """The parts in order and the settings of a new session, checked."""
+    course = tx.get(Course, course_id, what="course")
+    if course.status == "withdrawn":
+        raise Conflict(
+            "This course is withdrawn, so it cannot have new sessions.", code="course-withdrawn", way_out="Publish the course again first."
+        )
+    _check_size(capacity)
+    wanted = timetable.tidy(parts)
+    if lock:
+        timetable.lock_trainers(tx, wanted)
+    timetable.check(tx, wanted, capacity, None, lock=lock)
+    given = {"needs_approval": course.needs_approval, "audience_stages": course.audience_stages, **settings}
+    return wanted, _settings(tx, given, capacity, wanted[0].starts_at)
 
 
 @operation(Can.MANAGE_SESSIONS)
@@ -193,14 +209,6 @@ def withdraw_course(tx: Tx, course_id: int, version: int | None = None) -> None:
 
 
 # Parts, places and settings together -------------------------------------------------------------------------------
-
-
-def _planned(tx: Tx, wanted: list[PartNew], capacity: int, session_id: int | None) -> list[PartNew]:
-    _check_size(capacity)
-    ordered = timetable.tidy(wanted)
-    timetable.lock_trainers(tx, ordered)
-    timetable.check(tx, ordered, capacity, session_id)
-    return ordered
 
 
 def _write(tx: Tx, session_id: int, wanted: list[PartNew], before: list[PartNew], capacity: int) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, and_, delete, insert, or_, select, update
 
 from app.bookings.models import Part, PartTrainer, Room, Session
-from app.core.calendar import when
+from app.core.calendar import london, london_day, when
 from app.core.db import is_postgresql
 from app.core.errors import Conflict, Invalid
 from app.core.text import normal, plural
@@ -46,16 +47,19 @@ def tidy(parts: Sequence[PartNew]) -> list[PartNew]:
     return sorted(made, key=lambda part: (part.starts_at, part.ends_at))
 
 
-def check(tx: Tx, parts: list[PartNew], capacity: int, session_id: int | None, *, new_rooms: set[int] | None = None) -> None:
+def check(
+    tx: Tx, parts: list[PartNew], capacity: int, session_id: int | None, *, new_rooms: set[int] | None = None, lock: bool = True
+) -> None:
     """Refuse what cannot be: no part, wrong times, a room too small or closed, someone or somewhere that is already taken.
 
-    Locks the rooms, so that what is found free stays free until the commit; the caller has locked the trainers (`lock_trainers`).
+    Locks the rooms, so that what is found free stays free until the commit (the caller has locked the trainers, `lock_trainers`);
+    a dry run only looks (`lock=False`).
     `new_rooms` are the rooms that must still be open (None: all of them). Fields are named "parts.1.room" and so on.
     """
     problems = _shape(parts)
     if problems:
         raise Invalid(problems[0]["message"] + ".", errors=problems)
-    rooms = _lock_rooms(tx, {part.room_id for part in parts if part.room_id is not None})
+    rooms = _rooms(tx, {part.room_id for part in parts if part.room_id is not None}, lock)
     for n, part in enumerate(parts, 1):
         if part.room_id is None:
             continue
@@ -113,11 +117,11 @@ def lock_trainers(tx: Tx, parts: list[PartNew]) -> None:
             )
 
 
-def _lock_rooms(tx: Tx, wanted: set[int]) -> dict[int, Row[Any]]:
+def _rooms(tx: Tx, wanted: set[int], lock: bool) -> dict[int, Row[Any]]:
     if not wanted:
         return {}
     statement = select(Room.__table__).where(Room.id.in_(wanted)).order_by(Room.id)
-    if is_postgresql(tx.db):
+    if lock and is_postgresql(tx.db):
         statement = statement.with_for_update(key_share=True)
     return {row.id: row for row in tx.rows(statement)}
 
@@ -170,6 +174,26 @@ def _which(parts: list[PartNew], row: Row[Any], same: Any) -> int:
 
 def _said(row: Row[Any]) -> str:
     return f"{row.reference}, {row.title}, {when(row.starts_at, row.ends_at)}"
+
+
+def addresses_in(typed: str) -> list[str]:
+    """E-mail addresses separated by commas, semicolons or spaces."""
+    return [address for address in re.split(r"[\s,;]+", typed.lower()) if address]
+
+
+def people_by_address(tx: Tx, wanted: set[str]) -> dict[str, int]:
+    """Who has these e-mail addresses; those of nobody are left out. "#12" is the person with that key, for those without an address."""
+    keys = {int(address[1:]): address for address in wanted if re.fullmatch(r"#\d{1,15}", address)}
+    found = {row.email: row.id for row in tx.rows(select(Person.id, Person.email).where(Person.email.in_(wanted)))} if wanted else {}
+    if keys:
+        found |= {keys[key]: key for key in tx.db.execute(select(Person.id).where(Person.id.in_(keys))).scalars()}
+    return found
+
+
+def until(day: date, starts_at: datetime) -> datetime:
+    """The end of a day, or the start of the session if that is sooner on the same day."""
+    end = london_day(day)[1]
+    return starts_at if london(starts_at).date() == day else end
 
 
 # Writing -----------------------------------------------------------------------------------------------------------

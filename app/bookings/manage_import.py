@@ -1,0 +1,96 @@
+"""The coordinator's pages for sessions from a file: send it, see what it would make and what is wrong, apply all of it or nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from app.bookings.models import SessionImport
+from app.bookings.operations import import_rows, session_import
+from app.core.errors import Conflict
+from app.core.listing import csv_bytes
+from app.core.sheets import MOST_BYTES, SheetRefused
+from app.core.tx import Tx
+from app.doors import Page, Pages
+from app.policy import Can
+
+pages = Pages()
+
+
+def draw_upload(tx: Tx, page: Page) -> Response:
+    """The form for a file, and the latest ones."""
+    columns = (SessionImport.id, SessionImport.file_name, SessionImport.staged_at, SessionImport.applied_at)
+    return page.render(
+        "bookings/manage/import.html",
+        imports=tx.rows(select(*columns).order_by(SessionImport.id.desc()).limit(10)),
+        columns=import_rows.HEADINGS,
+        needed=import_rows.NEEDED,
+        most=session_import.MOST_ROWS,
+        megabytes=MOST_BYTES // 1024 // 1024,
+    )
+
+
+@pages.get("/manage/sessions/import", can=Can.MANAGE_SESSIONS)
+def upload_form(tx: Tx, page: Page) -> Response:
+    """Where a file is sent."""
+    return draw_upload(tx, page)
+
+
+@pages.get("/manage/sessions/import/columns.csv", can=Can.MANAGE_SESSIONS)
+def empty_file(tx: Tx, page: Page) -> Response:
+    """A file with the headings and nothing else."""
+    del tx
+    headers = {"content-disposition": 'attachment; filename="sessions.csv"'}
+    return page.finish(Response(csv_bytes([*import_rows.HEADINGS], []), 200, headers, "text/csv; charset=utf-8"))
+
+
+def _parsed(tx: Tx, page: Page) -> tuple[str, list[dict[str, Any]]]:
+    """Read the file before the writer's turn is taken."""
+    del tx
+    upload = page.form.get("file")
+    if not isinstance(upload, UploadFile) or not upload.filename:
+        raise SheetRefused("Choose the file with the sessions.")
+    return upload.filename, session_import.parse(upload.file.read(MOST_BYTES + 1))
+
+
+@pages.post("/manage/sessions/import", can=Can.MANAGE_SESSIONS, again=draw_upload, first=_parsed)
+def upload(tx: Tx, page: Page) -> Response:
+    """Keep the rows and show what they would make."""
+    return page.go(f"/manage/sessions/import/{session_import.stage(tx, *page.found)}")
+
+
+def draw_plan(tx: Tx, page: Page, import_id: int) -> Response:
+    """What the file would make, and every cell that is wrong: a dry run, done anew each time the page is opened."""
+    kept = tx.get(SessionImport, import_id, what="import")
+    plan = session_import.plan(tx, kept.rows) if kept.applied_at is None else None
+    return page.render("bookings/manage/import_plan.html", kept=kept, plan=plan, made=page.number("made", 0))
+
+
+@pages.get("/manage/sessions/import/{import_id:int}", can=Can.MANAGE_SESSIONS)
+def plan_page(tx: Tx, page: Page, import_id: int) -> Response:
+    """The dry run."""
+    return draw_plan(tx, page, import_id)
+
+
+def draw_apply(tx: Tx, page: Page, import_id: int) -> Response:
+    """What will happen, before the button."""
+    kept = tx.get(SessionImport, import_id, what="import")
+    if kept.applied_at is not None:
+        raise Conflict("This file has already been applied.", code="import-applied")
+    return page.render("bookings/manage/import_apply.html", kept=kept, plan=session_import.plan(tx, kept.rows))
+
+
+@pages.get("/manage/sessions/import/{import_id:int}/apply", can=Can.MANAGE_SESSIONS)
+def apply_page(tx: Tx, page: Page, import_id: int) -> Response:
+    """A page of its own."""
+    return draw_apply(tx, page, import_id)
+
+
+@pages.post("/manage/sessions/import/{import_id:int}/apply", can=Can.MANAGE_SESSIONS, again=draw_apply)
+def apply(tx: Tx, page: Page, import_id: int) -> Response:
+    """Create all of the sessions, or none."""
+    made = session_import.apply_import(tx, import_id, publish=page.form.get("publish") == "yes")
+    return page.go(f"/manage/sessions/import/{import_id}", made=len(made))

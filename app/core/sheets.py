@@ -1,0 +1,156 @@
+"""Small tables that people send as a file: CSV in whatever encoding their spreadsheet wrote, or an Excel workbook. Every cell as text.
+
+For files of a few hundred rows, held in memory. An HR extract, which may have a hundred thousand, has a reader of its own.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import zipfile
+from datetime import date, datetime, time
+
+from app.core.calendar import MONTHS
+from app.core.errors import Invalid
+
+MOST_BYTES = 2 * 1024 * 1024
+MOST_UNPACKED = 40 * 1024 * 1024  # of a workbook, which is a zip archive
+MOST_COLUMNS = 60
+_FAR = re.compile(rb"""\br\s*=\s*["']([A-Z]{1,3})(\d+)["']""")
+_MONTH = {name[:3].lower(): n for n, name in enumerate(MONTHS, 1)}
+
+
+class SheetRefused(Invalid):
+    """The file as a whole cannot be used; the message says why and what to do."""
+
+    code = "file-refused"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, errors=[{"field": "file", "message": message}])
+
+
+Line = tuple[int, list[str]]  # the number of the line, or of the row of the sheet, and its cells
+
+
+def read_sheet(content: bytes, most_rows: int) -> list[Line]:
+    """The rows that hold anything, with their line numbers; SheetRefused for what is too large, damaged or no table.
+
+    Dates come as "2026-12-08", times as "09:30", whole numbers without a decimal point.
+    """
+    if not content.strip():
+        raise SheetRefused("The file is empty. Choose the file with the rows.")
+    if len(content) > MOST_BYTES:
+        raise SheetRefused(f"The file is larger than {MOST_BYTES // 1024 // 1024} MB. Send it in parts.")
+    lines = _workbook(content, most_rows) if content.startswith(b"PK") else _csv(_decoded(content))
+    kept = [(number, cells) for number, cells in lines if any(cells)]
+    if len(kept) > most_rows + 1:
+        raise SheetRefused(f"The file has more than {most_rows:,} rows. Send it in parts.")
+    if any(len(cells) > MOST_COLUMNS for _, cells in kept):
+        raise SheetRefused(f"The file has more than {MOST_COLUMNS} columns. Delete those that are not needed.")
+    return kept
+
+
+def _decoded(content: bytes) -> str:
+    if content.startswith(codecs.BOM_UTF8):
+        return content.decode("utf-8-sig", "replace")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace")
+    if b"\0" in content:
+        raise SheetRefused("This is not a CSV file or an Excel workbook. Save it as CSV UTF-8 or as Excel workbook (.xlsx).")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
+def _csv(text: str) -> list[Line]:
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(",;\t|", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines: list[Line] = []
+    start = 1
+    try:
+        for cells in reader:
+            lines.append((start, [_tidy(cell) for cell in cells]))
+            start = reader.line_num + 1
+    except csv.Error as problem:
+        raise SheetRefused(
+            f"Line {start} cannot be read: a quotation mark is opened there and never closed. Correct that line."
+        ) from problem
+    return lines
+
+
+def _workbook(content: bytes, most_rows: int) -> list[Line]:
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError  # most requests never need it
+
+    _check_package(content, most_rows)
+    try:
+        with CalamineWorkbook.from_filelike(io.BytesIO(content)) as book:
+            rows = book.get_sheet_by_index(0).iter_rows()
+            return [(number, [_as_text(cell) for cell in cells]) for number, cells in enumerate(rows, 1)]
+    except PasswordError as problem:
+        raise SheetRefused("The workbook is protected by a password. Remove the password and save it again.") from problem
+    except (CalamineError, OSError) as problem:
+        raise SheetRefused("The workbook is damaged. Open it in a spreadsheet, save it again and send that copy.") from problem
+
+
+def _check_package(content: bytes, most_rows: int) -> None:
+    """Is it whole, how large is it unpacked, and how far do its cells reach? The reader lays a sheet out as a full rectangle."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as package:
+            left = MOST_UNPACKED
+            for part in package.infolist():
+                with package.open(part) as stream:
+                    unpacked = stream.read(left + 1)
+                left -= len(unpacked)
+                if left < 0:
+                    raise SheetRefused("The workbook is too large unpacked. Copy the rows into a new workbook without pictures.")
+                if part.filename.startswith("xl/worksheets/") and any(
+                    _too_far(found[1], found[2], most_rows) for found in _FAR.finditer(unpacked)
+                ):
+                    raise SheetRefused("A sheet has cells far below or beside the table. Copy the rows into a new workbook.")
+    except SheetRefused:
+        raise
+    except Exception as problem:  # whatever a forged archive provokes in the unpacker
+        raise SheetRefused("The workbook is damaged. Open it in a spreadsheet, save it again and send that copy.") from problem
+
+
+def _too_far(letters: bytes, row: bytes, most_rows: int) -> bool:
+    return int(row) > most_rows * 4 or len(letters) > 2
+
+
+def _as_text(cell: object) -> str:
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, datetime):
+        return cell.date().isoformat() if cell.time() == time(0) else cell.strftime("%Y-%m-%d %H:%M")
+    if isinstance(cell, date):
+        return cell.isoformat()
+    if isinstance(cell, time):
+        return cell.strftime("%H:%M")
+    return _tidy(str(cell))
+
+
+def _tidy(cell: str) -> str:
+    return " ".join("".join(c if c.isprintable() or c.isspace() else "" for c in cell).split())
+
+
+def as_date(text: str) -> date | None:
+    """A date as people write it in a file: "2026-12-08", "8/12/2026" (day first), "8 December 2026", "08-Dec-26". None if it is not one."""
+    found = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})(?: 00:00(?::00)?)?", text)
+    if found:
+        year, month, day = int(found[1]), int(found[2]), int(found[3])
+    else:
+        found = re.fullmatch(r"(?:[a-z]{3,9},? )?(\d{1,2})(?:st|nd|rd|th)?[ ./-]+(\d{1,2}|[a-z]{3,9})[ ./,-]+(\d{4}|\d{2})", text.lower())
+        if not found:
+            return None
+        day, year = int(found[1]), int(found[3]) + (2000 if len(found[3]) == 2 else 0)
+        month = int(found[2]) if found[2].isdigit() else _MONTH.get(found[2][:3], 0)
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
