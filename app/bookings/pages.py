@@ -45,8 +45,7 @@ def one_session(tx: Tx, page: Page, session_id: int) -> Response:
         closed=closed,
         words=words,
         for_others=queries.may_book_others(tx) and session.starts_at > tx.now and session.status == "published",
-        roster=delivers
-        or any(reach is policy.Reach.SCOPE or reach is policy.Reach.ALL for reach, _ in policy.terms(tx.actor, Can.READ_ROSTER)),
+        roster=delivers or _widely(tx, Can.READ_ROSTER),
     )
 
 
@@ -187,6 +186,8 @@ def decide(tx: Tx, page: Page, booking_id: int) -> Response:
     if decision not in ("approve", "refuse"):
         raise Invalid("Say what you decide.", errors=[{"field": "decision", "message": "Choose whether to approve this place"}])
     operations.decide(tx, booking_id, decision == "approve", _text(page, "reason"))
+    if queries.leads_line(tx):
+        return page.go("/my-team", decided=decision)  # where the next request waits
     return page.go(f"/bookings/{booking_id}")
 
 
@@ -219,8 +220,9 @@ def roster(tx: Tx, page: Page, session_id: int) -> Response:
         classes=len({row.priority for row in waiting}) > 1,
         needs=needs,
         shows_needs=shows_needs,
-        may_see_needs=_arranges(tx),
+        may_see_needs=_widely(tx, Can.READ_ACCESS_NEEDS),
         manages=policy.may(tx.actor, Can.MANAGE_SESSIONS),
+        opens_bookings=_widely(tx, Can.READ_BOOKINGS),
         free=session.capacity > session.held and session.starts_at > tx.now and session.status == "published",
         given=page.query("given"),
         today=london(tx.now).date(),
@@ -229,8 +231,9 @@ def roster(tx: Tx, page: Page, session_id: int) -> Response:
     )
 
 
-def _arranges(tx: Tx) -> bool:
-    return any(reach is not policy.Reach.SELF for reach, _ in policy.terms(tx.actor, Can.READ_ACCESS_NEEDS))
+def _widely(tx: Tx, can: Can) -> bool:
+    """Does `can` reach a part of the organisation, or all of it?"""
+    return any(reach in (policy.Reach.SCOPE, policy.Reach.ALL) for reach, _ in policy.terms(tx.actor, can))
 
 
 @pages.post("/sessions/{session_id:int}/give", can=Can.MANAGE_SESSIONS, again=roster)

@@ -323,13 +323,18 @@ def may_book_others(tx: Tx) -> bool:
     return any(reach is not Reach.SELF for reach, _ in policy.terms(tx.actor, Can.BOOK))
 
 
+def leads_line(tx: Tx) -> bool:
+    """Does the actor manage, or deputise for someone who does?"""
+    return (Reach.REPORTS, None) in policy.terms(tx.actor, Can.BOOK)
+
+
 def candidates(tx: Tx, words: str, most: int = 25) -> Sequence[Row[Any]]:
     """People the actor may book for, by name, e-mail or employee number; without words, their own management line only."""
     wanted = query_words(words)
     found = _CANDIDATES.where(Person.id != tx.actor.person_id)
     if wanted:
         found = found.where(policy.within_reach(tx, Can.BOOK, Person.id), matches(tx.db, "people", Person.__table__.c.id, wanted, "simple"))
-    elif (Reach.REPORTS, None) in policy.terms(tx.actor, Can.BOOK):
+    elif leads_line(tx):
         found = found.where(Person.id.in_(policy.line_below(tx.actor.person_id, tx.today)))
     else:
         return []

@@ -109,9 +109,10 @@ def my_team(tx: Tx, page: Page) -> Response:
     found = people[0].found if people else 0
     return page.render(
         "desks/my_team.html",
-        requests=queries.to_approve(tx),
+        requests=queries.to_approve(tx, whole=whole),
         members=queries.members(tx, people),
-        leads=queries.leads_line(tx),
+        leads=bookings.leads_line(tx),
+        decided=page.query("decided"),
         whole=whole,
         found=found,
         number=number,

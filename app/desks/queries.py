@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from app import policy
 from app.bookings.models import Booking, PartTrainer, Room, Session
 from app.bookings.models import Part as SessionPart
-from app.bookings.queries import NOW, ONE, held, next_part, part_count, waiting
+from app.bookings.queries import NOW, ONE, held, leads_line, next_part, part_count, waiting
 from app.core.db import UtcDateTime
 from app.core.facts import current
 from app.core.ledger import Outbox
@@ -67,6 +67,18 @@ def standing(tx: Tx) -> Standing:
     return Standing(len(rows), lapsed, soon)
 
 
+# Who reports to the reader, or to somebody they stand in for
+_deputising = select(Responsibility.person_id).where(
+    Responsibility.kind == Duty.DEPUTY.value,
+    Responsibility.holder_id == ME,
+    Responsibility.person_id.is_not(None),
+    current(Responsibility, TODAY),
+)
+_direct = select(Responsibility.person_id).where(
+    Responsibility.kind == Duty.MANAGER.value,
+    or_(Responsibility.holder_id == ME, Responsibility.holder_id.in_(_deputising)),
+    current(Responsibility, TODAY),
+)
 # What needs the reader ---------------------------------------------------------------------------------------------
 
 _PENDING: Any = literal_column("bookings.approval = 'pending' AND bookings.status IN ('requested', 'waiting', 'offered')")
@@ -93,7 +105,7 @@ _REQUESTS = (
     select(func.count())
     .select_from(Booking)
     .join(Session, Session.id == Booking.session_id)
-    .where(Booking.person_id.in_(policy.line_below(ME, TODAY)), _PENDING, Session.starts_at > NOW)
+    .where(Booking.person_id.in_(_direct), _PENDING, Session.starts_at > NOW)
 )
 _STAGED = select(func.count()).select_from(Import).where(Import.state == "staged")
 _PARKED = select(func.count()).select_from(Outbox).where(Outbox.parked_at.is_not(None), Outbox.sent_at.is_(None))
@@ -115,7 +127,7 @@ class Need:
 def needs(tx: Tx) -> list[Need]:
     """What waits on the reader, whatever their roles; nothing that is nought."""
     found: list[Need] = []
-    if (Reach.REPORTS, None) in policy.terms(tx.actor, Can.BOOK):
+    if leads_line(tx):
         requests = tx.scalar(_REQUESTS, me=tx.actor.person_id, today=tx.today, now=tx.now)
         found.append(Need(requests, "request for a place to approve", "requests for places to approve", "/my-team"))
     if policy.may(tx.actor, Can.MANAGE_SESSIONS):
@@ -179,17 +191,6 @@ def delivered(tx: Tx, *, most: int = 25) -> Sequence[Row[Any]]:
 # My team -----------------------------------------------------------------------------------------------------------
 
 TEAM_PAGE = 25
-_deputising = select(Responsibility.person_id).where(
-    Responsibility.kind == Duty.DEPUTY.value,
-    Responsibility.holder_id == ME,
-    Responsibility.person_id.is_not(None),
-    current(Responsibility, TODAY),
-)
-_direct = select(Responsibility.person_id).where(
-    Responsibility.kind == Duty.MANAGER.value,
-    or_(Responsibility.holder_id == ME, Responsibility.holder_id.in_(_deputising)),
-    current(Responsibility, TODAY),
-)
 _PEOPLE = (
     select(Person.id, Person.name, Unit.name.label("team"), func.count().over().label("found"))
     .outerjoin(Membership, and_(Membership.person_id == Person.id, current(Membership, TODAY)))
@@ -201,11 +202,6 @@ _PEOPLE = (
 )
 _DIRECT = _PEOPLE.where(Person.id.in_(_direct))
 _WHOLE_LINE = _PEOPLE.where(Person.id.in_(policy.line_below(ME, TODAY)))
-
-
-def leads_line(tx: Tx) -> bool:
-    """Does the reader manage, or deputise for someone who does?"""
-    return (Reach.REPORTS, None) in policy.terms(tx.actor, Can.BOOK)
 
 
 def team(tx: Tx, number: int, *, whole: bool) -> Sequence[Row[Any]]:
@@ -278,12 +274,16 @@ _TO_APPROVE = (
     .join(Session, Session.id == Booking.session_id)
     .join(Course, Course.id == Session.course_id)
     .join(Person, Person.id == Booking.person_id)
-    .where(Booking.person_id.in_(policy.line_below(ME, TODAY)), _PENDING, Session.starts_at > NOW)
+    .where(_PENDING, Session.starts_at > NOW)
     .order_by(Session.starts_at, Booking.id)
     .limit(50)
 )
+_DIRECT_TO_APPROVE = _TO_APPROVE.where(Booking.person_id.in_(_direct))
+_LINE_TO_APPROVE = _TO_APPROVE.where(Booking.person_id.in_(policy.line_below(ME, TODAY)))
 
 
-def to_approve(tx: Tx) -> Sequence[Row[Any]]:
-    """Requests of the reader's management line that nobody has decided, soonest session first."""
-    return tx.rows(_TO_APPROVE, me=tx.actor.person_id, today=tx.today, now=tx.now) if leads_line(tx) else []
+def to_approve(tx: Tx, *, whole: bool) -> Sequence[Row[Any]]:
+    """Requests of direct reports, or of the `whole` line, that nobody has decided, soonest session first."""
+    if not leads_line(tx):
+        return []
+    return tx.rows(_LINE_TO_APPROVE if whole else _DIRECT_TO_APPROVE, me=tx.actor.person_id, today=tx.today, now=tx.now)

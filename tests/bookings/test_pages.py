@@ -180,7 +180,8 @@ def test_a_request_is_approved_or_refused_by_the_manager(make: Make, sign_in: An
     assert "£35.50" in page.text and "Ben Shaw: Costly" in page.text
     nothing = browser.post(f"/bookings/{asked[0]}/decide", data={"reason": "Maybe"})
     assert nothing.status_code == 422 and 'href="#decision"' in nothing.text and "Maybe" in nothing.text
-    assert browser.post(f"/bookings/{asked[0]}/decide", data={"decision": "approve"}).status_code == 303
+    done = browser.post(f"/bookings/{asked[0]}/decide", data={"decision": "approve"})
+    assert done.status_code == 303 and "You approved the request." in browser.get(done.headers["location"]).text
     no_reason = browser.post(f"/bookings/{asked[1]}/decide", data={"decision": "refuse"})
     assert no_reason.status_code == 422 and 'value="refuse" checked' in no_reason.text
     assert browser.post(f"/bookings/{asked[1]}/decide", data={"decision": "refuse", "reason": "Duty week"}).status_code == 303
