@@ -42,14 +42,14 @@ HEADINGS = (
 def line(n: int, rows: int) -> dict[str, Any]:
     """A made-up member of staff; everybody but the first few has a manager further up the file or down it."""
     first, last = FIRST[n % len(FIRST)], f"{LAST[n % len(LAST)]} {n}"
-    team = n % max(rows // 12, 1)
+    team = n % min(max(rows // 12, 1), 1000)
     started = date(2008, 1, 7) + timedelta(days=n % 6500)
-    manager = "" if n < 7 else f"{100_000 + n // 7}"
+    manager = "" if n < 7 else f"{100_000 + n % rows // 7}"
     return dict(
         zip(
             HEADINGS,
             (
-                f"{100_000 + n}", first, last, f"{first.lower()}.{n}@westmarch.example", f"SW{n + 1}" if n % 3 and n < 999_999 else "",
+                f"{100_000 + n}", first, last, f"{first.lower()}.{n}@westmarch.example", f"SW{n + 1}" if n % 3 else "",
                 "Registered" if n % 3 else "", "Team manager" if manager == "" else "Social worker", STAGES[n % len(STAGES)],
                 ("Permanent", "Permanent", "Fixed term", "Agency")[n % 4], ("1", "0.8", "0.6")[n % 3], ("Mon-Fri", "MTWT-", "1111000")[n % 3],
                 f"Service {team % 9}", f"Locality {team % 54}", f"Team {team}", manager,
@@ -102,6 +102,8 @@ def empty(kind: str) -> Iterator[str]:
 
 @dataclass
 class Measured:
+    """One run of the command: wall time, the most memory it held, and what it printed."""
+
     seconds: float
     megabytes: float
     said: str

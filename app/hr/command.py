@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
@@ -35,6 +36,7 @@ def run(
     def turn() -> AbstractContextManager[Tx]:
         return job(database)
 
+    started = time.perf_counter()
     try:
         rules = load_mapping(mapping) if mapping is not None else Mapping()
         import_id, counts = imports.stage(turn, file, rules, file_name=file.name, as_at=as_at)
@@ -45,6 +47,7 @@ def run(
                 operations.discard(tx, import_id)
             _print(_outcome(counts))
             return PROBLEMS if counts["problems"] else CLEAN
+        compared = time.perf_counter()
         try:
             with turn() as tx:
                 operations.apply(tx, import_id, confirmed_leavers=confirm_leavers)
@@ -58,7 +61,7 @@ def run(
             lines.append(f"If that is right, run the command again with --confirm-leavers {refused.facts['leavers']}.")
         sys.stderr.write("\n".join(line for line in lines if line) + "\n")
         return PROBLEMS
-    _print(["Applied."])
+    _print(["", f"Applied. Read and compared in {compared - started:.1f} s, applied in {time.perf_counter() - compared:.1f} s."])
     return APPLIED
 
 

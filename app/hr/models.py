@@ -124,6 +124,7 @@ class ImportRow(Model):
         Index("ix_import_rows_number", "import_id", "employee_number"),
         Index("ix_import_rows_email", "import_id", "email"),
         Index("ix_import_rows_swe_number", "import_id", "swe_number"),
+        {"postgresql_with": {"fillfactor": 50}},  # each row is rewritten a few times; with room on its page its indexes stay untouched
     )
 
 
@@ -150,3 +151,14 @@ class ImportCut(Model):
     row_id: Mapped[int]
     ends: Mapped[date]
     __table_args__ = (Index("ix_import_cuts_row", "import_id", "track", "row_id"),)
+
+
+class ImportUnit(Model):
+    """A path of units that an import's lines name and that did not exist, with the unit created for it."""
+
+    __tablename__ = "import_units"
+    import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"))
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    path: Mapped[str]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    __table_args__ = (Index("uq_import_units_path", "import_id", "organisation_id", "path", unique=True),)

@@ -52,6 +52,19 @@ def upgrade() -> None:
     )
     op.create_index("ix_import_cuts_row", "import_cuts", ["import_id", "track", "row_id"])
     op.create_table(
+        "import_units",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("import_id", KEY, nullable=False),
+        sa.Column("organisation_id", KEY, nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("unit_id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(["import_id"], ["imports.id"], name=op.f("fk_import_units_import_id")),
+        sa.ForeignKeyConstraint(["organisation_id"], ["units.id"], name=op.f("fk_import_units_organisation_id")),
+        sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_import_units_unit_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_import_units")),
+    )
+    op.create_index("uq_import_units_path", "import_units", ["import_id", "organisation_id", "path"], unique=True)
+    op.create_table(
         "import_problems",
         sa.Column("id", KEY, nullable=False),
         sa.Column("import_id", KEY, nullable=False),
@@ -125,6 +138,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_import_rows_person_id")),
         sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_import_rows_unit_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_rows")),
+        postgresql_with={"fillfactor": 50},
     )
     for name, columns in (
         ("line", ["import_id", "line"]),
@@ -139,5 +153,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("import_rows", "import_problems", "import_cuts", "imports"):
+    for table in ("import_rows", "import_problems", "import_units", "import_cuts", "imports"):
         op.drop_table(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from sqlalchemy import case, delete, func, insert, literal, select, update
@@ -10,7 +11,7 @@ from app.core.errors import Conflict, Invalid
 from app.core.ledger import Audit
 from app.core.text import plural
 from app.core.tx import Tx
-from app.hr.models import Import, ImportProblem, ImportRow, Label
+from app.hr.models import Import, ImportProblem, ImportRow, ImportUnit, Label
 from app.hr.operations import matching, periods
 from app.hr.operations.expressions import lines
 from app.hr.operations.labelling import WATCHED
@@ -109,18 +110,23 @@ def _create_units(tx: Tx, import_id: int, found: Any) -> None:
         .distinct()
         .order_by(ImportRow.organisation_id, ImportRow.new_unit)
     )
+    children = {(row.parent_id, row.name.lower()): row.id for row in tx.rows(select(Unit.id, Unit.parent_id, Unit.name))}
+    codes = {(row.organisation_id, row.code) for row in tx.rows(select(Unit.organisation_id, Unit.code))}
     for organisation_id, path in ((row.organisation_id, row.new_unit) for row in wanted):
         parent = organisation_id
         names = path.split(SEPARATOR)
         for depth, name in enumerate(names):
-            parent = _child(tx, parent, name) or create_unit(tx, _kind(depth, len(names)), name, _code(tx, organisation_id, name), parent)
-        same = lines(import_id, ImportRow.organisation_id == organisation_id, ImportRow.new_unit == path)
-        tx.db.execute(update(ImportRow).where(same).values(unit_id=parent))
-
-
-def _child(tx: Tx, parent_id: int, name: str) -> int | None:
-    found = tx.scalar(select(Unit.id).where(Unit.parent_id == parent_id, func.lower(Unit.name) == name.lower()))
-    return None if found is None else int(found)
+            place = (parent, name.lower())
+            if place not in children:
+                code = _code(name, organisation_id, codes)
+                children[place] = create_unit(tx, _kind(depth, len(names)), name, code, parent)
+                codes.add((organisation_id, code))
+            parent = children[place]
+        tx.insert(ImportUnit, import_id=import_id, organisation_id=organisation_id, path=path, unit_id=parent)
+    made = select(ImportUnit.unit_id).where(
+        ImportUnit.import_id == import_id, ImportUnit.organisation_id == ImportRow.organisation_id, ImportUnit.path == ImportRow.new_unit
+    )
+    tx.db.execute(update(ImportRow).where(lines(import_id, ImportRow.new_unit.is_not(None))).values(unit_id=made.scalar_subquery()))
 
 
 def _kind(depth: int, length: int) -> str:
@@ -130,15 +136,10 @@ def _kind(depth: int, length: int) -> str:
     return UnitKind.SERVICE.value if depth == 0 else UnitKind.LOCALITY.value
 
 
-def _code(tx: Tx, organisation_id: int, name: str) -> str:
+def _code(name: str, organisation_id: int, taken: set[tuple[int | None, str]]) -> str:
     """A code of its own in the organisation, made of the name: "Meadow Team" → MEADOW-TEAM."""
     base = "-".join("".join(c if c.isalnum() else " " for c in name).split()).upper()[:40] or "UNIT"
-    taken = set(
-        tx.db.execute(
-            select(Unit.code).where(Unit.organisation_id == organisation_id, Unit.code.startswith(base, autoescape=True))
-        ).scalars()
-    )
-    return base if base not in taken else next(f"{base}-{n}" for n in range(2, len(taken) + 3) if f"{base}-{n}" not in taken)
+    return next(code for n in count(1) if (organisation_id, code := base if n == 1 else f"{base}-{n}") not in taken)
 
 
 def _people(tx: Tx, import_id: int) -> None:

@@ -72,13 +72,10 @@ def _shared(import_id: int, column: str, heading: str, words: str) -> Iterable[A
     """One address or registration number, two people: in the file (a problem on both lines), or with somebody already known."""
     row, other = ImportRow, aliased(ImportRow)
     mine = getattr(row, column)
-    again = select(literal(1)).where(
-        other.import_id == import_id, getattr(other, column) == mine, other.person_key != row.person_key, other.line > 0
-    )
     yield problem_rows(
         import_id, row, heading, mine, f"Two people in the file have this {words}.",
         "Correct the line that is wrong. If both are one person, give both lines the same employee number.",
-        mine.is_not(None), row.person_key.is_not(None), again.exists(),
+        row.person_key.is_not(None), mine.in_(_meaning_several(import_id, mine, row.person_key)),
     )  # fmt: skip
     held = getattr(Person, column)
     gives_up = select(literal(1)).where(
@@ -103,14 +100,17 @@ def _shared(import_id: int, column: str, heading: str, words: str) -> Iterable[A
     )  # fmt: skip
 
 
+def _meaning_several(import_id: int, value: Any, of: Any) -> Any:
+    """Values that stand on lines of several different people (or keys): grouped once, whatever the size of the file."""
+    several = select(value).where(lines(import_id, value.is_not(None), of.is_not(None)))
+    return several.group_by(value).having(func.count(func.distinct(of)) > 1)
+
+
 def _two_numbers(import_id: int, heading: str) -> Any:
-    row, other = ImportRow, aliased(ImportRow)
-    again = select(literal(1)).where(
-        other.import_id == import_id, other.person_id == row.person_id, other.person_key != row.person_key, other.line > 0
-    )
+    row = ImportRow
     return problem_rows(
         import_id, row, heading, row.employee_number, "Two lines with different numbers or addresses are one and the same person here.",
-        "Give both lines the same employee number.", row.person_id.is_not(None), again.exists(),
+        "Give both lines the same employee number.", row.person_id.in_(_meaning_several(import_id, row.person_id, row.person_key)),
     )  # fmt: skip
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Date, and_, case, func, insert, literal, or_, select
+from sqlalchemy import Date, and_, case, func, insert, literal, or_, select, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import FunctionElement
 
-from app.core.db import FOREVER
+from app.core.db import FOREVER, is_postgresql
+from app.core.tx import Tx
 from app.hr.models import ImportProblem, ImportRow
 
 
@@ -30,6 +31,12 @@ def _next_day_postgresql(element: Any, compiler: Any, **options: Any) -> str:
 @compiles(next_day, "sqlite")
 def _next_day_sqlite(element: Any, compiler: Any, **options: Any) -> str:
     return f"date({compiler.process(element.clauses, **options)}, '+1 day')"
+
+
+def fresh_statistics(tx: Tx, *tables: Any) -> None:
+    """Tell PostgreSQL's planner how large these tables have become; with old figures it compares every row with every other."""
+    if is_postgresql(tx.db):
+        tx.db.execute(text("ANALYZE " + ", ".join(table.__tablename__ for table in tables)))
 
 
 def day(value: date) -> ColumnElement[date]:

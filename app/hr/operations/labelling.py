@@ -21,7 +21,7 @@ from app.core.ledger import Audit
 from app.core.tx import Tx
 from app.hr.models import Import, ImportProblem, ImportRow, Label
 from app.hr.operations import checks, matching
-from app.hr.operations.expressions import covers, day, differs, end_after, later, lines
+from app.hr.operations.expressions import covers, day, differs, end_after, fresh_statistics, later, lines
 from app.hr.queries import find
 from app.people.models import Duty, Membership, Person, Post, Responsibility, Stage
 from app.people.operations import person_values
@@ -45,6 +45,7 @@ def label(tx: Tx, import_id: int) -> dict[str, Any]:
     if found.state != "staged":
         raise Conflict("This import has been applied or discarded already.", code="import-closed")
     mark = newest_change(tx)
+    fresh_statistics(tx, ImportRow, Person, Membership, Stage, Responsibility, Post)
     _forget(tx, import_id)
     matching.match(tx, import_id, found.as_at)
     _employment(tx, import_id, found)

@@ -41,12 +41,9 @@ def match(tx: Tx, import_id: int, as_at: date) -> None:
 
 
 def _set_person(tx: Tx, import_id: int, which: ColumnElement[bool], how: ColumnElement[bool]) -> None:
-    person = select(Person.id).where(Person.organisation_id == ImportRow.organisation_id, how).scalar_subquery()
-    tx.db.execute(
-        update(ImportRow)
-        .where(lines(import_id, ImportRow.lead.is_(True), ImportRow.person_id.is_(None), ImportRow.person_key.is_not(None), which))
-        .values(person_id=person)
-    )
+    unmatched = lines(import_id, ImportRow.lead.is_(True), ImportRow.person_id.is_(None), ImportRow.person_key.is_not(None), which)
+    same = and_(Person.organisation_id == ImportRow.organisation_id, how)
+    tx.db.execute(update(ImportRow).where(unmatched, same).values(person_id=Person.id))
 
 
 def join_new_people(tx: Tx, import_id: int) -> None:
@@ -73,26 +70,25 @@ def join_new_people(tx: Tx, import_id: int) -> None:
 def find_managers(tx: Tx, import_id: int) -> None:
     """Each line's manager: their own line in the file wherever it stands, else a person already known. Number before e-mail."""
     theirs = aliased(ImportRow)
+    lead = ImportRow.lead.is_(True)
     by_number = ImportRow.manager_number.is_not(None)
     by_email = and_(ImportRow.manager_number.is_(None), ImportRow.manager_email.is_not(None))
 
-    def row_where(how: ColumnElement[bool]) -> Any:
-        return (
-            select(func.min(theirs.id))
-            .where(theirs.import_id == import_id, theirs.lead.is_(True), theirs.organisation_id == ImportRow.organisation_id, how)
-            .scalar_subquery()
-        )
+    def in_file(column: Any, how: ColumnElement[bool]) -> Any:
+        here = lead_of(theirs, import_id, theirs.organisation_id == ImportRow.organisation_id, how)
+        return select(func.min(column)).where(here).scalar_subquery()
 
-    def person_where(how: ColumnElement[bool]) -> Any:
+    def known(how: ColumnElement[bool]) -> Any:
         return select(Person.id).where(Person.organisation_id == ImportRow.organisation_id, how).scalar_subquery()
 
-    lead = ImportRow.lead.is_(True)
-    for which, in_file, known in (
+    for which, here, there in (
         (by_number, theirs.employee_number == ImportRow.manager_number, Person.employee_number == ImportRow.manager_number),
         (by_email, theirs.email == ImportRow.manager_email, Person.email == ImportRow.manager_email),
     ):
-        tx.db.execute(
-            update(ImportRow).where(lines(import_id, lead, which)).values(manager_row=row_where(in_file), manager_id=person_where(known))
-        )
-    person = select(theirs.person_id).where(theirs.id == ImportRow.manager_row).scalar_subquery()
-    tx.db.execute(update(ImportRow).where(lines(import_id, ImportRow.manager_row.is_not(None))).values(manager_id=person))
+        found = dict(manager_row=in_file(theirs.id, here), manager_id=func.coalesce(in_file(theirs.person_id, here), known(there)))
+        tx.db.execute(update(ImportRow).where(lines(import_id, lead, which)).values(found))
+
+
+def lead_of(row: Any, import_id: int, *more: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The leading line of a person in an import, under another name than the row being changed."""
+    return and_(row.import_id == import_id, row.lead.is_(True), *more)

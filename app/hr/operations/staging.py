@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, case, func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 
 from app import policy
 from app.core.errors import Invalid
@@ -14,6 +14,7 @@ from app.core.tx import Tx
 from app.hr.extract import Extract, Row
 from app.hr.mapping import Mapping, folded
 from app.hr.models import Import, ImportProblem, ImportRow
+from app.hr.operations.expressions import fresh_statistics
 from app.hr.problems import Problem, shown
 from app.people.models import CareerStage, Unit
 from app.people.operations import person_values
@@ -252,16 +253,18 @@ def _key(row: Row, organisation_id: int | None) -> str | None:
 
 def finish(tx: Tx, import_id: int) -> None:
     """All rows are in: of several lines for one person, the one marked primary (else the first) speaks for them."""
-    order = case((ImportRow.primary_post.is_(True), 0), (ImportRow.primary_post.is_(None), 1), else_=2)
-    place = func.row_number().over(partition_by=ImportRow.person_key, order_by=[order, ImportRow.line]).label("place")
+    fresh_statistics(tx, ImportRow)
     several = (
         select(ImportRow.person_key)
         .where(ImportRow.import_id == import_id, ImportRow.person_key.is_not(None))
         .group_by(ImportRow.person_key)
         .having(func.count() > 1)
     )
-    ranked = select(ImportRow.id, place).where(ImportRow.import_id == import_id, ImportRow.person_key.in_(several)).subquery()
-    further = select(ranked.c.id).where(ranked.c.place > 1)
-    tx.db.execute(update(ImportRow).where(and_(ImportRow.import_id == import_id, ImportRow.id.in_(further))).values(lead=False))
+    keys = list(tx.db.execute(several).scalars())
+    order = case((ImportRow.primary_post.is_(True), 0), (ImportRow.primary_post.is_(None), 1), else_=2)
+    place = func.row_number().over(partition_by=ImportRow.person_key, order_by=[order, ImportRow.line]).label("place")
+    for some in (keys[n : n + 500] for n in range(0, len(keys), 500)):
+        ranked = select(ImportRow.id, place).where(ImportRow.import_id == import_id, ImportRow.person_key.in_(some)).subquery()
+        tx.db.execute(update(ImportRow).where(ImportRow.id.in_(select(ranked.c.id).where(ranked.c.place > 1))).values(lead=False))
     employers = tx.db.execute(select(ImportRow.organisation_id).where(ImportRow.import_id == import_id).distinct()).scalars().all()
     tx.update(Import, import_id, state="staged", organisation_id=employers[0] if len(employers) == 1 else None)
