@@ -73,9 +73,17 @@ def navigation(roles: tuple[tuple[str, int | None], ...]) -> tuple[tuple[str, st
     reader = Actor("person", 0, roles=roles)
     shown = [(words, path) for words, path, can in NAVIGATION if policy.may(reader, can)]
     for words, path, can in MORE:
-        if any(reach is not policy.Reach.SELF for reach, _ in policy.terms(reader, can)):
+        reaches = {reach for reach, _ in policy.terms(reader, can)} - {policy.Reach.SELF}
+        if reaches and _has_some(reader, path, reaches):
             shown.append((words, path))
     return tuple(shown)
+
+
+def _has_some(reader: Actor, path: str, reaches: set[policy.Reach]) -> bool:
+    """Pages of one's own people or sessions are no use to somebody who runs the offer and reaches everybody's."""
+    if path == "/my-team":
+        return policy.Reach.REPORTS in reaches or not policy.may(reader, Can.MANAGE_SESSIONS)
+    return path != "/delivering" or policy.Reach.DELIVERED in reaches
 
 
 # Shown to those whose reach goes beyond themselves.

@@ -121,6 +121,13 @@ def _fill(kind: str, fill: Filled, request: pytest.FixtureRequest, folders: pyte
     return Template(kind, address, known, room)
 
 
+def migrated(path: Path) -> Database:
+    """A new, empty SQLite database at this path, for what runs outside of tests."""
+    url = f"sqlite:///{path}"
+    cli.migrate(Namespace(), load(database_url=url))
+    return connect(url, pool=POOL)
+
+
 def seeded(database: Database) -> None:
     """The demonstration county, and the few things that only somebody's work brings (an HR import under way, a link in an e-mail)."""
     from tests.tour import arrange

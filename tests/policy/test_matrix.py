@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import sys
 import tempfile
-from argparse import Namespace
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -20,12 +19,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from app import cli
-from app.core.config import load
 from app.core.db import connect
 from app.main import create_app
 from app.policy import SCOPES
-from tests.county import Filled, Template
+from tests.county import Filled, Template, migrated
 from tests.policy.routes import Asked, Way, about_somebody, apis, body, fill, form, pages
 from tests.policy.world import JOINING, NEEDS, OUTSIDER, OUTSIDERS_NEEDS, ROLES, THEMSELVES, VISITOR, World, build, settings
 
@@ -193,9 +190,7 @@ def may_read(secret: str, way: Way, role: str) -> bool:
 def write() -> None:
     with tempfile.TemporaryDirectory() as folder:
         address = f"{folder}/world.sqlite3"
-        url = f"sqlite:///{address}"
-        cli.migrate(Namespace(), load(database_url=url))
-        database = connect(url, pool=2)
+        database = migrated(Path(address))
         world = build(database)
         with database.write.connect() as connection:
             connection.connection.execute("pragma wal_checkpoint(truncate)")
