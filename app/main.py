@@ -202,6 +202,8 @@ def problem_document(problem: Refusal, request_id: str) -> dict[str, Any]:
 def _problem(request: Request, problem: Refusal) -> Response:
     headers = {"www-authenticate": "Bearer"} if problem.status == 401 else {}
     document = problem_document(problem, request.state.request_id)
+    if problem.status == 404:
+        document["title"] = "Not found"  # to a program it is no page
     return JSONResponse(document, problem.status, headers, media_type="application/problem+json")
 
 

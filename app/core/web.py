@@ -80,7 +80,7 @@ class Edge:
         refusal = _refusal(scope["method"], path, given, limit)
         try:
             if refusal:
-                await _plain(reply, path, *refusal)
+                await _plain(reply, path, request_id, *refusal)
                 return
             await self.app(scope, _counted(receive, limit), reply)
         finally:
@@ -124,11 +124,10 @@ def _refusal(method: str, path: str, given: dict[bytes, bytes], limit: int) -> t
     return None if same else (403, "cross-site", "This request came from another site, so it was not carried out.")
 
 
-async def _plain(send: Any, path: str, status: int, code: str, words: str) -> None:
+async def _plain(send: Any, path: str, request_id: str, status: int, code: str, words: str) -> None:
     if path.startswith(TOKEN_PATHS):
-        body = json.dumps(
-            {"type": f"urn:academy:problem:{code}", "title": "Request refused", "status": status, "code": code, "detail": words}
-        ).encode()
+        said = {"title": "Request refused", "status": status, "code": code, "detail": words, "request_id": request_id}
+        body = json.dumps({"type": f"urn:academy:problem:{code}", **said}).encode()
         kind = b"application/problem+json"
     else:
         body, kind = words.encode(), b"text/plain; charset=utf-8"
