@@ -183,7 +183,7 @@ def delivering(tx: Tx, *, most: int = 100) -> Sequence[Row[Any]]:
     return tx.rows(_DELIVER_NEXT, me=tx.actor.person_id, now=tx.now, most=most)
 
 
-def delivered(tx: Tx, *, most: int = 25) -> Sequence[Row[Any]]:
+def delivered(tx: Tx, *, most: int = 10) -> Sequence[Row[Any]]:
     """The latest that the reader has delivered."""
     return tx.rows(_DELIVERED, me=tx.actor.person_id, now=tx.now, most=most)
 
