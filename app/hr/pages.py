@@ -110,6 +110,7 @@ def import_page(tx: Tx, page: Page, key: int) -> Response:
         found=found,
         counts=counts,
         show=show,
+        one=queries.ONE,
         labels=[(label.value, queries.HEADINGS[label.value]) for label in Label if label.value in queries.HEADINGS],
         rows=queries.rows(tx, found, show, offset=offset) if open_ and show != "problems" else [],
         problems=tx.rows(queries.problems(key).offset(offset).limit(PER_PAGE)) if show == "problems" else [],

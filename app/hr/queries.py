@@ -29,6 +29,7 @@ HEADINGS = {
     "same": "Unchanged",
     "passed over": "Passed over",
 }
+ONE = {"joiner": "joiner", "mover": "mover", "leaver": "leaver", "rejoiner": "re-joiner", "changed": "other change"}
 _FIELDS = {
     "first_name": "first name",
     "last_name": "last name",

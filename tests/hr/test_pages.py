@@ -45,7 +45,8 @@ def follow(browser: TestClient, reply: Any) -> tuple[str, str]:
 
 def test_from_upload_to_receipt(office: Office, officer: TestClient, ledger: Any) -> None:
     assert "No extract has been imported yet" in officer.get("/hr/imports").text
-    path, preview = follow(officer, upload(officer, as_csv([person("1"), person("2", "Zoë", "O’Neill", **{"Manager number": "1"})])))
+    zoe = person("2", "Zoë", "O’Neill", **{"Email": "zoe@westmarch.example", "Manager number": "1"})
+    path, preview = follow(officer, upload(officer, as_csv([person("1"), zoe])))
     assert "Not applied yet" in preview
     assert "Zoë O’Neill" in preview
     assert "Manager: First1 Last1" in preview
@@ -119,7 +120,7 @@ def test_a_workbook_with_a_mapping_file(officer: TestClient, tmp_path: Path) -> 
 
 def test_leavers_by_omission_need_the_tick_with_their_number(office: Office, officer: TestClient) -> None:
     office.send([person(str(n)) for n in range(1, 11)], as_at=clock().date() - timedelta(1))
-    rest = as_csv([person(str(n)) for n in range(4, 11)])
+    rest = as_csv([person(str(n)) for n in range(4, 11)] + [person("900", "Hana", "Officer")])  # or she would be a leaver herself
     path, preview = follow(officer, upload(officer, rest, extract="full"))
     assert "whom the file does not name" in preview
     question = officer.get(f"{path}/apply").text
