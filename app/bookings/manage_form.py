@@ -177,10 +177,10 @@ def read(tx: Tx, form: dict[str, Any], session: Row[Any] | None) -> tuple[list[P
 
 
 def _part(form: dict[str, Any], n: int, people: dict[str, int], problems: Problems) -> PartNew | None:
-    prefix = f"parts.{n}."
-    day = forms.day(form, prefix + "day", "The date", problems, needed=True)
-    starts = forms.clock_time(form, prefix + "starts", "The start", problems)
-    ends = forms.clock_time(form, prefix + "ends", "The end", problems)
+    prefix, of = f"parts.{n}.", f" of part {n}" if count(form) > 1 else ""
+    day = forms.day(form, prefix + "day", "The date" + of, problems, needed=True)
+    starts = forms.clock_time(form, prefix + "starts", "The start" + of, problems)
+    ends = forms.clock_time(form, prefix + "ends", "The end" + of, problems)
     addresses = timetable.addresses_in(forms.text(form, prefix + "trainers"))
     unknown = [address for address in addresses if address not in people]
     if unknown:
