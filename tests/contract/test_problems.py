@@ -45,13 +45,10 @@ def is_problem(reply: Any, status: int, code: str) -> None:
         assert set(error) == {"field", "message"} and error["message"]
 
 
-@pytest.fixture
-def sqlite_only(request: pytest.FixtureRequest) -> None:
-    if "postgresql" in request.node.name:
-        pytest.skip("the shape does not depend on the database")
+sqlite_only = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the shape does not depend on the database
 
 
-@pytest.mark.usefixtures("sqlite_only")
+@sqlite_only
 def test_every_operation_refuses_alike(visitor: TestClient, client: Client) -> None:
     none = {scope: client(*(other for other in SCOPES if other != scope)) for scope in SCOPES}
     everything = client(*SCOPES)
@@ -78,7 +75,7 @@ def _without(method: str, path: str) -> tuple[int, str]:
     return 422, "invalid"
 
 
-@pytest.mark.usefixtures("sqlite_only")
+@sqlite_only
 def test_what_the_framework_refuses_has_the_same_shape(client: Client) -> None:
     api = client(*SCOPES)
     is_problem(api.get("/api/v1/nothing"), 404, "not-found")
@@ -90,7 +87,7 @@ def test_what_the_framework_refuses_has_the_same_shape(client: Client) -> None:
     is_problem(api.post("/api/v1/bookings", json={"session_id": 10**400, "person_id": 1}), 422, "invalid")
 
 
-@pytest.mark.usefixtures("sqlite_only")
+@sqlite_only
 def test_a_fault_tells_nothing_and_a_busy_database_says_so(make: Make, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = client("catalogue:read")
     api = TestClient(reader.app, headers=dict(reader.headers), raise_server_exceptions=False)

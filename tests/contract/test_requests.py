@@ -84,12 +84,11 @@ def try_all(filled: Filled, examples: int) -> None:
             effort(given(case=operation.as_strategy(GenerationMode.NEGATIVE))(once))()
 
 
-def test_a_few_made_up_requests(filled: Filled, request: pytest.FixtureRequest) -> None:
-    if "postgresql" in request.node.name:
-        pytest.skip("the quick profile makes up requests on SQLite only")
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_few_made_up_requests(filled: Filled) -> None:
     try_all(filled, 4)
 
 
 @pytest.mark.thorough
 def test_many_made_up_requests(filled: Filled) -> None:
-    try_all(filled, 150)
+    try_all(filled, 100)
