@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.identity import queries
-from app.people import operations as people
+from app.people.models import Person
 from tests.factory import Make
 
 
@@ -69,7 +69,7 @@ def test_who_has_looked_at_my_record(sign_in: Any, ann: Any, make: Make, ledger:
 
 def test_nobody_elses_needs_are_shown(sign_in: Any, ann: Any, make: Make) -> None:
     with make.tx() as tx:
-        tx.update(people.Person, ann.id, access_needs="A quiet room")
+        tx.update(Person, ann.id, access_needs="A quiet room")
     for role in ("HR officer", "administrator", "principal social worker", "coordinator"):
         assert "A quiet room" not in sign_in(make.person("Other", roles=(role,))).get(f"/people/{ann.id}").text
 
