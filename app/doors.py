@@ -417,6 +417,6 @@ def _remember(tx: Tx, request: Request, key: str, response: Response) -> None:
 # Jobs --------------------------------------------------------------------------------------------------------------
 
 
-def job(database: Database, *, writes: bool = True) -> AbstractContextManager[Tx]:
+def job(database: Database, *, writes: bool = True, snapshot: bool = False) -> AbstractContextManager[Tx]:
     """A transaction for work nobody asked for: the actor is the system."""
-    return transaction(database, SYSTEM, writes=writes)
+    return transaction(database, SYSTEM, writes=writes, snapshot=snapshot)

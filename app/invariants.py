@@ -337,7 +337,7 @@ def check(tx: Tx) -> list[Violation]:
 
 def report(database: Database, as_json: bool = False) -> int:
     """Check everything in one read transaction and print what is found; returns 0 if every rule holds, else 1."""
-    with job(database, writes=False) as tx:
+    with job(database, writes=False, snapshot=True) as tx:
         if is_postgresql(tx.db):
             tx.db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))  # all rules see one moment
         violations = check(tx)

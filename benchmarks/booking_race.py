@@ -130,7 +130,7 @@ def check(database: Database, race: Race, result: generator.Result) -> None:
     api = [(sent, received, json.loads(body)) for sent, received, status, body in result.replies if status == 201]
     must(len(api) == PEOPLE - 1, f"{len(api)} accepted by API")
     must(result.statuses.get(303) == 1, f"{result.statuses.get(303)} of six devices got the place")
-    with transaction(database, SYSTEM, writes=False) as tx:
+    with transaction(database, SYSTEM, writes=False, snapshot=True) as tx:
         rows = tx.rows(
             select(Booking.person_id, Booking.status, Booking.turn, Booking.place, Booking.id).where(Booking.session_id == race.session_id)
         )

@@ -127,8 +127,13 @@ class Database:
         else:
             url = url.replace("postgresql://", "postgresql+psycopg://", 1)
             self.write = create_engine(url, connect_args={"options": "-c timezone=UTC", "prepare_threshold": 2}, **common)
+            # A page asks a few short questions: each sees what is committed when it is asked, and two round trips for BEGIN and its end
+            # are spared. Whoever needs one moment for several questions asks for a snapshot (core.tx.transaction).
             self.read = create_engine(
-                url, connect_args={"options": "-c timezone=UTC -c default_transaction_read_only=on", "prepare_threshold": 2}, **common
+                url,
+                isolation_level="AUTOCOMMIT",
+                connect_args={"options": "-c timezone=UTC -c default_transaction_read_only=on", "prepare_threshold": 2},
+                **common,
             )
 
     def writer_turn(self) -> Any:

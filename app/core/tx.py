@@ -136,13 +136,19 @@ class Tx:
 
 @contextmanager
 def transaction(
-    database: Database, actor: Actor, *, writes: bool, request_id: str | None = None, now: datetime | None = None
+    database: Database, actor: Actor, *, writes: bool, request_id: str | None = None, now: datetime | None = None, snapshot: bool = False
 ) -> Iterator[Tx]:
-    """The only code that commits. Leaving by an exception rolls everything back; a broken unique key becomes a Conflict."""
+    """The only code that commits. Leaving by an exception rolls everything back; a broken unique key becomes a Conflict.
+
+    Reading cannot change anything. `snapshot`: all its questions see one moment (on SQLite they always do).
+    """
     moment = now or clock()
     if not writes:
-        with database.read.connect() as connection, connection.begin():
-            yield Tx(connection, actor, moment, request_id)
+        with database.read.connect() as connection:
+            if snapshot and not database.sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield Tx(connection, actor, moment, request_id)
         return
     with database.writer_turn():
         try:
