@@ -12,11 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from app.bookings.operations import session_import
 from app.core.db import Database
 from app.core.tx import SYSTEM, Actor, Tx, transaction
 from app.hr.imports import stage
 from app.hr.mapping import Mapping
 from app.identity import access
+from app.identity import operations as identity
 from app.identity.models import Link
 from app.rooms import page_routes
 from seed.personas import PERSONAS, persona
@@ -55,6 +57,10 @@ class Stop:
 
 def _session(which: str) -> Callable[[Finder], PARAMETERS]:
     return lambda finder: {"session_id": getattr(finder, which)()}
+
+
+def _change(what: str) -> Callable[[Finder], PARAMETERS]:
+    return lambda finder: {"person_id": finder.somebody(), "what": what}
 
 
 def _booking(status: str, of: str = "practitioner") -> Callable[[Finder], PARAMETERS]:
@@ -126,6 +132,31 @@ TOUR: tuple[Stop, ...] = (
     Stop("/manage/sessions/{session_id:int}", "coordinator", _session("past_session"), joining_link=True),
     Stop("/manage/sessions/{session_id:int}/change", "coordinator", _session("editable_session"), joining_link=True),
     Stop("/manage/sessions/{session_id:int}/cancel", "coordinator", _session("full_session")),
+    Stop("/manage/sessions/import", "coordinator"),
+    Stop("/manage/sessions/import/columns.csv", "coordinator", file="text/csv"),
+    Stop("/manage/sessions/import/{import_id:int}", "coordinator", lambda _: {"import_id": 1}),
+    Stop("/manage/sessions/import/{import_id:int}", "coordinator", lambda _: {"import_id": 2}),
+    Stop("/manage/sessions/import/{import_id:int}/apply", "coordinator", lambda _: {"import_id": 2}),
+    # People
+    Stop("/my-details", "practitioner"),
+    Stop("/my-details/change", "practitioner"),
+    Stop("/my-details/password", "practitioner"),
+    Stop("/people", "psw", queries=HOT),
+    Stop("/people", "psw", query="q=ni", queries=HOT),
+    Stop("/people", "manager", query="q=zzzzzz", queries=HOT),
+    Stop("/people", "hr", query="stage=NQSW&left=1", queries=HOT),
+    Stop("/people/new", "hr"),
+    Stop("/people/{person_id:int}", "manager", lambda finder: {"person_id": finder.report()}),
+    Stop("/people/{person_id:int}", "assessor", lambda finder: {"person_id": finder.assessed()}),
+    Stop("/people/{person_id:int}", "hr", lambda finder: {"person_id": finder.somebody()}),
+    Stop("/people/{person_id:int}/edit", "hr", lambda finder: {"person_id": finder.somebody()}),
+    *(Stop("/people/{person_id:int}/change/{what}", "hr", _change(what)) for what in ("team", "manager", "stage", "post")),
+    Stop("/organisation", "practitioner"),
+    Stop("/organisation/{unit_id:int}", "practitioner", lambda _: {"unit_id": 1}),
+    Stop("/organisation/{unit_id:int}", "manager", lambda finder: {"unit_id": finder.team("manager")}),
+    Stop("/completions", "psw"),
+    Stop("/completions", "manager"),
+    Stop("/completions.csv", "psw", file="text/csv"),
     # HR
     Stop("/hr/imports", "hr"),
     Stop("/hr/imports/new", "hr"),
@@ -134,6 +165,15 @@ TOUR: tuple[Stop, ...] = (
     Stop("/hr/imports/{key:int}/apply", "hr", lambda _: {"key": 2}),
     Stop("/hr/imports/{key:int}/problems.csv", "hr", lambda _: {"key": 1}, file="text/csv"),
     # Administration
+    Stop("/access", "administrator"),
+    Stop("/access", "administrator", query="role=coordinator"),
+    Stop("/access/people/{person_id:int}", "administrator", lambda finder: {"person_id": finder.person("coordinator")}),
+    Stop("/access/people/{person_id:int}", "administrator", lambda finder: {"person_id": finder.somebody()}),
+    Stop("/access/people/{person_id:int}/suspend", "administrator", lambda finder: {"person_id": finder.person("board")}),
+    Stop("/access/roles/{role_id:int}/end", "administrator", lambda finder: {"role_id": finder.role("coordinator")}),
+    Stop("/access/clients", "administrator"),
+    Stop("/access/clients/new", "administrator"),
+    Stop("/access/clients/{client_id:int}", "administrator", lambda _: {"client_id": 1}),
     Stop("/deliveries", "administrator"),
     Stop("/deliveries", "administrator", query="show=sent"),
 )
@@ -174,6 +214,14 @@ def arrange(database: Database) -> None:
             stage(lambda: transaction(database, actor, writes=True), path, Mapping(), file_name=name)
     with transaction(database, SYSTEM, writes=True) as tx:
         _link(tx, administrator)
+        identity.create_client(tx, "Rota planner", ["people:read", "bookings:read"])
+        tx.actor = Actor("person", Finder(tx).person("coordinator"), persona("coordinator").name, (("coordinator", None),))
+        day = f"{tx.today + timedelta(days=70):%d/%m/%Y}"
+        good = {"course": Finder(tx).plain_course().title, "date": day, "start": "9:30", "end": "16:00", "places": "12"}
+        good |= {"link": "https://meet.westmarch.example/imported"}
+        wrong = good | {"course": "No such course", "start": "later"}
+        for name, cells in (("spring dates with mistakes.csv", wrong), ("spring dates.csv", good)):
+            session_import.stage(tx, name, [{"line": 2, "cells": cells}])
 
 
 def _link(tx: Tx, person: int) -> None:

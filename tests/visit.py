@@ -11,10 +11,11 @@ from sqlalchemy import Select, func, select
 from app.bookings import rules
 from app.bookings.models import Booking, Part, PartTrainer, Session
 from app.core.calendar import london, working_day
+from app.core.facts import current
 from app.core.tx import Tx
 from app.identity import operations as identity
 from app.learning.models import Course, Curriculum, Prerequisite
-from app.people.models import Duty, Person, Responsibility
+from app.people.models import Duty, Membership, Person, Responsibility, RoleHeld
 from seed.personas import persona
 
 
@@ -45,6 +46,18 @@ class Finder:
     def report(self, of: str = "manager") -> int:
         """Somebody whom this persona manages."""
         return int(self._the(self._under(Duty.MANAGER, of), f"report of the {of}"))
+
+    def team(self, key: str) -> int:
+        """The team that this persona belongs to."""
+        return int(
+            self._the(
+                select(Membership.unit_id).where(Membership.person_id == self.person(key), current(Membership, self.tx.today)), "team"
+            )
+        )
+
+    def role(self, key: str) -> int:
+        """The role that this persona holds."""
+        return int(self._the(select(RoleHeld.id).where(RoleHeld.person_id == self.person(key)), f"role of the {key}"))
 
     def assessed(self) -> int:
         """Somebody whom the assessor assesses."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from app.rooms import api_routers, page_routes
-from tests.policy.world import World
+from tests.policy.world import TEAM, World
 
 NAME = re.compile(r"\{(\w+)(?::\w+)?\}")
 
@@ -74,6 +74,9 @@ OTHERS: dict[str, dict[str, str]] = {
     "POST /sessions/{session_id:int}/give": {"session_id": "full_session"},
     "GET /bookings/{booking_id:int}/decide": {"booking_id": "pending_booking"},
     "POST /bookings/{booking_id:int}/decide": {"booking_id": "pending_booking"},
+    **{f"{method} /manage/providers/{{key:int}}": {"key": "provider"} for method in ("GET", "POST")},
+    **{f"{method} /manage/series/{{key:int}}": {"key": "series"} for method in ("GET", "POST")},
+    "POST /manage/sessions/{session_id:int}/publish": {"session_id": "draft_session"},
     "POST /manage/courses/{course_id:int}/publish": {"course_id": "draft_course"},
     "POST /api/v1/courses/{course_id}/publish": {"course_id": "draft_course"},
     "POST /api/v1/sessions/{session_id}/publish": {"session_id": "draft_session"},
@@ -108,6 +111,23 @@ FORMS: dict[str, Any] = {
     "POST /sessions/{session_id:int}/book": lambda ids: {"person": ids["person_id"]},
     "POST /bookings/{booking_id:int}/cancel": {"reason": "Called to court"},
     "POST /bookings/{booking_id:int}/decide": {"decision": "approve"},
+    "POST /manage/sessions/{session_id:int}/cancel": {"reason": "The trainer is ill"},
+    "POST /manage/sessions/new": lambda ids: {"course": ids["course_id"], "parts": "1"},
+    "POST /access/people/{person_id:int}/roles": lambda ids: {
+        "role": "board viewer",
+        "unit": "Aldermoor team one",
+        **day("from", ids["day"]),
+    },
+    "POST /access/clients/new": {"name": "A new system", "scope": "catalogue:read"},
+    "POST /people/{person_id:int}/edit": {"first_name": "Ann", "last_name": "Holt-Reed", "version": "1"},
+    "POST /people/{person_id:int}/change/{what}": lambda ids: {"unit": TEAM, **day("from", ids["day"])},
+    "POST /my-details/change": {"known_as": "Annie", "access_needs": ""},
+    "POST /manage/providers/new": {"name": "A university"},
+    "POST /manage/providers/{key:int}": {"name": "Another university"},
+    "POST /manage/series/new": {"title": "A series", "summary": "What runs through it."},
+    "POST /manage/series/{key:int}": {"title": "The same series", "summary": "In other words."},
+    "POST /manage/rooms/new": {"name": "A new room", "place": "Aldermoor", "capacity": "12"},
+    "POST /manage/rooms/{room_id:int}": {"name": "The same room", "place": "Aldermoor", "capacity": "14"},
     "POST /password/forgotten": {"email": "nobody@westmarch.example"},
     "POST /sign-in": {"email": "nobody@westmarch.example", "password": "not the password"},
 }
@@ -129,6 +149,11 @@ def part(day: Any) -> dict[str, Any]:
     """A part of a session online, on a day when nothing else happens."""
     day += timedelta(days=70)
     return {"starts_at": f"{day}T09:30:00Z", "ends_at": f"{day}T12:30:00Z", "link": "https://meet.westmarch.example/new"}
+
+
+def day(name: str, value: Any) -> dict[str, str]:
+    """A date as forms have it."""
+    return {name: str(value.day), f"{name}-month": str(value.month), f"{name}-year": str(value.year)}
 
 
 def body(way: Way, ids: Asked) -> dict[str, Any] | None:

@@ -122,6 +122,12 @@ def template(request: pytest.FixtureRequest, templates: Templates) -> Template:
     return templates(request.param, build)
 
 
+def test_no_fault_is_expected() -> None:
+    for path in (PAGES, ELSEWHERE, API):
+        faults = [(*key, column) for column, cells in read_table(path).items() for key, status in cells.items() if status >= 500]
+        assert faults == [], f"{path.name} was written while something was broken"
+
+
 def test_every_route_has_a_row_and_every_row_a_route() -> None:
     for path, ways in ((PAGES, pages()), (API, apis())):
         rows, routes = read_table(path)[ROLES[1] if path == PAGES else NO_TOKEN].keys(), {way.key for way in ways}

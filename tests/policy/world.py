@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import select
 
 from app.bookings import operations as bookings
-from app.bookings.models import Booking, Part, Room
+from app.bookings.models import Booking, Room
+from app.bookings.operations import session_import
 from app.core.config import Settings, load
 from app.core.db import Database
 from app.core.ledger import Outbox
@@ -25,8 +26,8 @@ from app.hr.imports import stage
 from app.hr.mapping import Mapping
 from app.identity import access
 from app.identity import operations as identity
-from app.identity.models import Link
-from app.learning.models import Curriculum, CurriculumCourse
+from app.identity.models import ApiClient, Link
+from app.learning.models import Curriculum, CurriculumCourse, Provider, Series
 from app.people.models import RoleHeld
 from app.policy import SCOPES
 from tests.factory import Make
@@ -38,6 +39,7 @@ ROLES = (
     "setting lead", "administrator", THEMSELVES,
 )  # fmt: skip
 GIVEN = ROLES[5:11]
+TEAM = "Aldermoor team one"
 SUBJECT, OUTSIDER = "Ann Holt", "Odette Farrow"
 JOINING = "https://meet.westmarch.example/secret-room"
 NEEDS, OUTSIDERS_NEEDS = "A chair with arms", "Large print, please"
@@ -63,7 +65,7 @@ def build(database: Database) -> World:
     make, world = Make(database), World()
     council = make.organisation()
     neighbour = make.organisation("Northmoor Council", host=False)
-    team = make.unit("Aldermoor team one", parent=council)
+    team = make.unit(TEAM, parent=council)
     people = {role: make.person(f"Role {role.title()}", organisation=council).id for role in ROLES[1:-1]}
     with make.tx() as tx:
         for role in GIVEN:
@@ -75,6 +77,11 @@ def build(database: Database) -> World:
     people[THEMSELVES] = ann
     _offer(make, world, ann, odette, people)
     _imports(make, world, people["HR officer"], council, neighbour)
+    with make.tx() as tx:
+        tx.actor = Actor("person", people["coordinator"], "Coordinator", (("coordinator", council),), organisation_id=council)
+        world.here["import_id"] = session_import.stage(tx, "sessions.csv", [{"line": 2, "cells": {"course": "Court skills"}}])
+        for found, where in ((world.here, council), (world.elsewhere, neighbour)):
+            found["role_id"] = tx.scalar(select(RoleHeld.id).where(RoleHeld.unit_id == where, RoleHeld.role == "HR officer"))
     both = dict(world.here)
     world.here = {**both, "person_id": ann, "unit_id": team, "organisation_id": council}
     world.elsewhere = {**both, "person_id": odette, "unit_id": neighbour, "organisation_id": neighbour, **world.elsewhere}
@@ -86,7 +93,7 @@ def build(database: Database) -> World:
         waiting = tx.scalar(select(Outbox.id).order_by(Outbox.id))
         tx.update(Outbox, waiting, parked_at=tx.now, error="550 no such mailbox")
         for found in (world.here, world.elsewhere):
-            found |= {"token": LINK_TOKEN, "message_id": waiting}
+            found |= {"token": LINK_TOKEN, "message_id": waiting, "what": "team"}
     for role, person in people.items():
         with make.tx() as tx:
             world.cookies[role] = identity.sign_in(tx, person, "matrix", settings())
@@ -100,6 +107,7 @@ def _offer(make: Make, world: World, ann: int, odette: int, people: dict[str, in
     with make.tx() as tx:
         curriculum = tx.insert(Curriculum, title="The essentials", rule="all")
         tx.insert_many(CurriculumCourse, [dict(curriculum_id=curriculum, course_id=course.id, position=1)])
+        provider, series = tx.insert(Provider, name="A partner"), tx.insert(Series, title="Winter masterclasses", summary="Six evenings.")
     trainers = (people["trainer"],)
     main = make.session(course=course.id, places=4, link=JOINING, trainers=trainers)
     day = main.starts_at.date()
@@ -117,11 +125,10 @@ def _offer(make: Make, world: World, ann: int, odette: int, people: dict[str, in
         bookings.cancel(tx, first, "Called to court")
         assert tx.get(Booking, made["ann"][1]).approval == "pending"
         room = tx.scalar(select(Room.id).order_by(Room.id))
-        part = tx.scalar(select(Part.id).where(Part.session_id == main.id))
     world.here = {
         "course_id": course.id, "draft_course": draft.id, "slug": course.slug, "curriculum_id": curriculum, "session_id": main.id,
         "free_session": free.id, "full_session": full.id, "draft_session": unpublished.id, "approval_session": approval.id, "room_id": room,
-        "part_id": part, "booking_id": made["ann"][0], "pending_booking": made["ann"][1], "day": day,
+        "provider": provider, "series": series, "booking_id": made["ann"][0], "pending_booking": made["ann"][1], "day": day,
     }  # fmt: skip
     world.elsewhere = {"booking_id": made["out"][0], "pending_booking": made["out"][1]}
 
@@ -146,3 +153,5 @@ def _clients(make: Make, world: World, council: int, neighbour: int) -> None:
         with make.tx() as tx:
             client_id, secret = identity.create_client(tx, name, scopes, organisation)
             world.tokens[name], _ = identity.token(tx, client_id, secret, [], 60)
+            found = world.elsewhere if organisation == neighbour else world.here
+            found["client_id"] = tx.scalar(select(ApiClient.id).where(ApiClient.client_id == client_id))
