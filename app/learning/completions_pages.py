@@ -45,11 +45,14 @@ def completions(tx: Tx, page: Page) -> Response:
     query = _query(asked)
     if rows:
         page.took("completions.viewed", "completions", rows=len(rows), page=numbers.number, **query)
+    curricula = matrix.curricula(tx)
     return page.render(
         "learning/completions.html",
         asked=asked,
         offered=offered,
-        curricula=matrix.curricula(tx),
+        curricula=curricula,
+        curriculum=next((row.title for row in curricula if row.id == asked.curriculum_id), ""),
+        unit=dict(parts).get(asked.unit_id or 0, ""),
         parts=parts,
         courses=courses,
         rows=rows,

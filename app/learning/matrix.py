@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Date, Row, Select, String, and_, bindparam, cast, func, literal_column, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.core.calendar import long_date
+from app.core.calendar import MONTHS
 from app.core.errors import NotFound
 from app.core.facts import current
 from app.core.listing import csv_bytes, safe
@@ -45,15 +45,23 @@ class Cell:
     @property
     def text(self) -> str:
         """As the export says it: "in date to 2028-03-31"."""
-        return f"{WORDS[self.state]} {self.on}"
+        return f"{EXPORTED[self.state]} {self.on}"
 
     @property
     def words(self) -> str:
-        """As the page says it: "In date to 31 March 2028"."""
-        return f"{WORDS[self.state].capitalize()} {long_date(date.fromisoformat(self.on)).partition(' ')[2]}"
+        """As the page's tag says it."""
+        return SHOWN[self.state]
+
+    @property
+    def day(self) -> str:
+        """As it stands below the tag: "to 31 Mar 2028"."""
+        on = date.fromisoformat(self.on)
+        return f"{BEFORE_DAY.get(self.state, '')}{on.day} {MONTHS[on.month - 1][:3]} {on.year}"
 
 
-WORDS = {"in date": "in date to", "due soon": "lapses", "expired": "expired", "done": "completed"}
+EXPORTED = {"in date": "in date to", "due soon": "lapses", "expired": "expired", "done": "completed"}
+BEFORE_DAY = {"in date": "to ", "due soon": "after "}
+SHOWN = {"in date": "In date", "due soon": "Lapses soon", "expired": "Expired", "done": "Completed"}
 
 
 # Courses -----------------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def test_each_cell_says_until_when_it_counts(make: Make, sign_in: SignIn) -> Non
     assert got[1] == ["Ann Able", "77", "Social worker", "North team", f"lapses {day(5)}", "", f"in date to {day(900)}"]
     assert got[2][0] == "Bob Baker" and got[2][4:] == [f"expired {day(-1)}", f"completed {day(-30)}", ""]
     page = browser.get("/completions", params={"course": [safe.id, court.id, once.id]}).text
-    for words in ("Lapses", "In date to", "Expired", "Completed", "Not yet", "North team", f"course={safe.id}&amp;course={court.id}"):
+    for words in ("Lapses soon", "In date", "Expired", "Completed", "Not yet", "North team", f"course={safe.id}&amp;course={court.id}"):
         assert words in page
     assert table(browser.get("/completions.csv"))[0][4:] == ["Court skills", "Safeguarding"]  # those to renew
 
