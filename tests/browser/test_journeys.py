@@ -209,7 +209,8 @@ def test_a_manager_books_for_a_report_and_approves_a_request(tab: Window, ask: A
     expect(page.get_by_role("alert")).to_contain_text("Choose whether to approve")
     page.get_by_label("Approve", exact=True).check()
     press(page, "Save decision")
-    expect(page.locator("main .govuk-tag").first).to_contain_text("Booked")
+    heading(page, "My team")
+    expect(page.get_by_role("alert")).to_contain_text("You approved the request")
 
 
 def test_a_trainer_opens_the_roster_of_the_next_session(tab: Window) -> None:
