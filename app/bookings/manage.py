@@ -14,7 +14,7 @@ from app.bookings.operations import sessions
 from app.bookings.operations.changes import STANDING
 from app.core import forms
 from app.core.calendar import london_day, month_and_year
-from app.core.errors import Conflict
+from app.core.errors import Conflict, Refusal
 from app.core.listing import PageNumbers
 from app.core.tx import Tx
 from app.core.web import url
@@ -213,7 +213,12 @@ def copy(tx: Tx, page: Page, session_id: int) -> Response:
     day = forms.day(page.form, "day", "The new date", problems, needed=True)
     problems.raise_any()
     assert day is not None
-    return page.go(f"/manage/sessions/{sessions.copy_session(tx, session_id, day)}", done="copied")
+    try:
+        copied = sessions.copy_session(tx, session_id, day)
+    except Refusal as refusal:  # this page has one field: what stands in the way there is said beside it
+        refusal.errors = [{"field": "day", "message": error["message"]} for error in refusal.errors]
+        raise
+    return page.go(f"/manage/sessions/{copied}", done="copied")
 
 
 def draw_cancel(tx: Tx, page: Page, session_id: int) -> Response:

@@ -196,7 +196,7 @@ def save_provider(tx: Tx, provider_id: int | None, *, name: str) -> int:
 def save_series(tx: Tx, series_id: int | None, *, title: str, summary: str = "") -> int:
     """A new masterclass series (no id) or changed words for one; returns its id."""
     title = _title(tx, "title", title, "a title", Series, Series.title, series_id)
-    values = dict(title=title, summary=normal(summary)[:1000])
+    values = dict(title=title, summary=_summary(summary))
     if series_id is None:
         series_id = tx.insert(Series, **values)
         tx.record("series.created", "series", series_id, title=title)
@@ -223,7 +223,7 @@ def save_curriculum(
     title = _title(tx, "title", title, "a title", Curriculum, Curriculum.title, curriculum_id)
     courses = list(dict.fromkeys(course_ids))
     _check_rule(tx, rule, needed, courses)
-    values = dict(title=title, summary=normal(summary)[:1000], rule=rule, needed=needed if rule == "any" else None)
+    values = dict(title=title, summary=_summary(summary), rule=rule, needed=needed if rule == "any" else None)
     if curriculum_id is None:
         curriculum_id, action = tx.insert(Curriculum, **values), "curriculum.created"
     else:
@@ -251,6 +251,15 @@ def _check_rule(tx: Tx, rule: str, needed: int | None, courses: list[int]) -> No
     elif rule == "any" and not 1 <= (needed or 0) <= len(courses):
         problems.add("needed", f"Enter how many of the {plural(len(courses), 'course')} are needed, from 1 to {len(courses)}")
     problems.raise_any()
+
+
+def _summary(given: str) -> str:
+    """A tidy summary of up to 1,000 characters."""
+    summary, longest = normal(given), checks.TEXTS["summary"]
+    if len(summary) > longest:
+        message = f"Summary must be {longest:,} characters or fewer"
+        raise Invalid(message + ".", errors=[{"field": "summary", "message": message}])
+    return summary
 
 
 def _title(tx: Tx, field: str, given: str, what: str, table: Any, column: Any, own_id: int | None) -> str:

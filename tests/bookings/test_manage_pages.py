@@ -198,7 +198,14 @@ def test_copying_to_another_day(make: Make, browser: Any) -> None:
     copied = browser.post(f"/manage/sessions/{session.id}/copy", data=data)
     assert copied.status_code == 303 and "This is the copy" in words(browser.get(copied.headers["location"]))
     assert browser.post(f"/manage/sessions/{session.id}/copy", data={**data, "day": ""}).status_code == 422
-    assert browser.post(f"/manage/sessions/{session.id}/copy", data=data).status_code == 409  # the room is taken now
+    refused = browser.post(f"/manage/sessions/{session.id}/copy", data=data)
+    assert refused.status_code == 409 and 'href="#day"' in refused.text and "already in use then" in refused.text
+
+
+def test_the_past_is_refused_where_it_stands(make: Make, browser: Any) -> None:
+    session = make.session(day=date(2024, 5, 1), status="draft")
+    page = browser.post(f"/manage/sessions/{session.id}/publish", data={"version": "1"})
+    assert page.status_code == 422 and 'href="#parts.1.day"' in page.text and 'id="parts.1.day"' in page.text
 
 
 def test_cancelling_shows_who_is_affected_first(make: Make, browser: Any) -> None:

@@ -190,6 +190,13 @@ def test_several_courses_with_one_title(make: Make, offer: dict[str, Any]) -> No
     assert found(planned(make, table(("", "court-skills", *row[2:])))) == []
 
 
+def test_names_match_whatever_the_case_and_the_letters(make: Make) -> None:
+    make.course("Élan vital")
+    make.room("SALLE ÉTÉ")
+    row = ("", "élan VITAL", DAY.isoformat(), "9:00", "10:00", "Salle été", "5", "")
+    assert planned(make, table(row)).problems == []
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

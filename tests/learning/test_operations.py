@@ -25,7 +25,12 @@ STANDARDS = {
         }
     ]
 }
-COURSE = {"title": "Court skills", "kind": "essentials", "summary": "Giving evidence.", "outcomes": "Write a statement\n\n  Give evidence "}
+COURSE: dict[str, Any] = {
+    "title": "Court skills",
+    "kind": "essentials",
+    "summary": "Giving evidence.",
+    "outcomes": "Write a statement\n\n  Give evidence ",
+}
 
 
 def coordinating(make: Make, *, writes: bool = True) -> Any:
@@ -209,6 +214,7 @@ def test_a_series(make: Make) -> None:
         series = operations.save_series(tx, None, title="Masterclasses in spring", summary="Six evenings.")
         operations.save_series(tx, series, title="Masterclasses in spring", summary="Seven evenings.")
     assert fields(refused(make, Invalid, operations.save_series, None, title="Masterclasses in spring")) == ["title"]
+    assert fields(refused(make, Invalid, operations.save_series, None, title="Autumn", summary="x" * 1001)) == ["summary"]
 
 
 def test_a_curriculum_of_all_or_any(make: Make) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.bookings.models import Room
 from app.bookings.operations import timetable
@@ -124,20 +124,19 @@ def grouped(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 class Found:
-    """The courses, rooms and trainers that the rows name, each looked up in one question."""
+    """The courses, rooms and trainers that rows can name, each kind looked up in one question."""
 
     def __init__(self, tx: Tx, rows: list[dict[str, Any]]) -> None:
         def named(column: str) -> set[str]:
             return {row["cells"][column].lower() for row in rows if row["cells"].get(column)}
 
-        courses, rooms = named("course"), named("room")
         self.courses: dict[str, list[Any]] = {}
         for row in tx.rows(
-            select(Course.id, Course.title, Course.slug).where(func.lower(Course.title).in_(courses) | Course.slug.in_(courses))
-        ):
-            for name in {row.title.lower(), row.slug} & courses:
+            select(Course.id, Course.title, Course.slug)
+        ):  # a catalogue is small, and databases differ in what lower case is
+            for name in {row.title.lower(), row.slug}:
                 self.courses.setdefault(name, []).append(row)
-        self.rooms = {row.name.lower(): row.id for row in tx.rows(select(Room.id, Room.name).where(func.lower(Room.name).in_(rooms)))}
+        self.rooms = {row.name.lower(): row.id for row in tx.rows(select(Room.id, Room.name))}
         wanted = {address for cell in named("trainers") for address in timetable.addresses_in(cell)}
         self.people = timetable.people_by_address(tx, wanted)
 
