@@ -237,6 +237,27 @@ def line_below(actor_id: Any, today: Any) -> Select[Any]:
     return select(line.c.id).where(line.c.below == ONE)
 
 
+def above(tx: Tx, person_id: int) -> bool:
+    """Does the actor stand in the management line above this person today, or deputise for someone who does? A short walk upwards."""
+    manager, deputy = aliased(Responsibility), aliased(Responsibility)
+    first = select(manager.holder_id.label("id")).where(
+        manager.kind == Duty.MANAGER, manager.person_id == bindparam("person"), current(manager, bindparam("today"))
+    )
+    line = first.cte("line", recursive=True)
+    further = aliased(Responsibility)
+    line = line.union(
+        select(further.holder_id).where(further.kind == Duty.MANAGER, further.person_id == line.c.id, current(further, bindparam("today")))
+    )
+    stands_in = select(ONE).where(
+        deputy.kind == Duty.DEPUTY,
+        deputy.holder_id == bindparam("actor"),
+        deputy.person_id == line.c.id,
+        current(deputy, bindparam("today")),
+    )
+    found = select(ONE).select_from(line).where(or_(line.c.id == bindparam("actor"), exists(stands_in))).limit(1)
+    return tx.scalar(found, person=person_id, actor=tx.actor.person_id, today=tx.today) is not None
+
+
 def in_unit(person_column: Any, unit_id: Any, today: Any) -> ColumnElement[bool]:
     """Belongs today to the node or anything below it. An organisation counts its own people even while they have no team."""
     member = (
@@ -252,8 +273,12 @@ def in_unit(person_column: Any, unit_id: Any, today: Any) -> ColumnElement[bool]
 
 def within_reach(tx: Tx, can: Can, column: Any) -> ColumnElement[bool]:
     """SQL for "belongs to someone in the actor's reach for `can`"; `column` holds a people.id. Refuses an actor with no grant."""
+    return _reached(tx, require(tx, can), column)
+
+
+def _reached(tx: Tx, found: frozenset[Term], column: Any) -> ColumnElement[bool]:
     parts: list[ColumnElement[bool]] = []
-    for reach, unit_id in require(tx, can):
+    for reach, unit_id in found:
         if reach is Reach.ALL:
             return true()
         if reach is Reach.SELF:
@@ -279,9 +304,12 @@ def reaches(tx: Tx, can: Can, person_id: int) -> bool:
     found = terms(tx.actor, can)
     if (Reach.ALL, None) in found or ((Reach.SELF, None) in found and person_id == tx.actor.person_id):
         return True
-    if not found or found == {(Reach.SELF, None)}:
+    if (Reach.REPORTS, None) in found and above(tx, person_id):
+        return True
+    others = found - {(Reach.SELF, None), (Reach.REPORTS, None)}
+    if not others:
         return False
-    return bool(tx.scalar(select(ONE).select_from(Person).where(Person.id == person_id, within_reach(tx, can, Person.id))))
+    return bool(tx.scalar(select(ONE).select_from(Person).where(Person.id == person_id, _reached(tx, others, Person.id))))
 
 
 def covers(tx: Tx, can: Can, unit_id: int | None) -> bool:
