@@ -177,8 +177,9 @@ def organisations(tx: Tx) -> Sequence[Row[Any]]:
 
 def unit(tx: Tx, unit_id: int) -> tuple[Row[Any], Sequence[Row[Any]], Sequence[Row[Any]]]:
     """A node with its head count, its ancestors from the top, and its children with theirs; NotFound outside the reader's organisation."""
-    found = tx.one(_counted(Unit.id == unit_id), today=tx.today)
     roots = _visible_roots(tx)
+    rows = tx.rows(_counted(or_(Unit.id == unit_id, Unit.parent_id == unit_id)).order_by(Unit.name), today=tx.today)
+    found = next((row for row in rows if row.id == unit_id), None)
     if found is None or (roots is not None and found.organisation_id not in roots):
         raise NotFound("There is no such part of the organisation.", code="unit-not-found")
     above = tx.rows(
@@ -187,7 +188,7 @@ def unit(tx: Tx, unit_id: int) -> tuple[Row[Any], Sequence[Row[Any]], Sequence[R
         .where(UnitClosure.descendant_id == unit_id, UnitClosure.depth > 0)
         .order_by(UnitClosure.depth.desc())
     )
-    return found, above, tx.rows(_counted(Unit.parent_id == unit_id).order_by(Unit.name), today=tx.today)
+    return found, above, [row for row in rows if row.id != unit_id]
 
 
 def _counted(*condition: Any) -> Select[Any]:
