@@ -135,9 +135,8 @@ def people(tx: Tx, query: PeopleQuery) -> Select[*tuple[Any, ...]]:
     if query.organisation is not None:
         found = found.where(Person.organisation_id == query.organisation)
     if query.unit is not None:
-        found = found.where(
-            Membership.unit_id.in_(select(UnitClosure.descendant_id).where(UnitClosure.ancestor_id == query.unit)),
-        )
+        below = select(UnitClosure.descendant_id).where(UnitClosure.ancestor_id == query.unit)
+        found = found.where(Person.id.in_(select(Membership.person_id).where(Membership.unit_id.in_(below), current(Membership, TODAY))))
     if query.employee_number is not None:
         found = found.where(Person.employee_number == query.employee_number)
     if query.email is not None:
