@@ -37,6 +37,7 @@ def my_details(tx: Tx, page: Page) -> Response:
         here=access.digest(token_of(page)),
         browser=queries.browser,
         views=queries.views(tx),
+        seen=queries.WHAT_WAS_SEEN,
         most=queries.VIEWS,
         said=_SAID.get(page.query("said"), ""),
     )

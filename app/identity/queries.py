@@ -42,6 +42,14 @@ def browser(agent: str) -> str:
     return f"{name or 'A browser'}{f' on {system}' if system else ''}"
 
 
+WHAT_WAS_SEEN = {
+    "record.viewed": "your work details",
+    "booking.viewed": "a booking of yours",
+    "access_needs.viewed": "your access needs, to arrange a place",
+    "access.viewed": "your roles and sign-in",
+}
+
+
 # One's own ---------------------------------------------------------------------------------------------------------
 
 

@@ -122,6 +122,8 @@ def test_a_link_is_no_way_back_for_the_suspended_or_gone(visitor: Any, ann: Any,
         ("x" * 201, "x" * 201, "200 characters or fewer"),
         ("aaaaaaaaaaaa", "aaaaaaaaaaaa", "harder to guess"),
         ("Password123456", "Password123456", "harder to guess"),
+        ("1234-5678-9012", "1234-5678-9012", "harder to guess"),
+        ("SocialWork2026!", "SocialWork2026!", "harder to guess"),
         ("annfield-annfield", "annfield-annfield", "must not contain your name"),
         (NEW, NEW + "!", "must be the same"),
         ("", "", "Enter a password"),
@@ -135,6 +137,11 @@ def test_poor_passwords_are_refused_and_the_link_still_works(
     assert reply.status_code == 422 and says in reply.text
     assert not password or f'value="{password}"' not in reply.text
     assert choose(visitor, token).status_code == 303
+
+
+def test_words_of_any_language_will_do(visitor: Any, ann: Any, make: Make) -> None:
+    assert choose(visitor, mint(make, ann.id), "трималися гуртом").status_code == 303
+    assert enter(visitor, "трималися гуртом").status_code == 303
 
 
 def test_a_new_password_lets_a_throttled_person_in(visitor: Any, ann: Any, make: Make) -> None:
