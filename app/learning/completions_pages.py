@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from app.core.errors import Conflict
 from app.core.listing import BIGGEST_ID, PageNumbers
 from app.core.tx import Tx
 from app.core.web import url
@@ -69,7 +70,13 @@ def export(tx: Tx, page: Page) -> Response:
     """The same matrix, whole, as a CSV file. Who took it, and what they asked for, is in the audit trail before the file leaves."""
     asked = _asked(page)
     courses = matrix.columns(tx, asked, matrix.offered(tx))
-    rows = matrix.people(tx, asked)
+    rows = matrix.people(tx, asked, limit=matrix.MOST_PEOPLE + 1)
+    if len(rows) > matrix.MOST_PEOPLE:
+        raise Conflict(
+            f"One file holds at most {matrix.MOST_PEOPLE:,} people, and this would be more.",
+            code="too-many-people",
+            way_out="Choose a part of the organisation first, and take a file for each.",
+        )
     body = matrix.as_csv(tx, courses, rows)
     page.took("completions.exported", "completions", rows=len(rows), courses=len(courses), **_query(asked))
     name = f"completions-{tx.today.isoformat()}.csv"

@@ -21,6 +21,7 @@ from app.people.models import Membership, Person, Post, Unit, UnitClosure
 from app.policy import Can, within_reach
 
 MOST = 60  # courses side by side
+MOST_PEOPLE = 5_000  # in one file
 SOON = timedelta(days=60)  # a completion that lapses within it is said to
 TODAY: Any = bindparam("today", type_=Date())
 FIRST_COLUMNS = ("Name", "Employee number", "Job title", "Team")
@@ -141,9 +142,11 @@ _LASTS = select(
     Completion.person_id,
     Completion.course_id,
     func.coalesce(cast(Completion.expires_on, String), literal_column("'~'", String()) + cast(Completion.completed_on, String)),
-).where(Completion.superseded_at.is_(None), Completion.course_id.in_(bindparam("courses", expanding=True)))
-_LASTS_OF = _LASTS.where(Completion.person_id.in_(bindparam("people", expanding=True)))
-_FEW = 100  # people whose completions are asked for by name; for more it is faster to read those of the courses and lay aside the rest
+).where(
+    Completion.superseded_at.is_(None),
+    Completion.person_id.in_(bindparam("people", expanding=True)),
+    Completion.course_id.in_(bindparam("courses", expanding=True)),
+)
 
 
 def _greatest(tx: Tx, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> dict[int, list[str]]:
@@ -152,14 +155,10 @@ def _greatest(tx: Tx, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> 
     grid = {row.id: [""] * len(column) for row in rows}
     if not grid or not column:
         return grid
-    parameters: dict[str, Any] = {"courses": list(column)}
-    few = len(grid) <= _FEW
-    if few:
-        parameters["people"] = list(grid)
-    for person_id, course_id, lasts in tx.db.execute(_LASTS_OF if few else _LASTS, parameters):
-        line = grid.get(person_id)
-        if line is not None and lasts > line[column[course_id]]:
-            line[column[course_id]] = lasts
+    for person_id, course_id, lasts in tx.db.execute(_LASTS, {"courses": list(column), "people": list(grid)}):
+        line, number = grid[person_id], column[course_id]
+        if lasts > line[number]:
+            line[number] = lasts
     return grid
 
 

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from app import doors
 from app.core.tx import clock
+from app.learning import matrix
 from app.learning.models import Completion, Curriculum, CurriculumCourse
 from tests.factory import Make
 
@@ -114,6 +115,16 @@ def test_nothing_leaves_that_cannot_be_written_down(make: Make, sign_in: SignIn,
 
     monkeypatch.setattr(doors, "_afterwards", fails)
     assert browser.get("/completions.csv").status_code == 500
+
+
+def test_a_file_is_not_endless(make: Make, sign_in: SignIn, ledger: Any, monkeypatch: Any) -> None:
+    cai = make.person("Cai", roles=("coordinator",), team=make.unit("North team"))
+    make.person("Ann")
+    browser = sign_in(cai)
+    monkeypatch.setattr(matrix, "MOST_PEOPLE", 1)
+    ledger.start()
+    refused = browser.get("/completions.csv")
+    assert refused.status_code == 409 and "holds at most 1 people" in refused.text and ledger.actions() == []
 
 
 def test_nothing_to_show_says_what_to_do(make: Make, sign_in: SignIn) -> None:
