@@ -135,7 +135,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_PERSON: Reach.SCOPE,
         Can.MANAGE_ACCESS: Reach.SCOPE,
         Can.MANAGE_CLIENTS: Reach.SCOPE,
-        Can.READ_AUDIT: Reach.ALL,
+        Can.READ_AUDIT: Reach.SCOPE,
         Can.READ_DELIVERIES: Reach.ALL,
     },
 }

@@ -18,6 +18,7 @@ PAGES = (
     "app.identity.pages",
     "app.identity.details_pages",
     "app.identity.access_pages",
+    "app.identity.trail",
     "app.people.edit_pages",
     "app.people.pages",
     "app.learning.pages",

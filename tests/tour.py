@@ -170,10 +170,12 @@ TOUR: tuple[Stop, ...] = (
     Stop("/access/people/{person_id:int}", "administrator", lambda finder: {"person_id": finder.person("coordinator")}),
     Stop("/access/people/{person_id:int}", "administrator", lambda finder: {"person_id": finder.somebody()}),
     Stop("/access/people/{person_id:int}/suspend", "administrator", lambda finder: {"person_id": finder.person("board")}),
-    Stop("/access/roles/{role_id:int}/end", "administrator", lambda finder: {"role_id": finder.role("coordinator")}),
+    Stop("/access/roles/{role_id:int}/end", "administrator", lambda finder: {"role_id": finder.role("board")}),
     Stop("/access/clients", "administrator"),
     Stop("/access/clients/new", "administrator"),
     Stop("/access/clients/{client_id:int}", "administrator", lambda _: {"client_id": 1}),
+    Stop("/access/trail", "administrator"),
+    Stop("/access/trail", "administrator", query="kind=booking"),
     Stop("/deliveries", "administrator"),
     Stop("/deliveries", "administrator", query="show=sent"),
 )

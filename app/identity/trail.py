@@ -1,0 +1,127 @@
+"""The audit trail as a page: who did what, when, and about whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, or_, select
+from sqlalchemy.orm import aliased
+from starlette.responses import Response
+
+from app import policy
+from app.core.ledger import Audit
+from app.core.tx import Tx
+from app.core.web import url
+from app.doors import Page, Pages
+from app.identity.models import ApiClient
+from app.people.models import Person
+from app.policy import Can, Reach
+
+pages = Pages()
+
+PAGE = 50
+WINDOW = 100_000  # entries searched at once for a kind, so that a rare one does not read years
+KINDS = (
+    ("account", "Accounts and passwords"),
+    ("role", "Roles"),
+    ("sign-in", "Signing in"),
+    ("client", "API clients"),
+    ("record", "Work details looked at"),
+    ("access", "Roles and sign-ins looked at"),
+    ("access_needs", "Access needs looked at"),
+    ("person", "People’s details"),
+    ("booking", "Bookings"),
+    ("session", "Sessions"),
+    ("course", "Courses"),
+    ("completions", "Completions taken"),
+    ("import", "HR imports"),
+    ("delivery", "Messages"),
+)
+
+
+def entries(tx: Tx, kind: str, about: int | None, before: int | None) -> tuple[Sequence[Row[Any]], int | None]:
+    """A page of the trail, latest first, and the id from which the next one goes on (None: that was the beginning)."""
+    doer, concerned = aliased(Person), aliased(Person)
+    newest = tx.scalar(select(Audit.id).order_by(Audit.id.desc()).limit(1)) or 0
+    start = min(before or newest + 1, newest + 1)
+    conditions = [Audit.id < start]
+    if about is not None:
+        conditions.append(Audit.person_id == about)
+    elif kind:
+        conditions.append(Audit.id >= start - WINDOW)
+    if kind:
+        conditions.append(Audit.action.startswith(f"{kind}.", autoescape=True))
+    if (Reach.ALL, None) not in policy.require(tx, Can.READ_AUDIT):
+        conditions.append(policy.within_reach(tx, Can.READ_AUDIT, Audit.person_id))
+    rows = tx.rows(
+        select(
+            Audit.id,
+            Audit.at,
+            Audit.action,
+            Audit.actor_kind,
+            Audit.subject,
+            Audit.subject_id,
+            Audit.person_id,
+            doer.name.label("doer"),
+            ApiClient.name.label("client"),
+            concerned.name.label("concerned"),
+        )
+        .outerjoin(doer, and_(doer.id == Audit.actor_id, or_(Audit.actor_kind == "person", Audit.actor_kind == "link")))
+        .outerjoin(ApiClient, and_(ApiClient.id == Audit.actor_id, Audit.actor_kind == "client"))
+        .outerjoin(concerned, concerned.id == Audit.person_id)
+        .where(*conditions)
+        .order_by(Audit.id.desc())
+        .limit(PAGE + 1)
+    )
+    if len(rows) > PAGE:
+        return rows[:PAGE], rows[PAGE - 1].id
+    searched_to = start - WINDOW
+    return rows, searched_to if kind and about is None and searched_to > 1 else None
+
+
+@pages.get("/access/trail", can=Can.READ_AUDIT)
+def trail(tx: Tx, page: Page) -> Response:
+    """Who did what; of one person with `about`, in which case looking is itself noted."""
+    kind = page.query("kind") if page.query("kind") in dict(KINDS) else ""
+    about = page.number("about", 0) or None
+    person = policy.person(tx, Can.READ_AUDIT, about) if about is not None else None
+    given = page.query("before")
+    rows, on = entries(tx, kind, about, int(given) if given.isdigit() and len(given) < 16 else None)
+    if about is not None:
+        page.saw("trail.viewed", about)
+    return page.render(
+        "identity/trail.html",
+        rows=rows,
+        kinds=KINDS,
+        kind=kind,
+        person=person,
+        earlier=url("/access/trail", kind=kind, about=about, before=on) if on else "",
+        latest=url("/access/trail", kind=kind, about=about) if given else "",
+        says=says,
+    )
+
+
+_WORDS = {
+    "sign-in.made": "Signed in",
+    "sign-in.failed": "Failed to sign in",
+    "sign-in.ended": "Signed out",
+    "sign-in.ended-everywhere": "Signed out everywhere",
+    "account.invited": "Invited",
+    "account.reset-asked": "Asked for a new password",
+    "account.password-set": "Set a password",
+    "record.viewed": "Looked at work details",
+    "access.viewed": "Looked at roles and sign-in",
+    "access_needs.viewed": "Looked at access needs",
+    "booking.viewed": "Looked at a booking",
+    "trail.viewed": "Looked at the audit trail",
+    "booking.made": "Booked",
+    "person.moved-team": "Team recorded",
+    "person.changed-own-details": "Changed own details",
+    "client.refused": "API client refused",
+}
+
+
+def says(action: str) -> str:
+    """An action in words: those we have, else its own name made readable ("role.given" → "Role given")."""
+    return _WORDS.get(action) or action.replace(".", " ").replace("-", " ").replace("_", " ").capitalize()
