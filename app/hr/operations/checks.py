@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, func, insert, literal, or_, select
+from sqlalchemy import and_, case, func, insert, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from app.core.facts import current
@@ -143,10 +143,11 @@ def _managers(import_id: int, heading: str, as_at: date) -> Iterable[Any]:
         select(theirs.name).where(theirs.id == row.manager_row).scalar_subquery(),
         select(Person.name).where(Person.id == row.manager_id).scalar_subquery(),
     )
+    gone = case((leaves[1].is_not(None), " is not in this full extract, so they count as having left."), else_=" has left.")
     stays = and_(row.leaves_on.is_(None) | (row.leaves_on >= as_at), row.label.is_(None))
     yield problem_rows(
-        import_id, row, heading, given, literal("The manager, ").concat(name).concat(", has left."),
-        "Name the manager who took over, or leave the cell empty until there is one.",
+        import_id, row, heading, given, literal("The manager ").concat(name).concat(gone),
+        "Name the manager who took over, or leave the cell empty until there is one. If they are still here, the file lacks their line.",
         row.lead.is_(True), given.is_not(None), stays, or_(*(last_day < as_at for last_day in leaves)),
     )  # fmt: skip
 
