@@ -164,6 +164,9 @@ class Finder:
         )
         return int(self._the(theirs, f"{status} place of the {of}"))
 
+    def session_of(self, booking: int) -> int:
+        return int(self._the(select(Booking.session_id).where(Booking.id == booking), "booking"))
+
     def request(self) -> int:
         """A request that waits for the manager's approval."""
         reports = select(Booking.id).where(

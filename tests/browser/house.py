@@ -143,7 +143,7 @@ class Window:
 _OVERFLOW = """width => {
     const page = document.scrollingElement;
     if (page.scrollWidth <= width) return [];
-    const wide = [...document.querySelectorAll('main *, header *, footer *')].filter(e => e.getBoundingClientRect().right > width + 0.5);
+    const wide = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > width + 0.5);
     return [`${page.scrollWidth}px`, ...wide.slice(0, 5).map(e => e.outerHTML.slice(0, 120))];
 }"""
 

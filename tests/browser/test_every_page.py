@@ -8,7 +8,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from app.core.tx import SYSTEM, transaction
+from seed.personas import PERSONAS
 from tests.browser.house import Server, Window, window
+from tests.pages.test_states import lengthen
 from tests.tour import TOUR, Stop
 from tests.visit import Finder
 
@@ -38,3 +40,26 @@ def faults(tab: Window, address: str, status: int = 200) -> list[str]:
 def test_page_in_a_browser(stop: Stop, tab: Window) -> None:
     tab.sign_in(stop.persona)
     assert faults(tab, find(tab.server, stop)) == []
+
+
+def test_names_that_never_end(tab: Window) -> None:
+    """Nothing is cut or pushed off the smallest screen by the longest names there are."""
+    found = {}
+    for address, who in lengthen(tab.server.database).items():
+        tab.sign_in(who)
+        found[address] = faults(tab, address)
+    assert {address: wrong for address, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("key", [persona.key for persona in PERSONAS])
+def test_every_page_as_every_persona(key: str, tab: Window) -> None:
+    """Whoever opens it, whether they may or not, it is an accessible page."""
+    tab.sign_in(key)
+    found = {}
+    for stop in STOPS:
+        status = tab.open(find(tab.server, stop))
+        wrong = tab.barriers() + tab.overflow() + tab.take_complaints()
+        if wrong or status >= 500:
+            found[stop.name] = [str(status), *wrong]
+    assert found == {}

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from app.core.config import ROOT
 from scripts.build_assets import node_folder
 
+UNFINISHED = ("<td>None<", ">True<", ">False<", "Undefined", "{{", "datetime.")  # what a template says when it is wrong
 JOINING = "https://meet.westmarch.example/"
 _EMAIL = re.compile(r"[^\s/?&=@]+@[^\s/?&=@]+\.[a-z]+", re.IGNORECASE)
 
@@ -69,7 +70,9 @@ class Reading(HTMLParser):
         found += [f"the id {name} twice" for name in {name for name in self.ids if self.ids.count(name) > 1}]
         if JOINING in self.html and not joining_link:
             found.append("a joining link where none belongs")
-        found += [f"{word!r} on the page" for word in ("<td>None<", ">True<", ">False<", "Undefined", "{{", "datetime.") if word in self.html]
+        found += [
+            f"{word!r} on the page" for word in ("<td>None<", ">True<", ">False<", "Undefined", "{{", "datetime.") if word in self.html
+        ]
         return found
 
 

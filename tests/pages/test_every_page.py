@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from app.core.db import Database
+from seed.personas import PERSONAS
 from tests.county import County
 from tests.pages.reading import JOINING, Reading, validate
 from tests.tour import TOUR, Stop, gone, missing
@@ -86,4 +87,22 @@ def test_every_page_is_valid_html(visits: dict[str, Visit], tmp_path: Path) -> N
             (tmp_path / f"{re.sub(r'[^a-z]+', '-', stop.name)[:80]}-{len(list(tmp_path.iterdir()))}.html").write_text(
                 visits[stop.name].html
             )
+    assert validate(tmp_path) == ""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("key", [persona.key for persona in PERSONAS])
+def test_every_page_as_every_persona(key: str, demo_county: County, tmp_path: Path) -> None:
+    """Whoever opens it, whether they may or not: a sound and valid page, or a way to it; never a fault."""
+    browser, faults = demo_county.sign_in(key), {}
+    for number, stop in enumerate(stop for stop in TOUR if not stop.file):
+        with demo_county.look() as finder:
+            reply = browser.get(stop.address(finder))
+        if reply.status_code == 303:
+            continue
+        (tmp_path / f"{number}.html").write_text(reply.text)
+        wrong = Reading(reply.text).faults(joining_link=stop.joining_link or key in ("coordinator", "trainer"))
+        if wrong or reply.status_code not in (200, 403, 404, 409):
+            faults[stop.name] = [str(reply.status_code), *wrong]
+    assert faults == {}
     assert validate(tmp_path) == ""

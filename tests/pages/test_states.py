@@ -1,0 +1,166 @@
+"""Pages in the states that nobody designs first: refused, sent empty, with nothing in them, and with names that never end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from app.core.db import Database
+from app.policy import GIVEN
+from app.rooms import page_routes
+from tests.county import County
+from tests.factory import Make
+from tests.pages.reading import Reading, validate
+from tests.tour import TOUR, Stop
+from tests.visit import Finder
+
+SIGN_IN = {"email": "priya.nair@westmarch.example", "password": "not the password"}
+LONG = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch"
+EVER = f"{LONG}-{LONG}"
+
+
+def check(folder: Path, pages: dict[str, str], **options: Any) -> list[str]:
+    """What is wrong with these pages, each with its name; and whether they are valid."""
+    found = [f"{name}: {fault}" for name, html in pages.items() for fault in Reading(html).faults(**options)]
+    for number, (name, html) in enumerate(pages.items()):
+        (folder / f"{re.sub('[^a-z]+', '-', name)[:60]}-{number}.html").write_text(html)
+    invalid = validate(folder)
+    return found + ([invalid] if invalid else [])
+
+
+# Refused -----------------------------------------------------------------------------------------------------------
+
+
+def test_refusals_are_pages_too(demo_county: County, tmp_path: Path) -> None:
+    """Each says what happened, in the reader's own frame, with the way out."""
+    priya, visitor = demo_county.sign_in("practitioner"), demo_county.sign_in(None)
+    with demo_county.look() as finder:
+        booked, request = finder.booking(), finder.request()
+        session = finder.session_of(booked)
+    wrong = [visitor.post("/sign-in", data=SIGN_IN) for _ in range(6)]
+    replies = {
+        "no permission": (403, priya.get("/hr/imports")),
+        "no such page": (404, priya.get("/nothing/here")),
+        "no such page, nobody signed in": (404, visitor.get("/nothing/here")),
+        "somebody else's booking": (404, priya.get(f"/bookings/{request}")),
+        "an absurd number": (404, priya.get(f"/sessions/{10**30}")),
+        "wrong method": (405, priya.put("/courses")),
+        "booked already": (409, priya.post(f"/sessions/{session}/book")),
+        "a link that is over": (410, visitor.get(f"/password/set/{'x' * 40}")),
+        "cancelling without a reason": (422, priya.post(f"/bookings/{booked}/cancel", data={"reason": ""})),
+        "a wrong password": (422, wrong[0]),
+        "too many wrong passwords": (429, wrong[-1]),
+    }
+    assert {name: reply.status_code for name, (_, reply) in replies.items()} == {name: status for name, (status, _) in replies.items()}
+    assert check(tmp_path, {name: reply.text for name, (_, reply) in replies.items()}) == []
+    silent = [name for name, (_, reply) in replies.items() if 'role="alert"' not in reply.text]
+    assert silent == [], "these do not say what happened"
+
+
+def test_who_is_not_signed_in_comes_back_to_the_page_they_wanted(demo_county: County) -> None:
+    reply = demo_county.sign_in(None).get("/my-bookings")
+    assert (reply.status_code, reply.headers["location"]) == (303, "/sign-in?next=%2Fmy-bookings")
+
+
+# Sent empty --------------------------------------------------------------------------------------------------------
+
+BUTTONS = ("/sign-out", "/sign-out/everywhere", "/deliveries/{message_id:int}/retry")  # nothing can be left out of them
+SENDERS = {"/sessions/{session_id:int}/give": "coordinator"}  # where the page with the form is mainly somebody else's
+
+
+def nearest(path: str) -> Stop:
+    """The stop of the tour whose persona would send this form: the longest beginning in common that knows its parameters."""
+    names = set(re.findall(r"\{(\w+)", path))
+
+    def common(stop: Stop) -> int:
+        same = [one == other for one, other in zip(path, stop.path, strict=False)]
+        return [*same, False].index(False)
+
+    able = [stop for stop in TOUR if names <= set(re.findall(r"\{(\w+)", stop.path))]
+    assert able, f"no stop of the tour knows the parameters of {path}"
+    return max(able, key=common)
+
+
+def test_every_form_can_be_sent_empty(demo_county: County, tmp_path: Path) -> None:
+    """Nothing typed is a mistake anyone can make: the form comes back sound, saying what is missing beside what was typed."""
+    paths = sorted({route.path for route in page_routes() if "POST" in (route.methods or ())} - set(BUTTONS))
+    with demo_county.look() as finder:
+        addresses = {path: _filled(path, nearest(path), finder) for path in paths}
+    pages, found = {}, {}
+    for path, address in addresses.items():
+        reply = demo_county.sign_in(SENDERS.get(path, nearest(path).persona)).post(address, data={"unknown": ""})
+        found[path] = reply.status_code
+        if reply.status_code != 303:
+            pages[path] = reply.text
+    assert found.pop("/manage/sessions/new") == 404  # it names no course, so there is no form to show again
+    assert {path: status for path, status in found.items() if status not in (303, 409, 412, 422)} == {}
+    assert [path for path, html in pages.items() if 'role="alert"' not in html] == [], "these do not say what is missing"
+    assert check(tmp_path, pages, joining_link=True) == []
+
+
+def _filled(path: str, stop: Stop, finder: Finder) -> str:
+    return re.sub(r"\{(\w+)(?::\w+)?\}", lambda found: str(stop.find(finder)[found[1]]), path)
+
+
+# With nothing in them ----------------------------------------------------------------------------------------------
+
+
+def test_every_page_of_a_service_that_holds_nothing(make: Make, sign_in: Callable[[Any], TestClient], tmp_path: Path) -> None:
+    """The first day: one person who may do everything, and not a single course."""
+    first = sign_in(make.person("First Day", roles=tuple(GIVEN)))
+    wanted = {route.path for route in page_routes() if "GET" in (route.methods or ()) and "{" not in route.path}
+    replies = {path: first.get(path) for path in sorted(wanted - {"/sign-in"})}
+    assert {path: reply.status_code for path, reply in replies.items() if reply.status_code not in (200, 403)} == {}
+    pages = {path: reply.text for path, reply in replies.items() if reply.headers["content-type"].startswith("text/html")}
+    assert check(tmp_path, pages) == []
+
+
+def test_lists_with_nothing_in_them_say_what_to_do(make: Make, sign_in: Callable[[Any], TestClient]) -> None:
+    starter = sign_in(make.person("New Starter"))
+    for path, way_on in (("/", "/courses"), ("/my-bookings", "/courses"), ("/courses", "/courses")):
+        text = starter.get(path).text
+        main = text[text.index("<main") :]
+        assert "app-empty" in main, f"{path} does not say that it is empty"
+        assert f'href="{way_on}"' in main, f"{path} does not say what to do"
+
+
+# With names that never end -----------------------------------------------------------------------------------------
+
+
+def lengthen(database: Database) -> dict[str, str]:
+    """Names as long as they come, in every place where names stand; returns the pages that show them, by who looks."""
+    make = Make(database)
+    team = make.unit(f"{LONG} Children in Care and Care Leavers", parent=make.organisation())
+    trainer = make.person(f"Aurelia {EVER}", team=team)
+    learner = make.person(f"{LONG} {EVER}", team=team, manager=trainer.id, email=f"{LONG.lower()}@westmarch.example")
+    course = make.course(f"{EVER}: {LONG.lower()}", summary=f"{EVER} " * 3, outcomes=EVER, materials=f"https://westmarch.example/{EVER}")
+    session = make.session(course=course.id, places=1, link=f"https://meet.westmarch.example/{EVER}", trainers=(trainer.id,))
+    with make.tx() as tx:
+        from app.bookings import operations
+
+        booking = operations.book(tx, session.id, learner.id).id
+        operations.book(tx, session.id, trainer.id)
+    return {
+        f"/courses?q={LONG[:12]}": "coordinator",
+        f"/courses/{course.slug}": "coordinator",
+        f"/sessions/{session.id}": "coordinator",
+        f"/sessions/{session.id}/roster": "coordinator",
+        f"/manage/sessions/{session.id}": "coordinator",
+        f"/manage/courses/{course.id}": "coordinator",
+        f"/bookings/{booking}": "coordinator",
+        f"/people?q={LONG[:12]}": "hr",
+        f"/people/{learner.id}": "hr",
+        f"/people/{learner.id}/edit": "hr",
+        f"/access/people/{learner.id}": "administrator",
+        f"/organisation/{team}": "practitioner",
+    }
+
+
+def test_names_that_never_end(demo_county: County, tmp_path: Path) -> None:
+    replies = {path: demo_county.sign_in(who).get(path) for path, who in lengthen(demo_county.database).items()}
+    assert {path: reply.status_code for path, reply in replies.items() if reply.status_code != 200} == {}
+    assert check(tmp_path, {path: reply.text for path, reply in replies.items()}, joining_link=True) == []
