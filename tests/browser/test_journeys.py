@@ -239,6 +239,27 @@ def test_an_hr_officer_uploads_looks_and_applies(tab: Window, tmp_path: Path) ->
     heading(page, "Import applied")
 
 
+def test_an_administrator_gives_a_role_and_it_counts_at_once(tab: Window, ask: Ask) -> None:
+    page, server = tab.page, tab.server
+    someone = ask(lambda finder: finder.person("practitioner"))
+    tab.sign_in("practitioner")
+    assert tab.open("/manage") == 403
+    tab.sign_in("administrator")
+    page.goto(f"{server.address}/access/people/{someone}")
+    page.get_by_label("Coordinator", exact=True).check()
+    page.locator("#unit").fill("a part that is not there")
+    press(page, "Give this role")
+    expect(page.get_by_role("alert")).to_contain_text("nothing called")
+    expect(page.get_by_label("Coordinator", exact=True)).to_be_checked()
+    page.locator("#unit").fill("Westmarch County Council")
+    press(page, "Give this role")
+    expect(page.locator("main")).to_contain_text("Coordinator")
+    tab.sign_in("practitioner")
+    assert tab.open("/manage") == 200
+    page.goto(f"{server.address}/access")
+    heading(page, "permission")
+
+
 # Wrong entries keep what was typed -----------------------------------------------------------------------------------
 
 
