@@ -32,9 +32,21 @@ from tests.factory import Make
 THOROUGH = os.environ.get("ACADEMY_TEST_PROFILE") == "thorough"
 
 
+LEFT_OUT = "left out of the quick profile; run make test PROFILE=thorough"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what a quick run did not look at."""
+    left_out = [report.nodeid.partition("[")[0] for report in terminalreporter.stats.get("skipped", []) if LEFT_OUT in str(report.longrepr)]
+    if left_out:
+        terminalreporter.section(f"{len(left_out)} tests {LEFT_OUT}")
+        for name in sorted(set(left_out)):
+            terminalreporter.write_line(f"{left_out.count(name):4} {name}")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not THOROUGH:
-        leave_out = pytest.mark.skip(reason="left out of the quick profile; run make test PROFILE=thorough")
+        leave_out = pytest.mark.skip(reason=LEFT_OUT)
         for item in items:
             if "thorough" in item.keywords:
                 item.add_marker(leave_out)
