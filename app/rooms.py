@@ -15,6 +15,7 @@ from app.policy import Can
 
 PAGES = (
     "app.desks.pages",
+    "app.desks.learning_of",
     "app.identity.pages",
     "app.identity.details_pages",
     "app.identity.access_pages",
@@ -50,6 +51,12 @@ def page_routes() -> list[Route]:
 def api_routers() -> list[APIRouter]:
     """Every room's API."""
     return [import_module(name).router for name in APIS]
+
+
+def api_routes() -> list[Route]:
+    """Every API operation behind a door, as a plain route to it."""
+    found = [route for router in api_routers() for route in router.routes if hasattr(getattr(route, "endpoint", None), "handle")]
+    return [Route(route.path, route.endpoint.handle, methods=route.methods) for route in found]  # type: ignore[attr-defined]
 
 
 def describe(app: FastAPI) -> None:

@@ -149,6 +149,8 @@ TOUR: tuple[Stop, ...] = (
     Stop("/people/{person_id:int}", "manager", lambda finder: {"person_id": finder.report()}),
     Stop("/people/{person_id:int}", "assessor", lambda finder: {"person_id": finder.assessed()}),
     Stop("/people/{person_id:int}", "hr", lambda finder: {"person_id": finder.somebody()}),
+    Stop("/people/{person_id:int}/learning", "assessor", lambda finder: {"person_id": finder.assessed()}),
+    Stop("/people/{person_id:int}/learning", "manager", lambda finder: {"person_id": finder.report()}),
     Stop("/people/{person_id:int}/edit", "hr", lambda finder: {"person_id": finder.somebody()}),
     *(Stop("/people/{person_id:int}/change/{what}", "hr", _change(what)) for what in ("team", "manager", "stage", "post")),
     Stop("/organisation", "practitioner"),

@@ -44,6 +44,7 @@ def browser(agent: str) -> str:
 
 WHAT_WAS_SEEN = {
     "record.viewed": "your work details",
+    "learning.viewed": "your bookings and completions",
     "booking.viewed": "a booking of yours",
     "access_needs.viewed": "your access needs, to arrange a place",
     "access.viewed": "your roles and sign-in",

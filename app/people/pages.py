@@ -22,7 +22,7 @@ def find(tx: Tx, page: Page) -> Response:
         raise Forbidden("Your account can see your own details only.", way_out="You will find them under “My details”.")
     asked = search.Asked(page.query("q"), page.number("unit", 0) or None, page.query("stage"), page.query("left") == "1")
     number = page.number("page")
-    found = search.search(tx, asked, number) if asked.anything else None
+    found = search.search(tx, asked, number) if asked.anything else None if asked.q else search.everyone(tx, number)
     narrowed = asked.unit_id is not None or bool(asked.stage) or asked.left
 
     def link(to: int) -> str:
@@ -55,6 +55,7 @@ def one_person(tx: Tx, page: Page, person_id: int) -> Response:
         person=record.person,
         may_edit=policy.reaches(tx, Can.WRITE_PERSON, person_id),
         may_give_access=policy.reaches(tx, Can.MANAGE_ACCESS, person_id),
+        may_see_learning=policy.reaches(tx, Can.READ_COMPLETIONS, person_id),
         may_book=person_id != tx.actor.person_id and policy.reaches(tx, Can.BOOK, person_id),
         said=_SAID.get(page.query("said"), ""),
     )

@@ -87,13 +87,12 @@ def search(tx: Tx, asked: Asked, number: int = 1) -> Found:
     first, and more than MOST hits are neither sorted nor shown.
     """
     number = max(1, min(number, LAST_PAGE))
-    terms = sorted(policy.require(tx, Can.READ_PERSON), key=str)
-    kinds = tuple(reach for reach, _ in terms)
-    values: dict[str, Any] = {"today": tx.today, "me": tx.actor.person_id} | {f"node_{n}": node for n, (_, node) in enumerate(terms)}
-    narrow = Reach.ALL not in kinds and (Reach.SCOPE not in kinds or tx.scalar(_how_many(kinds), **values) <= MOST)
+    kinds, values, narrow = _reach(tx)
+    if not narrow and not asked.anything:
+        return Found([], None)
     postgresql = is_postgresql(tx.db)
     exact = asked.q.strip()
-    values |= {
+    values = values | {
         "q": match_query(postgresql, asked.words),
         "email": exact.lower(),
         "number": exact.upper().replace(" ", ""),
@@ -108,6 +107,23 @@ def search(tx: Tx, asked: Asked, number: int = 1) -> Found:
         return Found([], None)
     rows = [row for row in rows if row.id is not None]
     return Found(rows, rows[0].total if rows else 0, number)
+
+
+def everyone(tx: Tx, number: int = 1) -> Found | None:
+    """All whom the reader reaches besides themselves, if they are few enough to leaf through; else None."""
+    return search(tx, Asked(), number) if _reach(tx)[2] else None
+
+
+def _reach(tx: Tx) -> tuple[tuple[Reach, ...], dict[str, Any], bool]:
+    """The kinds of the reader's reach, the values its parameters take, and whether it is narrow: a few people, or a line of managers."""
+    if "people.search" not in tx.memo:
+        terms = sorted(policy.require(tx, Can.READ_PERSON), key=str)
+        kinds = tuple(reach for reach, _ in terms)
+        values: dict[str, Any] = {"today": tx.today, "me": tx.actor.person_id} | {f"node_{n}": node for n, (_, node) in enumerate(terms)}
+        narrow = Reach.ALL not in kinds and (Reach.SCOPE not in kinds or tx.scalar(_how_many(kinds), **values) <= MOST)
+        tx.memo["people.search"] = kinds, values, narrow
+    found: tuple[tuple[Reach, ...], dict[str, Any], bool] = tx.memo["people.search"]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +193,8 @@ def _conditions(shape: _Shape, people: CTE) -> list[ColumnElement[bool]]:
     if shape.narrow and shape.words:
         own = _own_words(shape.postgresql)
         found.append(or_(own, _member_of(UnitClosure.ancestor_id.in_(_teams(shape.postgresql)))) if shape.teams else own)
+    if not (shape.words or shape.unit or shape.stage):
+        found.append(Person.id != bindparam("me", type_=Key))
     if not shape.narrow and Reach.ALL not in shape.kinds:
         found.append(or_(*(_reached(kind, n) for n, kind in enumerate(shape.kinds))))
     if not shape.left:

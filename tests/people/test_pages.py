@@ -57,6 +57,18 @@ def test_odd_questions_are_answered(sign_in: Any, officer: Any, query: str) -> N
     assert sign_in(officer).get(f"/people?{query}").status_code == 200
 
 
+def test_a_small_reach_can_be_leafed_through(sign_in: Any, make: Make, officer: Any) -> None:
+    assessor, boss = make.person("Ash Assessor"), make.person("Bea Boss")
+    learner, report = make.person("Lin Learner"), make.person("Rae Report", manager=boss.id)
+    make.assessor(assessor.id, learner.id)
+    page = sign_in(assessor).get("/people").text
+    assert "1 person you can see" in page and "Lin Learner" in page and "Rae Report" not in page
+    page = sign_in(boss).get("/people").text
+    assert "1 person you can see" in page and "Rae Report" in page
+    assert "Lin Learner" not in sign_in(officer).get("/people").text
+    assert report.name == "Rae Report"
+
+
 def test_practitioners_do_not_search(sign_in: Any, make: Make) -> None:
     reply = sign_in(make.person("Ann")).get("/people?q=field")
     assert reply.status_code == 403 and "My details" in reply.text
