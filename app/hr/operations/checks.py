@@ -156,11 +156,15 @@ def _loops(tx: Tx, import_id: int, heading: str, as_at: date) -> None:
     """People who would manage each other in a circle. One pass over ids in memory: a person's id, or minus the line's for somebody new."""
     row = ImportRow
     staged = tx.db.execute(
-        select(row.id, row.line, row.person_id, row.manager_id, row.manager_row).where(lines(import_id, row.lead.is_(True), row.line > 0))
+        select(row.id, row.line, row.person_id, row.manager_id, row.manager_row)
+        .where(lines(import_id, row.lead.is_(True), row.line > 0))
+        .order_by(row.line)
     ).all()
     keys = {line.id: line.person_id or -line.id for line in staged}
-    held = select(Responsibility.person_id, Responsibility.holder_id).where(
-        Responsibility.kind == Duty.MANAGER.value, current(Responsibility, as_at)
+    held = (
+        select(Responsibility.person_id, Responsibility.holder_id)
+        .where(Responsibility.kind == Duty.MANAGER.value, current(Responsibility, as_at))
+        .order_by(Responsibility.person_id)
     )
     above = {person: holder for person, holder in tx.db.execute(held) if person is not None}
     in_file: dict[int, int] = {}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import aliased
 
 from app.core.tx import Tx
@@ -74,21 +73,12 @@ def find_managers(tx: Tx, import_id: int) -> None:
     by_number = ImportRow.manager_number.is_not(None)
     by_email = and_(ImportRow.manager_number.is_(None), ImportRow.manager_email.is_not(None))
 
-    def in_file(column: Any, how: ColumnElement[bool]) -> Any:
-        here = lead_of(theirs, import_id, theirs.organisation_id == ImportRow.organisation_id, how)
-        return select(func.min(column)).where(here).scalar_subquery()
-
-    def known(how: ColumnElement[bool]) -> Any:
-        return select(Person.id).where(Person.organisation_id == ImportRow.organisation_id, how).scalar_subquery()
-
-    for which, here, there in (
+    for which, in_file, known in (
         (by_number, theirs.employee_number == ImportRow.manager_number, Person.employee_number == ImportRow.manager_number),
         (by_email, theirs.email == ImportRow.manager_email, Person.email == ImportRow.manager_email),
     ):
-        found = dict(manager_row=in_file(theirs.id, here), manager_id=func.coalesce(in_file(theirs.person_id, here), known(there)))
-        tx.db.execute(update(ImportRow).where(lines(import_id, lead, which)).values(found))
-
-
-def lead_of(row: Any, import_id: int, *more: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The leading line of a person in an import, under another name than the row being changed."""
-    return and_(row.import_id == import_id, row.lead.is_(True), *more)
+        wanted = lines(import_id, lead, which)
+        here = and_(theirs.import_id == import_id, theirs.lead.is_(True), theirs.organisation_id == ImportRow.organisation_id, in_file)
+        tx.db.execute(update(ImportRow).where(wanted, here).values(manager_row=theirs.id, manager_id=theirs.person_id))
+        there = and_(ImportRow.manager_row.is_(None), Person.organisation_id == ImportRow.organisation_id, known)
+        tx.db.execute(update(ImportRow).where(wanted, there).values(manager_id=Person.id))
