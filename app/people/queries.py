@@ -49,6 +49,19 @@ def state(row: Any, today: date) -> tuple[str, str]:
 # One person --------------------------------------------------------------------------------------------------------
 
 
+# Ways into social work, as HR systems code them; another text is shown as it came.
+ENTRY_ROUTES = {
+    "UG": "Undergraduate degree",
+    "PG": "Postgraduate degree",
+    "DA": "Degree apprenticeship",
+    "OU": "Open University",
+    "STEP_UP": "Step Up to Social Work",
+    "APPROACH": "Approach Social Work",
+    "OVERSEAS": "Qualified overseas",
+    "RETURN": "Return to practice",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """Somebody's work details: undated ones, and every dated fact known today, newest first."""
@@ -81,6 +94,12 @@ class Record:
     def last_day(fact: Row[Any]) -> date:
         """The last day on which a fact was true: periods end before `valid_to`."""
         return fact.valid_to - timedelta(days=1)  # type: ignore[no-any-return]
+
+    @property
+    def entry_route(self) -> str:
+        """How they came into social work, in words; empty if it is not recorded."""
+        given = self.person.entry_route or ""
+        return ENTRY_ROUTES.get(given.upper().replace(" ", "_"), given)
 
     @property
     def state(self) -> tuple[str, str]:
