@@ -94,9 +94,9 @@ def new_course(tx: Tx, page: Page) -> Response:
 
 @pages.post("/manage/courses/new", can=Can.WRITE_CATALOGUE, again=draw_new)
 def create_course(tx: Tx, page: Page) -> Response:
-    """Save what was typed as a draft."""
+    """Save what was typed as a draft, or put it into the catalogue at once."""
     course_id = operations.create_course(tx, **_typed(page.form))
-    return page.go(f"/manage/courses/{course_id}", done="created")
+    return _saved(tx, page, course_id, "created")
 
 
 @pages.get("/manage/courses/{course_id:int}", can=Can.WRITE_CATALOGUE)
@@ -107,16 +107,17 @@ def edit_course(tx: Tx, page: Page, course_id: int) -> Response:
 
 @pages.post("/manage/courses/{course_id:int}", can=Can.WRITE_CATALOGUE, again=draw)
 def save_course(tx: Tx, page: Page, course_id: int) -> Response:
-    """Save what was typed."""
+    """Save what was typed; with "Save and publish" into the catalogue too, both or neither."""
     operations.change_course(tx, course_id, forms.one_id(page.form, "version") or 0, **_typed(page.form))
-    return page.go(f"/manage/courses/{course_id}", done="saved")
+    return _saved(tx, page, course_id, "saved")
 
 
-@pages.post("/manage/courses/{course_id:int}/publish", can=Can.WRITE_CATALOGUE, again=draw)
-def publish_course(tx: Tx, page: Page, course_id: int) -> Response:
-    """Into the catalogue."""
-    operations.publish_course(tx, course_id, forms.one_id(page.form, "version"))
-    return page.go(f"/manage/courses/{course_id}", done="published")
+def _saved(tx: Tx, page: Page, course_id: int, done: str) -> Response:
+    """Publish what has just been saved if the second button was pressed, and say what happened."""
+    if forms.text(page.form, "then") == "publish":
+        operations.publish_course(tx, course_id)
+        done = "published"
+    return page.go(f"/manage/courses/{course_id}", done=done)
 
 
 @pages.post("/manage/courses/{course_id:int}/copy", can=Can.WRITE_CATALOGUE, again=draw)
@@ -135,7 +136,9 @@ def _typed(form: dict[str, Any]) -> dict[str, Any]:
     minutes = forms.number(form, "cpd_minutes", "Minutes", problems) or 0
     if not (0 <= hours <= 1000 and 0 <= minutes < 60):
         problems.add("cpd_hours", "Enter hours, and minutes from 0 to 59")
-    values: dict[str, Any] = {name: forms.text(form, name) for name in ("title", "summary", "outcomes", "kind", "audience", "materials", "bucket")}
+    values: dict[str, Any] = {
+        name: forms.text(form, name) for name in ("title", "summary", "outcomes", "kind", "audience", "materials", "bucket")
+    }
     values |= {name: forms.one_id(form, name) for name in ("provider_id", "series_id", "refresher_id")}
     values |= dict(
         cpd_minutes=hours * 60 + minutes,

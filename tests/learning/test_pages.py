@@ -59,7 +59,8 @@ def test_a_course_is_written_published_and_copied(make: Make, browser: Any) -> N
     page = browser.get(made.headers["location"])
     assert "saved as a draft" in words(page) and 'value="12.50"' in page.text
     assert page.text.count(" checked") >= 4  # bucket, prerequisite, two standards
-    published = browser.post(f"/manage/courses/{course.id}/publish", data={"version": "1"})
+    again = {**FORM, "requires": [first.id], "standards": ["SET-1", "SET-2"], "version": "1", "then": "publish"}
+    published = browser.post(f"/manage/courses/{course.id}", data=again)
     assert published.status_code == 303 and make.row(Course, course.id).status == "published"
     copied = browser.post(f"/manage/courses/{course.id}/copy")
     assert "Copy of Court skills" in browser.get(copied.headers["location"]).text
@@ -94,8 +95,9 @@ def test_an_old_form_is_refused_and_says_so(make: Make, browser: Any) -> None:
 
 def test_publishing_too_early_says_what_is_missing(make: Make, browser: Any) -> None:
     course = make.course(status="draft", outcomes="")
-    page = browser.post(f"/manage/courses/{course.id}/publish", data={"version": "1"})
-    assert page.status_code == 422 and "Enter what people will be able to do" in page.text and course.title in page.text
+    page = browser.post(f"/manage/courses/{course.id}", data={**FORM, "outcomes": "", "summary": "Mine.", "version": "1", "then": "publish"})
+    assert page.status_code == 422 and "Enter what people will be able to do" in page.text and "Mine." in page.text
+    assert 'name="version" value="1"' in page.text and make.row(Course, course.id).summary != "Mine."
 
 
 def test_withdrawing_has_a_page_of_its_own(make: Make, browser: Any) -> None:

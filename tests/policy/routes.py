@@ -77,7 +77,6 @@ OTHERS: dict[str, dict[str, str]] = {
     **{f"{method} /manage/providers/{{key:int}}": {"key": "provider"} for method in ("GET", "POST")},
     **{f"{method} /manage/series/{{key:int}}": {"key": "series"} for method in ("GET", "POST")},
     "POST /manage/sessions/{session_id:int}/publish": {"session_id": "draft_session"},
-    "POST /manage/courses/{course_id:int}/publish": {"course_id": "draft_course"},
     "POST /api/v1/courses/{course_id}/publish": {"course_id": "draft_course"},
     "POST /api/v1/sessions/{session_id}/publish": {"session_id": "draft_session"},
 }
