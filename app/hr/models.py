@@ -117,13 +117,11 @@ class ImportRow(Model):
             "label IN ('joiner', 'mover', 'leaver', 'rejoiner', 'changed', 'same', 'passed over', 'invalid')",
             name="label",
         ),
-        Index("ix_import_rows_line", "import_id", "line"),
         Index("ix_import_rows_key", "import_id", "person_key"),
         Index("ix_import_rows_person", "import_id", "person_id"),
         Index("ix_import_rows_label", "import_id", "label", "line"),
         Index("ix_import_rows_number", "import_id", "employee_number"),
         Index("ix_import_rows_email", "import_id", "email"),
-        Index("ix_import_rows_swe_number", "import_id", "swe_number"),
         {"postgresql_with": {"fillfactor": 50}},  # each row is rewritten a few times; with room on its page its indexes stay untouched
     )
 

@@ -141,13 +141,11 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 50},
     )
     for name, columns in (
-        ("line", ["import_id", "line"]),
         ("key", ["import_id", "person_key"]),
         ("person", ["import_id", "person_id"]),
         ("label", ["import_id", "label", "line"]),
         ("number", ["import_id", "employee_number"]),
         ("email", ["import_id", "email"]),
-        ("swe_number", ["import_id", "swe_number"]),
     ):
         op.create_index(f"ix_import_rows_{name}", "import_rows", columns)
 
