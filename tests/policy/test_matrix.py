@@ -45,47 +45,52 @@ def service() -> FastAPI:
     return create_app(settings(), connect(f"sqlite:///{tempfile.gettempdir()}/never-opened.sqlite3"))
 
 
-def walk_pages(template: Template, role: str, *, elsewhere: bool = False, look: Callable[[Way, str], None] | None = None) -> Cells:
-    """What a role gets from every page. Reads share a copy of the world; every change has one of its own, so that order does not matter."""
-    world: World = template.known
-    ways = [way for way in pages() if not elsewhere or about_somebody(way, world)]
+def walk(template: Template, ways: list[Way], ask: Callable[[Way], Any]) -> Cells:
+    """Ask for each of these on a copy of the world, and go on with a fresh one once something was changed: order does not matter."""
     cells: Cells = {}
-    with template.copy() as database:
-        service().state.database = database
-        for way in (way for way in ways if way.method == "GET"):
-            reply = _ask(world, role, way, elsewhere)
-            cells[way.key] = reply.status_code
-            if look is not None:
-                look(way, reply.text)
-    for way in (way for way in ways if way.method != "GET"):
+    coming = list(ways)
+    while coming:
         with template.copy() as database:
             service().state.database = database
-            cells[way.key] = _ask(world, role, way, elsewhere).status_code
+            changed = False
+            while coming and not changed:
+                way = coming.pop(0)
+                reply = ask(way)
+                cells[way.key] = reply.status_code
+                changed = way.method != "GET" and reply.status_code < 400 and reply.headers.get("location") != "/sign-in"
     return cells
 
 
-def _ask(world: World, role: str, way: Way, elsewhere: bool) -> Any:
-    ids = Asked(world.elsewhere if elsewhere else world.here)
-    browser = TestClient(service(), follow_redirects=False, headers={"sec-fetch-site": "same-origin"})
-    if role != VISITOR:
-        browser.cookies.set("academy", world.cookies[role])
-    address = fill(way, ids)
-    return browser.get(address) if way.method == "GET" else browser.post(address, data=form(way, ids))
+def walk_pages(template: Template, role: str, *, elsewhere: bool = False, look: Callable[[Way, str], None] | None = None) -> Cells:
+    """What a role gets from every page; `look` sees those that are read."""
+    world: World = template.known
+
+    def ask(way: Way) -> Any:
+        ids = Asked(world.elsewhere if elsewhere else world.here)
+        browser = TestClient(service(), follow_redirects=False, headers={"sec-fetch-site": "same-origin"})
+        if role != VISITOR:
+            browser.cookies.set("academy", world.cookies[role])
+        address = fill(way, ids)
+        if way.method != "GET":
+            return browser.post(address, data=form(way, ids))
+        reply = browser.get(address)
+        if look is not None:
+            look(way, reply.text)
+        return reply
+
+    return walk(template, [way for way in pages() if not elsewhere or about_somebody(way, world)], ask)
 
 
 def walk_api(template: Template, client: str, *, elsewhere: bool = False) -> Cells:
     """What a client gets from every API route."""
     world: World = template.known
-    cells: Cells = {}
-    for way in apis():
-        if elsewhere and not about_somebody(way, world):
-            continue
-        with template.copy() as database:
-            service().state.database = database
-            ids = Asked(world.elsewhere if elsewhere else world.here)
-            headers = {} if client == NO_TOKEN else {"authorization": f"Bearer {world.tokens[client]}"}
-            cells[way.key] = TestClient(service(), headers=headers).request(way.method, fill(way, ids), json=body(way, ids)).status_code
-    return cells
+    headers = {} if client == NO_TOKEN else {"authorization": f"Bearer {world.tokens[client]}"}
+
+    def ask(way: Way) -> Any:
+        ids = Asked(world.elsewhere if elsewhere else world.here)
+        return TestClient(service(), headers=headers).request(way.method, fill(way, ids), json=body(way, ids))
+
+    return walk(template, [way for way in apis() if not elsewhere or about_somebody(way, world)], ask)
 
 
 # The tables --------------------------------------------------------------------------------------------------------
