@@ -1,4 +1,4 @@
-"""Doors: where a request or a job enters, gets its Tx, and leaves with everything committed or nothing.
+"""Doors: where a request or a job enters, gets its Tx, and leaves with everything committed or nothing. The API's is in `apidoor`.
 
 A door is a decorator. The wrapped function takes a Tx first and runs, transaction included, in one hop to a worker thread; the commit
 is done before the reply leaves. A page's GET and every API read get a transaction that cannot write.
@@ -6,20 +6,15 @@ is done before the reply leaves. A page's GET and every API read get a transacti
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import json
 import re
 from asyncio import get_running_loop
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from functools import partial, wraps
-from typing import Any, get_type_hints
+from functools import partial
+from typing import Any
 
 from fastapi import Request
-from pydantic_core import to_json
-from sqlalchemy import insert, select
 from starlette.datastructures import UploadFile
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -27,11 +22,10 @@ from starlette.routing import Route
 from app import policy
 from app.core.config import Settings
 from app.core.db import Database
-from app.core.errors import Changed, Forbidden, Invalid, NotFound, Refusal, SignInNeeded
+from app.core.errors import NotFound, Refusal, SignInNeeded
 from app.core.tx import NOBODY, SYSTEM, Actor, Tx, transaction
 from app.core.web import environment, url
 from app.identity import access
-from app.identity.models import IdempotencyKey
 from app.policy import Can
 
 SEEN_EVERY = timedelta(minutes=5)
@@ -248,170 +242,6 @@ def _afterwards(database: Database, page: Page, tx: Tx, seen: Any) -> None:
             writing.record(action, subject, None, **facts)
         if stale:
             access.touch(writing, seen.token_hash)
-
-
-# API ---------------------------------------------------------------------------------------------------------------
-
-
-class Reply:
-    """An answer with another status or headers than usual."""
-
-    def __init__(self, body: Any, status: int = 200, **headers: str) -> None:
-        self.body, self.status, self.headers = body, status, {key.replace("_", "-"): value for key, value in headers.items()}
-
-
-def api(scope: str, *, writes: bool = False, status: int = 200) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An API endpoint: token → client → Tx. With an Idempotency-Key, a repeated request is answered as before and changes nothing."""
-
-    def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
-        hints = get_type_hints(function, include_extras=True)
-        own = [
-            parameter.replace(annotation=hints.get(name, parameter.annotation))
-            for name, parameter in inspect.signature(function).parameters.items()
-            if name not in ("tx", "request")
-        ]
-        takes_request, takes_query = "request" in hints, "query" in hints
-
-        @wraps(function)
-        def endpoint(**arguments: Any) -> Response:
-            request: Request = arguments.pop("request_")
-            if takes_request:
-                arguments["request"] = request
-            if not takes_query and request.scope["query_string"]:
-                _no_query(request)
-            state = request.app.state
-            key = request.headers.get("idempotency-key") if writes else None
-            try:
-                with ClientTx(state.database, request, scope, writes) as tx:
-                    if key is not None and (before := _answered(tx, request, key)):
-                        return before
-                    result = function(tx, **arguments)
-                    response = _reply(result, status)
-                    if key is not None:
-                        _remember(tx, request, key, response)
-                return response if writes else _unless_known(request, response)
-            except Refusal as lost:
-                # Two requests with one key at once: if the other one won, its answer is ours, whatever stood in the way of a second go.
-                if key is None or lost.status in (401, 403):
-                    raise
-                with ClientTx(state.database, request, scope, False) as tx:
-                    if before := _answered(tx, request, key):
-                        return before
-                raise
-
-        made: Any = endpoint
-        request_parameter = inspect.Parameter("request_", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
-        keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-        made.__signature__ = inspect.Signature([*keyword_only, request_parameter], return_annotation=Response)
-        made.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, request_parameter]} | {"return": Response}
-        del made.__wrapped__  # FastAPI must see the signature above, not the one below
-        made.door = {"scope": scope, "writes": writes}
-        return endpoint
-
-    return wrap
-
-
-class ClientTx(AbstractContextManager[Tx]):
-    """A transaction whose actor is the client that the bearer token names, and which has `scope`."""
-
-    def __init__(self, database: Database, request: Request, scope: str, writes: bool) -> None:
-        self.inner = transaction(database, NOBODY, writes=writes, request_id=request.state.request_id)
-        self.request, self.scope = request, scope
-
-    def __enter__(self) -> Tx:
-        tx = self.inner.__enter__()
-        try:
-            tx.actor = access.client(tx, self.request.headers.get("authorization", ""))
-            if self.scope not in tx.actor.scopes:
-                raise Forbidden(f"This client does not have the scope {self.scope}.", code="insufficient-scope")
-        except BaseException as problem:
-            self.inner.__exit__(type(problem), problem, problem.__traceback__)
-            raise
-        return tx
-
-    def __exit__(self, *wrong: Any) -> bool | None:
-        return self.inner.__exit__(*wrong)
-
-
-def _reply(result: Any, status: int) -> Response:
-    if isinstance(result, Response):
-        return result
-    if not isinstance(result, Reply):
-        result = Reply(result, status)
-    headers = dict(result.headers)
-    body = b"" if result.body is None else to_json(result.body)
-    if isinstance(result.body, dict) and "version" in result.body:
-        headers["etag"] = etag(result.body["version"], body)
-        headers["cache-control"] = "private, no-cache"  # may be kept, must be asked about
-    return Response(body, result.status, headers, "application/json" if body else None)
-
-
-def etag(version: int, body: bytes) -> str:
-    """The record's version, for If-Match, and a digest of all that is shown of it, for If-None-Match: a session's tag changes with every
-    booking, yet a client may still change its room."""
-    return f'"{version}.{hashlib.blake2b(body, digest_size=6).hexdigest()}"'
-
-
-def _tags(given: str) -> list[str]:
-    return [tag.strip() for tag in given.split(",")]
-
-
-def if_match(request: Request, version: int) -> None:
-    """A change must say which version it was made from."""
-    given = request.headers.get("if-match")
-    if given is None:
-        problem = Invalid("Send If-Match with the ETag you read, so that nobody's change is lost.", code="precondition-required")
-        problem.status = 428
-        raise problem
-    if f'"{version}' not in [tag.partition(".")[0].rstrip('"') for tag in _tags(given)] and given != "*":
-        raise Changed("This has changed since you read it. Read it again and repeat the change.")
-
-
-def _unless_known(request: Request, response: Response) -> Response:
-    """304 when the client already has exactly this."""
-    known, tag = request.headers.get("if-none-match"), response.headers.get("etag")
-    if known is None or tag is None or (known.strip() != "*" and tag not in [given.removeprefix("W/") for given in _tags(known)]):
-        return response
-    return Response(status_code=304, headers={"etag": tag, "cache-control": response.headers["cache-control"]})
-
-
-def _no_query(request: Request) -> None:
-    names = sorted(set(request.query_params))
-    if names:
-        errors = [{"field": name[:100], "message": "This address takes no such parameter"} for name in names[:20]]
-        raise Invalid("The request is not right; see errors.", errors=errors)
-
-
-def _fingerprint(request: Request) -> str:
-    body: bytes = getattr(request, "_body", b"")
-    return hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest()
-
-
-def _answered(tx: Tx, request: Request, key: str) -> Response | None:
-    if not re.fullmatch(r"[\x20-\x7e]{1,100}", key):
-        raise Invalid("Idempotency-Key must be 1 to 100 plain characters.", code="bad-idempotency-key")
-    row = tx.one(select(IdempotencyKey.__table__).where(IdempotencyKey.client_id == tx.actor.id, IdempotencyKey.key == key))
-    if row is None:
-        return None
-    if row.request_hash != _fingerprint(request):
-        raise Invalid("This Idempotency-Key was used for another request.", code="idempotency-key-reused")
-    return Response(row.body, row.status, {**json.loads(row.headers), "idempotent-replayed": "true"}, "application/json")
-
-
-def _remember(tx: Tx, request: Request, key: str, response: Response) -> None:
-    kept = {name: response.headers[name] for name in ("etag", "location") if name in response.headers}
-    tx.db.execute(
-        insert(IdempotencyKey),
-        dict(
-            client_id=tx.actor.id,
-            key=key,
-            request_hash=_fingerprint(request),
-            status=response.status_code,
-            body=bytes(response.body).decode(),
-            headers=json.dumps(kept),
-            created_at=tx.now,
-        ),
-    )
 
 
 # Jobs --------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from anyio import to_thread
@@ -39,7 +40,7 @@ with a cursor. Errors are problem documents (RFC 9457) with a stable `code`. A `
 
 
 class Service(FastAPI):
-    """The API is FastAPI's. Pages need none of its layers, so they are answered beside it, under the same edge."""
+    """FastAPI describes the API. Pages and API operations need none of its layers, so they are answered beside it, under the same edge."""
 
     edge: Edge
     pages: PageTable
@@ -53,9 +54,9 @@ class Service(FastAPI):
             await super().__call__(scope, receive, send)
 
     async def inside(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What stands behind the edge: a page, or everything else."""
+        """What stands behind the edge: a page or an operation, or everything else."""
         try:
-            found = None if scope["path"].startswith(("/static/", *TOKEN_PATHS)) else self.pages.find(scope["method"], scope["path"])
+            found = None if scope["path"].startswith("/static/") else self.pages.find(scope["method"], scope["path"])
             if found is None:
                 await super().__call__(scope, receive, send)
                 return
@@ -65,7 +66,7 @@ class Service(FastAPI):
         request = Request(scope, receive, send)
         try:
             response = await endpoint(request)
-        except Exception as wrong:  # noqa: BLE001 - every refusal and fault becomes a page
+        except Exception as wrong:  # noqa: BLE001 - every refusal and fault becomes a page or a problem document
             response = await answer(request, wrong)
         await response(scope, receive, send)
 
@@ -85,10 +86,11 @@ class PageTable:
     def find(self, method: str, path: str) -> tuple[Any, dict[str, Any], Route] | None:
         """(endpoint, path parameters, route), or None where no page has this path."""
         other: Route | None = None
+        allowed: set[str] = set()
         for route in self.fixed.get(path, ()):
             if route.methods is None or method in route.methods:
                 return route.endpoint, {}, route
-            other = route
+            other, allowed = route, allowed | set(route.methods)
         for route in self.patterned.get(path.split("/")[1], ()):
             match = route.path_regex.match(path)
             if match is None:
@@ -96,17 +98,17 @@ class PageTable:
             if route.methods is None or method in route.methods:
                 values = {name: route.param_convertors[name].convert(value) for name, value in match.groupdict().items()}
                 return route.endpoint, values, route
-            other = route
-        return None if other is None else (wrong_method, {}, other)
+            other, allowed = route, allowed | set(route.methods)
+        return None if other is None else (partial(wrong_method, allowed), {}, other)
 
 
-async def wrong_method(_: Request) -> Response:
-    """The path is a page's, but it does not do that."""
-    raise HTTPException(405)
+async def wrong_method(allowed: set[str], _: Request) -> Response:
+    """There is something at this path, but it does not do that."""
+    raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
 
 
 async def answer(request: Request, wrong: Exception) -> Response:
-    """Whatever went wrong on a page, as a page."""
+    """Whatever went wrong on a page, as a page; in an operation, as a problem document."""
     for kind, handler in HANDLERS.items():
         if isinstance(wrong, kind):
             return await handler(request, wrong)
@@ -140,10 +142,10 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
         app.include_router(router)
     app.state.executor = ThreadPoolExecutor(config.threads, "page")
     plain = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/brand.css", brand)]
-    app.pages = PageTable([*rooms.page_routes(), *plain])
+    app.pages = PageTable([*rooms.page_routes(), *plain, *rooms.api_routes()])
     build = ROOT / "app" / "static" / "build"
     app.mount("/static", StaticFiles(directory=build, check_dir=False), name="static")
-    for kind, handler in {**HANDLERS, RequestValidationError: on_malformed, Exception: on_fault}.items():
+    for kind, handler in {**HANDLERS, Exception: on_fault}.items():
         app.add_exception_handler(kind, handler)
     app.edge = Edge(app.inside, settings=config)
     rooms.describe(app)
@@ -284,6 +286,7 @@ def _log_fault(request: Request, wrong: Exception) -> None:
 
 HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
     Refusal: on_refusal,
+    RequestValidationError: on_malformed,
     HTTPException: on_http,
     exc.OperationalError: on_busy,
     exc.TimeoutError: on_busy,

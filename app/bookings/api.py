@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
+from app.apidoor import Reply, api, if_match
 from app.bookings import listings, operations
 from app.bookings.listings import BookingOut, BookingsOut, BookingsQuery, SessionOut, SessionsOut, SessionsQuery
 from app.bookings.models import Booking, Session
@@ -18,7 +19,6 @@ from app.bookings.operations.timetable import PartNew
 from app.core.errors import Refusal
 from app.core.listing import HAS_WORD, NO_NUL, BodyInstant, BodyKey, Closed, Key, Whole, keyset
 from app.core.tx import Tx
-from app.doors import Reply, api, if_match
 
 router = APIRouter(prefix="/api/v1")
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
+from app.apidoor import Reply, api, if_match
 from app.core.listing import HAS_WORD, NO_NUL, BodyKey, Closed, Key, Whole, keyset
 from app.core.tx import Tx
-from app.doors import Reply, api, if_match
 from app.learning import listings, operations
 from app.learning.listings import Bucket, CompletionsOut, CompletionsQuery, CourseOut, CoursesOut, CoursesQuery, Kind
 from app.learning.models import Completion, Course

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, Field
 
 from app import policy
+from app.apidoor import Reply, api, if_match
 from app.core.db import FOREVER
 from app.core.errors import Invalid
 from app.core.listing import HAS_WORD, NO_NUL, BodyKey, Closed, Day, Key, keyset
 from app.core.tx import Tx
-from app.doors import Reply, api, if_match
 from app.people import listings, operations
 from app.people.listings import PeopleOut, PeopleQuery, PersonOut
 from app.people.models import Person

@@ -29,6 +29,7 @@ SOURCES = [
     "core/listing.py",
     "core/tx.py",
     "core/web.py",
+    "apidoor.py",
     "doors.py",
     "main.py",
     "policy.py",
