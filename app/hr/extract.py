@@ -143,13 +143,36 @@ _READERS: dict[str, Callable[[Cell], Any]] = {
 _DATES = {"start_date", "leaving_date", "team_from", "post_from"}
 
 
+_ALL_DIFFERENT = {"employee_number", "email", "swe_number"}
+
+
+def _remembering(reader: Callable[[Cell], Any]) -> Callable[[Cell], Any]:
+    """The reader with a memory for texts: most columns repeat a few values over the whole file."""
+    known: dict[str, Any] = {}
+
+    def remembering(cell: Cell) -> Any:
+        if type(cell) is not str:
+            return reader(cell)
+        if cell in known:
+            return known[cell]
+        if len(known) > 5_000:
+            known.clear()
+        known[cell] = value = reader(cell)
+        return value
+
+    return remembering
+
+
 class _Reader:
     """Turns the cells of a line into a Row; holds one reader for each column that the file has."""
 
     def __init__(self, headings: Headings, mapping: Mapping) -> None:
         self.headings = headings
         self.mapping = mapping
-        self.columns = [(column, index, self._reader(column)) for column, index in headings.position.items()]
+        self.columns = [
+            (column, index, self._reader(column) if column in _ALL_DIFFERENT else _remembering(self._reader(column)))
+            for column, index in headings.position.items()
+        ]
 
     def _reader(self, column: str) -> Callable[[Cell], Any]:
         month_first = self.mapping.dates == "month first"

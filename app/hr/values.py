@@ -48,11 +48,14 @@ class Wrong(Exception):
 
 @lru_cache(maxsize=20_000)
 def _cleaned(text: str) -> str:
-    text = unicodedata.normalize("NFC", " ".join(text.translate(_INVISIBLE).split()))
-    if re.fullmatch(r'="[^"]*"', text):  # how spreadsheets are made to keep leading zeros in CSV
+    plain = text.isascii() and text.isprintable()
+    text = " ".join(text.split()) if plain else unicodedata.normalize("NFC", " ".join(text.translate(_INVISIBLE).split()))
+    if text[:1] == "=" and re.fullmatch(r'="[^"]*"', text):  # how spreadsheets are made to keep leading zeros in CSV
         text = text[2:-1].strip()
     elif len(text) > 1 and text[0] == "'" and (text[1] in "=+-@" or text[1].isdigit()):
         text = text[1:]
+    if plain:
+        return text
     for character in text:
         if unicodedata.category(character) in ("Cc", "Cf", "Co", "Cn", "Cs"):
             raise Wrong(f"The cell holds an invisible character (U+{ord(character):04X}).", "Type the value again by hand.")
