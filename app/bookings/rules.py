@@ -12,7 +12,7 @@ from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, case,
 from sqlalchemy.orm import aliased
 
 from app.bookings.models import HOLDS_SQL, LIVE_SQL, WAITING_SQL, Booking, Part, Place, Session
-from app.core.calendar import clock, london, long_date, working_day
+from app.core.calendar import clock, deadline, london, long_date, working_day
 from app.core.db import ONE, AnySelect
 from app.core.facts import current
 from app.core.tx import Tx
@@ -124,10 +124,7 @@ def _session_open(tx: Tx, session: Row[Any]) -> Iterator[Reason]:
         opens = london(session.opens_at)
         yield Reason("window-not-open", f"Booking opens on {long_date(opens.date())} at {clock(opens)}.", "Come back then.")
     elif session.closes_at is not None and tx.now >= session.closes_at:
-        closed = london(session.closes_at)
-        yield Reason(
-            "window-closed", f"Booking closed on {long_date(closed.date())} at {clock(closed)}.", "Choose another date, or ask the Academy."
-        )
+        yield Reason("window-closed", f"Booking closed at {deadline(session.closes_at)}.", "Choose another date, or ask the Academy.")
 
 
 def _clash(tx: Tx, session_id: int, who: str) -> Reason:

@@ -97,6 +97,23 @@ def when(starts: datetime, ends: datetime) -> str:
     return f"{long_date(first.date())}, {clock(first)} to {long_date(last.date())}, {clock(last)}"
 
 
+@lru_cache(maxsize=4096)
+def deadline(at: datetime) -> str:
+    """Until when, in words: "4pm on Friday 5 March 2027"; for the midnight that ends a day "the end of Friday 5 March 2027"."""
+    if london(at).time() == _MIDNIGHT:
+        return f"the end of {last_day(at)}"
+    return f"{clock(at)} on {long_date(at)}"
+
+
+@lru_cache(maxsize=4096)
+def last_day(at: datetime) -> str:
+    """The last day before an instant, in words: "Friday 5 March 2027" for the midnight that ends it; else its day and time."""
+    local = london(at)
+    if local.time() == _MIDNIGHT:
+        return long_date(local.date() - timedelta(days=1))
+    return f"{long_date(at)}, until {clock(at)}"
+
+
 def month_name(month: int) -> str:
     """A month's name: "December" for 12. January is 1; anything but 1 to 12 is a ValueError."""
     if not 1 <= month <= 12:

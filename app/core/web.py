@@ -161,6 +161,8 @@ def environment() -> Environment:
     made.filters |= {
         "long_date": calendar.long_date,
         "clock": calendar.clock,
+        "deadline": calendar.deadline,
+        "last_day": calendar.last_day,
         "when": lambda row: calendar.when(row.starts_at, row.ends_at),
         "london": calendar.london,
         "plural": text.plural,

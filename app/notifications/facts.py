@@ -22,6 +22,7 @@ Facts = dict[str, Any]
 _ONE: ColumnElement[int] = literal_column("1")
 _ACTORS = {  # kind of message → which fact the name of whoever did it is
     "email.booking_cancelled": "cancelled_by",
+    "email.booking_refused": "refused_by",
     "email.booking_given": "given_by",
     "email.invitation": "invited_by",
 }
@@ -46,6 +47,8 @@ def compose(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
             facts |= _booking_facts(booking, parts.get(booking.session_id, []))
             facts |= queue.get(booking.id, {})
             facts["approver"] = managers.get(row.person_id)
+            if row.kind == "email.approval_asked":
+                facts["booking_url"] = f"/bookings/{booking.id}/decide"
         if deed is not None:
             if row.kind in _ACTORS:
                 facts[_ACTORS[row.kind]] = deed.name or (None if deed.actor_kind in ("person", "link") else "The Academy")
@@ -69,7 +72,7 @@ def _bookings(tx: Tx, rows: Iterable[Row[Any]]) -> dict[int, Row[Any]]:
     via = {(row.subject_id, row.person_id) for row in rows if row.subject == "sessions" and row.subject_id and row.person_id}
     if not direct and not via:
         return {}
-    booker = aliased(Person)
+    booker, learner = aliased(Person), aliased(Person)
     found = tx.rows(
         select(
             Booking.id,
@@ -77,6 +80,8 @@ def _bookings(tx: Tx, rows: Iterable[Row[Any]]) -> dict[int, Row[Any]]:
             Booking.person_id,
             Booking.status,
             booker.name.label("booked_by"),
+            learner.name.label("learner"),
+            Course.cost_pence,
             Session.cancel_by,
             Session.sequence,
             Course.title,
@@ -84,6 +89,7 @@ def _bookings(tx: Tx, rows: Iterable[Row[Any]]) -> dict[int, Row[Any]]:
         )
         .join(Session, Session.id == Booking.session_id)
         .join(Course, Course.id == Session.course_id)
+        .join(learner, learner.id == Booking.person_id)
         .outerjoin(booker, and_(booker.id == Booking.booked_by, booker.id != Booking.person_id))
         .where(
             or_(
@@ -112,6 +118,8 @@ def _booking_facts(booking: Row[Any], parts: list[Row[Any]]) -> Facts:
         "title": booking.title,
         "course_url": f"/courses/{booking.slug}",
         "booked_by": booking.booked_by,
+        "learner": booking.learner,
+        "cost_pence": booking.cost_pence,
         "sequence": booking.sequence,
         "cancel_by": _iso(booking.cancel_by),
         "status": booking.status,

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from app.bookings.words import pounds
 from app.core import calendar as cal
 from app.core.mail import IcsMethod, Message, is_address
 from app.core.text import normal, ordinal, plural, shorten
@@ -85,6 +86,21 @@ class BookingCancelled(BookingFacts):
     reason: NotRequired[str | None]
 
 
+class BookingRefused(BookingFacts):
+    """booking_refused: a request was not approved. No calendar entry went out for it, so none is taken back."""
+
+    refused_by: NotRequired[str | None]  # name
+    reason: NotRequired[str | None]
+
+
+class ApprovalAsked(BookingFacts):
+    """approval_asked: to the manager of whoever asks. `booking_url` is the page where it is decided."""
+
+    learner: str  # name of the person who would have the place
+    cost_pence: NotRequired[int | None]
+    status: NotRequired[str | None]  # as it is when the message is written
+
+
 class BookingGiven(BookingFacts):
     """booking_given: a coordinator has given them a freed place. Carries an invitation unless approval is still pending."""
 
@@ -140,6 +156,8 @@ FACTS: dict[str, Any] = {
     "booking_requested": BookingRequested,
     "booking_waiting": BookingWaiting,
     "booking_cancelled": BookingCancelled,
+    "booking_refused": BookingRefused,
+    "approval_asked": ApprovalAsked,
     "booking_given": BookingGiven,
     "session_changed": SessionChanged,
     "session_cancelled": SessionCancelled,
@@ -207,7 +225,7 @@ def render(kind: str, facts: Mapping[str, Any], settings: MailSettings, *, messa
     kind = kind.removeprefix("email.")
     told = _checked(kind, facts)
     method = _calendar(kind, told)
-    said = _words(kind, told, settings, joining=method == "REQUEST")
+    said = _words(kind, told, settings, now, joining=method == "REQUEST")
     said["subject"] = normal(_ENVIRONMENT.get_template(f"{kind}/subject.txt").render(said))
     return Message(
         to=told["to"],
@@ -250,10 +268,10 @@ def _calendar(kind: str, told: Mapping[str, Any]) -> IcsMethod | None:
     return "REQUEST" if booked.get(kind) else None
 
 
-def _words(kind: str, told: Mapping[str, Any], settings: MailSettings, *, joining: bool) -> dict[str, Any]:
+def _words(kind: str, told: Mapping[str, Any], settings: MailSettings, now: datetime, *, joining: bool) -> dict[str, Any]:
     """The facts as words on one line each, which no template needs to format any further."""
     said: dict[str, Any] = {name: normal(fact) if isinstance(fact, str) else fact for name, fact in told.items()}
-    said |= {"council_name": settings.council_name, "service_name": settings.service_name}
+    said |= {"council_name": settings.council_name, "service_name": settings.service_name, "cancel_late": False}
     said["contact"] = said["contact"] or f"{settings.contact_email} or {settings.contact_phone}"
     if "when" in told:
         said["parts"] = [_part(kind, f"when.{n}", part, joining) for n, part in enumerate(told["when"])]
@@ -261,13 +279,17 @@ def _words(kind: str, told: Mapping[str, Any], settings: MailSettings, *, joinin
         said["first_day"] = cal.long_date(said["parts"][0].starts)
         said["changes"] = [normal(change) for change in told.get("changes") or ()]
         said["booking_url"] = said["booking_url"] or f"/bookings/{told['booking_id']}"
+    if "cost_pence" in told:
+        said["cost"] = pounds(told["cost_pence"]) if told["cost_pence"] else ""
     for name in _PAGES:
         if said.get(name) is not None:
             said[name] = _page(kind, name, said[name], settings)
     for name in _INSTANTS:
         if said.get(name) is not None:
             at = _instant(kind, name, said[name])
-            said[name] = f"{cal.clock(at)} on {cal.long_date(at)}"
+            said[name] = cal.deadline(at)
+            if name == "cancel_by":
+                said |= {"cancel_late": at <= now, "cancel_day": cal.last_day(at)}
     return said
 
 

@@ -17,6 +17,8 @@ WORDS = {
     "email.booking_made": "Place confirmed",
     "email.booking_requested": "Approval asked for",
     "email.booking_waiting": "Joined the waiting list",
+    "email.approval_asked": "Approval to decide",
+    "email.booking_refused": "Not approved",
     "email.booking_cancelled": "Booking ended",
     "email.booking_given": "Place given from the waiting list",
     "email.session_changed": "Session changed",

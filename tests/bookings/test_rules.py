@@ -50,7 +50,7 @@ def test_nothing_stands_in_the_way(make: Make) -> None:
         ({"status": "draft"}, "session-not-published", "not open for booking"),
         ({"starts_at": timedelta(minutes=-1)}, "session-started", "already started"),
         ({"opens_at": timedelta(days=2)}, "window-not-open", "Booking opens on"),
-        ({"closes_at": timedelta(minutes=-1)}, "window-closed", "Booking closed on"),
+        ({"closes_at": timedelta(minutes=-1)}, "window-closed", "Booking closed at"),
     ],
 )
 def test_when_a_session_is_not_open(make: Make, values: dict[str, Any], code: str, words: str) -> None:

@@ -143,6 +143,25 @@ def test_a_cancellation_never_overtakes_a_confirmation_that_is_being_retried(mak
     assert inbox.ids == [f"<outbox-{row.id}@academy.test>" for row in outbox(make)]
 
 
+def test_the_manager_is_asked_and_a_refusal_says_so(make: Make, inbox: Inbox, mail: Settings) -> None:
+    manager = make.person("Mo Mason")
+    ann, bob = make.person("Ann Ames", manager=manager.id), make.person("Bob")
+    session = make.session(course=make.course("Costly", cost_pence=15000).id, needs_approval=True)
+    asked = book(make, ann, session)
+    book(make, bob, session)  # has no manager: nobody is asked
+    with acting(make, manager, ("line manager", None)) as tx:
+        operations.decide(tx, asked.id, False, "Duty week")
+    while delivery.deliver_due(make.database, mail):
+        pass
+    [asking] = [email for email in inbox.taken if email["To"] == manager.email]
+    assert "Ann Ames asks for a place: Costly, " in plain(asking) and "£150" in plain(asking)
+    assert f"Approve or refuse: http://academy.test/bookings/{asked.id}/decide" in plain(asking)
+    refusal = [email for email in inbox.taken if email["To"] == ann.email][-1]
+    assert str(refusal["Subject"]).startswith("Not approved: Costly")
+    assert "Mo Mason did not approve your request" in plain(refusal) and "Reason: Duty week" in plain(refusal)
+    assert not list(refusal.iter_attachments())
+
+
 def test_a_given_place_names_who_gave_it(make: Make, inbox: Inbox, mail: Settings) -> None:
     ann, bob, session = make.person("Ann"), make.person("Bob"), make.session(places=1)
     cai = make.person("Cai Cole", roles=("coordinator",))

@@ -42,6 +42,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "booking_requested": BOOKING | {"approver": "Bob Manager", "decide_by": "2026-12-01T17:00:00Z"},
     "booking_waiting": BOOKING | {"position": 4, "waiting": 11},
     "booking_cancelled": BOOKING | {"was": "booked", "reason": "Urgent court work.", "course_url": "/courses/3"},
+    "booking_refused": BOOKING | {"refused_by": "Bob Manager", "reason": "Duty week.", "course_url": "/courses/3"},
+    "approval_asked": BOOKING | {"name": "Bob Manager", "learner": "Ann Example", "cost_pence": 15000, "booking_url": "/bookings/7/decide"},
     "booking_given": BOOKING | {"given_by": "Carol Coordinator"},
     "session_changed": BOOKING | {"status": "booked", "changes": ["The room is now Oak Room."], "sequence": 2},
     "session_cancelled": BOOKING | {"was": "booked", "reason": "Too few people.", "sequence": 2, "course_url": "/courses/3"},
@@ -243,6 +245,8 @@ def test_an_unknown_kind() -> None:
         ("booking_cancelled", {}, "CANCEL"),
         ("booking_cancelled", {"was": "requested"}, None),
         ("booking_cancelled", {"was": "waiting"}, None),
+        ("booking_refused", {}, None),
+        ("approval_asked", {}, None),
         ("booking_given", {}, "REQUEST"),
         ("booking_given", {"approval_pending": True}, None),
         ("session_changed", {}, "REQUEST"),
@@ -289,6 +293,29 @@ def test_booked() -> None:
     assert "cancel your place by 5pm on Tuesday 1 December 2026, so that someone else can have it." in message.plain
     assert "https://academy.westmarch.example/bookings/7" in message.plain
     assert "Ann Boss has booked a place for you on Court skills.\n" in made("booking_made", booked_by="Ann Boss").plain
+
+
+def test_after_the_deadline_they_are_still_asked_to_tell() -> None:
+    for kind in ("booking_made", "booking_given"):
+        late = made(kind, cancel_by="2026-11-21T00:00:00+00:00")
+        assert "without it counting as late was Friday 20 November 2026. If you cannot come, still tell us: cancel here." in late.plain
+        assert "cancel your place by the end of Tuesday 1 December 2026," in made(kind, cancel_by="2026-12-02T00:00:00Z").plain
+
+
+def test_not_approved() -> None:
+    message = made("booking_refused")
+    assert message.subject == "Not approved: Court skills, Tuesday 8 December 2026"
+    assert "Bob Manager did not approve your request for a place on Court skills.\n\nReason: Duty week.\n" in message.plain
+    assert "Talk to Bob Manager, or choose another date." in message.plain and "cancelled" not in message.plain
+
+
+def test_a_manager_is_asked() -> None:
+    message = made("approval_asked")
+    assert message.subject == "Ann Example asks for a place: Court skills, Tuesday 8 December 2026"
+    assert "Ann Example asks for a place: Court skills, Tuesday 8 December 2026, £150." in message.plain
+    assert "Approve or refuse: https://academy.westmarch.example/bookings/7/decide\n" in message.plain
+    assert "The place is held until you answer." in message.plain and "no charge" in made("approval_asked", cost_pence=0).plain
+    assert "on the waiting list" in made("approval_asked", status="waiting").plain
 
 
 def test_waiting_for_approval() -> None:

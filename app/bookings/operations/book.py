@@ -13,8 +13,10 @@ from app.bookings import rules
 from app.bookings.models import Booking, Session, Status
 from app.core.db import is_postgresql
 from app.core.errors import Conflict, NotFound
+from app.core.facts import current
+from app.core.ledger import Outbox, message
 from app.core.tx import Tx
-from app.people.models import Person
+from app.people.models import Duty, Person, Responsibility
 from app.policy import Can, Reach, operation
 
 USUAL_CLASS = 5  # priority class of a booking without statutory or programme need
@@ -44,6 +46,15 @@ _LOCK_BOTH = _turn.where(select(_locked.c.id).scalar_subquery().is_not(None)).re
     *Session.__table__.c, select(_locked.c.organisation_id).scalar_subquery().label("learner_organisation_id")
 )
 _TAKE_TURN = _turn.returning(*Session.__table__.c)
+_MANAGER = (
+    select(Responsibility.holder_id)
+    .where(
+        Responsibility.kind == Duty.MANAGER.value,
+        Responsibility.person_id == bindparam("person"),
+        current(Responsibility, bindparam("today")),
+    )
+    .limit(1)
+)
 
 
 @operation(Can.BOOK)
@@ -74,7 +85,16 @@ def book(tx: Tx, session_id: int, person_id: int) -> Booked:
     booking_id = tx.insert_recorded(
         Booking, values, action="booking.made", person_id=person_id, state=status.value, tell=[TOLD[status]], session_id=session_id
     )
+    if session.needs_approval:
+        _ask_manager(tx, booking_id, person_id)
     return Booked(booking_id, session_id, person_id, status, turn, approval, found.place, USUAL_CLASS, tx.now)
+
+
+def _ask_manager(tx: Tx, booking_id: int, person_id: int) -> None:
+    """A message to today's line manager; to nobody where there is none, or where it is the manager who asks."""
+    manager = tx.scalar(_MANAGER, person=person_id, today=tx.today)
+    if manager is not None and manager != tx.actor.person_id:
+        tx.insert(Outbox, **message("email.approval_asked", tx.now, "bookings", manager, {}), subject_id=booking_id)
 
 
 def lock(tx: Tx, session_id: int, person_id: int) -> Row[Any]:

@@ -23,7 +23,7 @@ def decide(tx: Tx, booking_id: int, granted: bool, reason: str = "") -> None:
         if not 3 <= len(reason) <= 500:
             raise Invalid("Say why.", errors=[{"field": "reason", "message": "Enter a reason, up to 500 characters"}])
         tx.update(Booking, booking.id, approval="refused")
-        end(tx, booking, Status.DECLINED, "booking.refused", "email.booking_cancelled", reason=reason)
+        end(tx, booking, Status.DECLINED, "booking.refused", "email.booking_refused", reason=reason)
         return
     status = Status.BOOKED if booking.status == Status.REQUESTED else Status(booking.status)
     tx.update(Booking, booking.id, approval="granted", status=status.value, updated_at=tx.now, version=booking.version + 1)
