@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import case, delete, insert, literal, null, select, update
+from sqlalchemy import case, delete, func, insert, literal, null, select, update
 
 from app.bookings.models import Booking, Place, Room, Status
 from app.bookings.operations.timetable import PartNew
-from app.core.calendar import when
+from app.core.calendar import clock, london, when
 from app.core.ledger import Audit, Json, Outbox
 from app.core.tx import Tx
 
@@ -24,6 +24,11 @@ def _by_status(facts: dict[str, Any], key: str) -> Any:
     return case(
         *((Booking.status == status.value, literal({**facts, key: status.value}, Json)) for status in STANDING), else_=literal(facts, Json)
     )
+
+
+def how_many(tx: Tx, session_id: int) -> int:
+    """How many people `tell_everyone` writes to."""
+    return int(tx.scalar(select(func.count()).select_from(Booking).where(*_standing(session_id))))
 
 
 def tell_everyone(tx: Tx, session_id: int, kind: str, facts: dict[str, Any], key: str) -> None:
@@ -91,13 +96,27 @@ def described(tx: Tx, before: list[PartNew], after: list[PartNew]) -> list[str]:
             continue
         old = before[n]
         if (old.starts_at, old.ends_at) != (new.starts_at, new.ends_at):
-            sentences.append(f"{part} is now on {when(new.starts_at, new.ends_at)}.")
+            sentences.append(_moved(part, old, new))
         if old.room_id != new.room_id:
             sentences.append(f"{whose} room is now {rooms[new.room_id]}." if new.room_id else f"{part} is now online only.")
         if old.link != new.link:
             sentences.append(f"{whose} joining link has changed." if new.link and old.link else _link_words(part, new))
     sentences += [f"This part no longer takes place: {when(part.starts_at, part.ends_at)}." for part in before[len(after) :]]
     return sentences
+
+
+def _moved(part: str, old: PartNew, new: PartNew) -> str:
+    """On the same day only what is different: "It now starts at 10am (was 9:30am)."."""
+    ends = ((old.starts_at, new.starts_at, "starts"), (old.ends_at, new.ends_at, "ends"))
+    if any(london(was).date() != london(now).date() for was, now, _ in ends):
+        return f"{part} is now on {when(new.starts_at, new.ends_at)}."
+    said = [f"{verb} at {clock(now)} (was {clock(was)})" for was, now, verb in ends if was != now]
+    return f"{part} now {' and '.join(said)}."
+
+
+def alike(old: PartNew, new: PartNew) -> bool:
+    """Do two parts look the same to those who come? Who delivers them is another matter."""
+    return (old.starts_at, old.ends_at, old.room_id, old.link) == (new.starts_at, new.ends_at, new.room_id, new.link)
 
 
 def _link_words(part: str, new: PartNew) -> str:
@@ -113,6 +132,11 @@ def _where(part: PartNew, rooms: dict[int, str]) -> str:
 def _room_names(tx: Tx, parts: list[PartNew]) -> dict[int, str]:
     wanted = {part.room_id for part in parts if part.room_id is not None}
     return {row.id: row.name for row in tx.rows(select(Room.id, Room.name).where(Room.id.in_(wanted)))} if wanted else {}
+
+
+def part_words(tx: Tx, parts: list[PartNew]) -> list[dict[str, Any]]:
+    """The parts as a page says them: when in words, the room, and whether they can be followed online."""
+    return [{**facts, "words": when(part.starts_at, part.ends_at)} for facts, part in zip(part_facts(tx, parts), parts, strict=True)]
 
 
 def part_facts(tx: Tx, parts: list[PartNew]) -> list[dict[str, Any]]:
