@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, func, literal_column, select
+from sqlalchemy import Row, and_, case, func, literal_column, select
 from starlette.responses import Response
 
 from app.bookings.models import WAITING_SQL, Booking, Part, PartTrainer, Place, Room, Session, Status
 from app.bookings.operations import sessions
 from app.bookings.operations.changes import STANDING
 from app.core import forms
-from app.core.calendar import london_day, month_and_year
+from app.core.calendar import is_bank_holiday, london, london_day, long_date, month_and_year, working_day
 from app.core.errors import Conflict, Refusal
+from app.core.ledger import Audit
 from app.core.listing import PageNumbers
+from app.core.text import plural
 from app.core.tx import Tx
 from app.core.web import url
 from app.doors import Page, Pages
@@ -29,6 +32,10 @@ STATES = (
     ("published", "Published"),
     ("draft", "Drafts"),
     ("short", "Too few people"),
+    ("thin", "Too few people, in the next 30 days"),
+    ("overdue", "Decision overdue"),
+    ("untaught", "No trainer, in the next 30 days"),
+    ("give", "Free places and people waiting"),
     ("full", "Full"),
     ("waiting", "People waiting"),
     ("cancelled", "Cancelled"),
@@ -38,7 +45,7 @@ DONE = {
     "created": ("The session is saved as a draft.", "It holds its rooms and trainers. Nobody can book until you publish it."),
     "copied": ("This is the copy, a draft.", "Check it, then publish it."),
     "saved": ("The session is saved.", ""),
-    "published": ("The session is published.", "People can book from the day booking opens."),
+    "published": ("The session is published.", "People can book now."),
     "cancelled": ("The session is cancelled.", "Everyone who had a place or was waiting is told by e-mail."),
 }
 _WAITING: Any = literal_column(WAITING_SQL.replace("status", "bookings.status"))
@@ -55,7 +62,7 @@ def desk(tx: Tx, page: Page) -> Response:
     filters = _filters(page)
     fill = _fill(tx).subquery()
     rows = select(fill, func.count().over().label("total"))
-    rows = rows.where(*_narrowed(fill, filters))
+    rows = rows.where(*_narrowed(tx, fill, filters))
     by_fill = fill.c.held * 1.0 / fill.c.capacity
     rows = rows.order_by(*([by_fill, fill.c.starts_at, fill.c.id] if filters["sort"] == "fill" else [fill.c.starts_at, fill.c.id]))
     asked = max(page.number("page"), 1)
@@ -69,6 +76,8 @@ def desk(tx: Tx, page: Page) -> Response:
             func.count(case((live, 1))).label("published"),
             func.count(case((fill.c.status == "draft", 1))).label("drafts"),
             func.count(case((short, 1))).label("short"),
+            func.count(case((and_(*_thin(tx, fill)), 1))).label("thin"),
+            func.count(case((and_(*_overdue(tx, fill)), 1))).label("overdue"),
             func.count(case((and_(live, fill.c.waiting > 0), 1))).label("waiting"),
         ).select_from(fill)
     )
@@ -107,7 +116,24 @@ def _fill(tx: Tx) -> Any:
     return statement.where(Session.ends_at > tx.now)
 
 
-def _narrowed(fill: Any, filters: dict[str, str]) -> list[Any]:
+def _thin(tx: Tx, fill: Any) -> list[Any]:
+    """Published, in the next 30 days, and still below its minimum."""
+    soon = tx.now + timedelta(days=30)
+    return [fill.c.status == "published", fill.c.starts_at > tx.now, fill.c.starts_at < soon, fill.c.held < fill.c.min_numbers]
+
+
+def _overdue(tx: Tx, fill: Any) -> list[Any]:
+    """Below its minimum, and the day to decide whether it goes ahead is past."""
+    return [fill.c.status == "published", fill.c.starts_at > tx.now, fill.c.held < fill.c.min_numbers, fill.c.decide_by < tx.now]
+
+
+def _untaught(tx: Tx, fill: Any) -> list[Any]:
+    """Published, in the next 30 days, and nobody delivers it."""
+    taught = select(Part.session_id).join(PartTrainer, PartTrainer.part_id == Part.id).where(Part.session_id == fill.c.id).exists()
+    return [fill.c.status == "published", fill.c.starts_at > tx.now, fill.c.starts_at < tx.now + timedelta(days=30), ~taught]
+
+
+def _narrowed(tx: Tx, fill: Any, filters: dict[str, str]) -> list[Any]:
     where = []
     if filters["month"]:
         first, end = _month(filters["month"])
@@ -118,6 +144,10 @@ def _narrowed(fill: Any, filters: dict[str, str]) -> list[Any]:
     where += {
         "": [fill.c.status != "cancelled"],
         "short": [live, fill.c.held < fill.c.min_numbers],
+        "thin": _thin(tx, fill),
+        "overdue": _overdue(tx, fill),
+        "untaught": _untaught(tx, fill),
+        "give": [live, fill.c.starts_at > tx.now, fill.c.held < fill.c.capacity, fill.c.waiting > 0],
         "full": [live, fill.c.held >= fill.c.capacity],
         "waiting": [live, fill.c.waiting > 0],
     }.get(filters["status"], [fill.c.status == filters["status"]])
@@ -158,18 +188,47 @@ def draw_session(tx: Tx, page: Page, session_id: int) -> Response:
         if codes
         else []
     )
+    parts = _parts(tx, session_id)
+    title, more = DONE.get(page.query("done"), ("", ""))
+    if page.query("done") == "published" and session.opens_at is not None and session.opens_at > tx.now:
+        more = f"People can book from {long_date(session.opens_at)}."
+    if page.query("done") == "saved" and (told := page.number("told", 0)):
+        title, more = "Saved.", f"{plural(told, 'person is', 'people are')} being e-mailed."
     return page.render(
         "bookings/manage/session.html",
         session=session,
         course=course,
         counts=counts,
         free=max(session.capacity - (counts.held - counts.closing), 0),
-        parts=_parts(tx, session_id),
+        parts=parts,
+        days_off=_days_off(parts) if session.status == "draft" else [],
+        told=_told(tx, session_id) if session.status == "cancelled" else [],
         unit=unit,
         stages=stages,
         over=session.ends_at <= tx.now,
         started=session.starts_at <= tx.now,
-        done=DONE.get(page.query("done"), ("", "")),
+        done=(title, more),
+    )
+
+
+def _days_off(parts: list[dict[str, Any]]) -> list[str]:
+    """The parts' days on which most people do not work, in words."""
+    days = sorted({london(each["part"].starts_at).date() for each in parts})
+    return [f"{long_date(day)} is a {'bank holiday' if is_bank_holiday(day) else 'weekend'}" for day in days if not working_day(day)]
+
+
+def _told(tx: Tx, session_id: int) -> Sequence[Row[Any]]:
+    """Those in reach whose bookings ended when the session was cancelled, with what they had: the trail keeps it."""
+    return tx.rows(
+        select(Person.name, Audit.facts)
+        .join(Booking, and_(Audit.subject == "bookings", Audit.subject_id == Booking.id))
+        .join(Person, Person.id == Booking.person_id)
+        .where(
+            Booking.session_id == session_id,
+            Audit.action == "booking.session-cancelled",
+            within_reach(tx, Can.READ_ROSTER, Person.id),
+        )
+        .order_by(Person.sort_name)
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,6 +16,7 @@ from app.bookings.operations import sessions, timetable
 from app.bookings.operations.timetable import PartNew
 from app.core import forms
 from app.core.calendar import clock, from_london, london, london_day
+from app.core.errors import Refusal
 from app.core.forms import Problems
 from app.core.tx import Tx
 from app.doors import Page, Pages
@@ -57,10 +60,12 @@ def draw_new(tx: Tx, page: Page) -> Response:
 @pages.post("/manage/sessions/new", can=Can.MANAGE_SESSIONS, again=draw_new)
 def create_session(tx: Tx, page: Page) -> Response:
     """Save a draft; or only show the form again with a part more or fewer."""
-    if _reshaped(page.form):
+    if _asks_for_form(page.form):
+        _reshape(page.form)
         return draw_new(tx, page)
     parts, settings = read(tx, page.form, None)
-    session_id = sessions.create_session(tx, forms.one_id(page.form, "course") or 0, parts, **settings)
+    with _as_typed(parts):
+        session_id = sessions.create_session(tx, forms.one_id(page.form, "course") or 0, parts, **settings)
     return page.go(f"/manage/sessions/{session_id}", done="created")
 
 
@@ -78,19 +83,56 @@ def change_form(tx: Tx, page: Page, session_id: int) -> Response:
     return draw_change(tx, page, session_id)
 
 
-@pages.post("/manage/sessions/{session_id:int}/change", can=Can.MANAGE_SESSIONS, again=draw_change)
-def change_session(tx: Tx, page: Page, session_id: int) -> Response:
-    """Save what was typed; or only show the form again with a part more or fewer."""
-    if _reshaped(page.form):
-        return draw_change(tx, page, session_id)
+def _whom(tx: Tx, page: Page, session_id: int) -> sessions.Move | None:
+    """Who would be told of the change, looked up before anything is written."""
+    if _asks_for_form(page.form):
+        return None
     session = tx.get(Session, session_id, what="session")
     parts, settings = read(tx, page.form, session)
-    sessions.change_session(tx, session_id, forms.one_id(page.form, "version") or 0, parts, **settings)
-    return page.go(f"/manage/sessions/{session_id}", done="saved")
+    with _as_typed(parts):
+        return sessions.preview_change(tx, session_id, forms.one_id(page.form, "version") or 0, parts, settings["capacity"])
+
+
+@pages.post("/manage/sessions/{session_id:int}/change", can=Can.MANAGE_SESSIONS, first=_whom, again=draw_change)
+def change_session(tx: Tx, page: Page, session_id: int) -> Response:
+    """Save what was typed, after a page that says who will be told of it; or only show the form with a part more or fewer."""
+    if _asks_for_form(page.form):
+        _reshape(page.form)
+        return draw_change(tx, page, session_id)
+    session = tx.get(Session, session_id, what="session")
+    move: sessions.Move | None = page.found
+    if move is not None and not forms.text(page.form, "checked"):
+        fields = [(name, value) for name in page.form for value in _values(page.form[name]) if name != "checked"]
+        course = tx.get(Course, session.course_id)
+        return page.render("bookings/manage/check.html", session=session, course=course, move=move, fields=fields)
+    parts, settings = read(tx, page.form, session)
+    with _as_typed(parts):
+        sessions.change_session(tx, session_id, forms.one_id(page.form, "version") or 0, parts, **settings)
+    return page.go(f"/manage/sessions/{session_id}", done="saved", told=move.people if move else None)
+
+
+def _values(given: Any) -> list[str]:
+    """What a field holds, to be sent once more."""
+    return [value for value in (given if isinstance(given, list) else [given]) if isinstance(value, str)]
+
+
+@contextmanager
+def _as_typed(parts: list[PartNew]) -> Iterator[None]:
+    """A refusal names parts in order of time; the form keeps the order in which they were typed, and says which part is meant."""
+    try:
+        yield
+    except Refusal as refusal:
+        order = sorted(range(len(parts)), key=lambda n: (parts[n].starts_at, parts[n].ends_at))
+        for error in refusal.errors:
+            named = re.fullmatch(r"parts\.(\d+)\.(\w+)", error["field"])
+            if named and len(parts) > 1 and int(named[1]) <= len(parts):
+                typed = order[int(named[1]) - 1] + 1
+                error |= {"field": f"parts.{typed}.{named[2]}", "message": f"Part {typed}: {error['message']}"}
+        raise
 
 
 def _render(tx: Tx, page: Page, course: Row[Any], session: Row[Any] | None) -> Response:
-    used = {page.form.get(f"parts.{n}.room") for n in range(1, count(page.form) + 1)}
+    used = {forms.text(page.form, f"parts.{n}.room") for n in range(1, count(page.form) + 1)}
     rooms = tx.rows(select(Room.id, Room.name, Room.place, Room.capacity, Room.closed).order_by(Room.place, Room.name))
     units = tx.rows(select(Unit.id, Unit.name, Unit.kind).where(Unit.closed_on.is_(None)).order_by(Unit.kind == "team", Unit.name))
     return page.render(
@@ -122,24 +164,22 @@ def count(form: dict[str, Any]) -> int:
     return min(max(int(given), 1), timetable.MOST_PARTS) if re.fullmatch(r"\d{1,3}", given) else 1
 
 
-def _reshaped(form: dict[str, Any]) -> bool:
-    """Was a part asked for or taken away? Then the form has it, and nothing is saved."""
+def _asks_for_form(form: dict[str, Any]) -> bool:
+    """Was only the form asked for: with a part more or fewer, or back from the page that says who will be told?"""
+    return bool(forms.text(form, "add") or forms.text(form, "back")) or (forms.one_id(form, "remove") is not None and count(form) > 1)
+
+
+def _reshape(form: dict[str, Any]) -> None:
+    """Give the form a part more, or take the one away that was not wanted; nothing is saved."""
     number, gone = count(form), forms.one_id(form, "remove")
     if forms.text(form, "add"):
         form["parts"] = str(min(number + 1, timetable.MOST_PARTS))
-        return True
-    if gone is not None and number > 1:
-        _reorder(form, [n for n in range(1, number + 1) if n != gone])
-        return True
-    return False
-
-
-def _reorder(form: dict[str, Any], order: list[int]) -> None:
-    """The parts of the form in another order, or without some."""
-    old = {key: form.pop(key) for key in [key for key in form if key.startswith("parts.")]}
-    for new, was in enumerate(order, 1):
-        form |= {f"parts.{new}.{field}": old[f"parts.{was}.{field}"] for field in FIELDS if f"parts.{was}.{field}" in old}
-    form["parts"] = str(len(order))
+    elif gone is not None:
+        old = {key: form.pop(key) for key in [key for key in form if key.startswith("parts.")]}
+        kept = [n for n in range(1, number + 1) if n != gone]
+        for new, was in enumerate(kept, 1):
+            form |= {f"parts.{new}.{field}": old[f"parts.{was}.{field}"] for field in FIELDS if f"parts.{was}.{field}" in old}
+        form["parts"] = str(len(kept))
 
 
 # Reading -----------------------------------------------------------------------------------------------------------
@@ -169,28 +209,29 @@ def read(tx: Tx, form: dict[str, Any], session: Row[Any] | None) -> tuple[list[P
     }
     problems.raise_any()
     parts = [part for part in typed if part is not None]
-    order = sorted(range(1, len(parts) + 1), key=lambda n: (parts[n - 1].starts_at, parts[n - 1].ends_at))
-    _reorder(form, order)  # a refusal names parts in order of time, so that is how the form comes back
-    parts = [parts[n - 1] for n in order]
-    settings |= {name: _instant(name, day, session, parts[0].starts_at) for name, day in days.items()}
+    first = min(part.starts_at for part in parts)
+    settings |= {name: _instant(name, day, session, first) for name, day in days.items()}
     return parts, settings
 
 
 def _part(form: dict[str, Any], n: int, people: dict[str, int], problems: Problems) -> PartNew | None:
     prefix, of = f"parts.{n}.", f" of part {n}" if count(form) > 1 else ""
+    said = f"Part {n}: " if count(form) > 1 else ""
     day = forms.day(form, prefix + "day", "The date" + of, problems, needed=True)
     starts = forms.clock_time(form, prefix + "starts", "The start" + of, problems)
     ends = forms.clock_time(form, prefix + "ends", "The end" + of, problems)
+    if forms.one_id(form, prefix + "room") is None and not forms.text(form, prefix + "link"):
+        problems.add(prefix + "room", said + "Choose a room or enter a joining link")
     addresses = timetable.addresses_in(forms.text(form, prefix + "trainers"))
     unknown = [address for address in addresses if address not in people]
     if unknown:
-        problems.add(prefix + "trainers", f"Nobody on record here has the e-mail address {', '.join(unknown)}")
+        problems.add(prefix + "trainers", f"{said}Nobody on record here has the e-mail address {', '.join(unknown)}")
     if day is None or starts is None or ends is None:
         return None
     try:
         instants = from_london(day, starts), from_london(day, ends)
     except (ValueError, OverflowError) as wrong:
-        problems.add(prefix + "starts", str(wrong))
+        problems.add(prefix + "starts", said + str(wrong))
         return None
     trainers = tuple(people[address] for address in addresses if address in people)
     return PartNew(*instants, forms.one_id(form, prefix + "room"), forms.text(form, prefix + "link") or None, trainers)

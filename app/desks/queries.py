@@ -134,9 +134,24 @@ def needs(tx: Tx) -> list[Need]:
         row = tx.one(_COORDINATING, now=tx.now, month_ahead=tx.now + timedelta(days=30))
         assert row is not None
         found += [
-            Need(row.to_give, "session with a free place and people waiting", "sessions with a free place and people waiting", "/manage"),
-            Need(row.thin, "session this month below its minimum", "sessions this month below their minimum", "/manage"),
-            Need(row.untaught, "session this month without a trainer", "sessions this month without a trainer", "/manage"),
+            Need(
+                row.to_give,
+                "session with a free place and people waiting",
+                "sessions with a free place and people waiting",
+                "/manage?status=give",
+            ),
+            Need(
+                row.thin,
+                "session in the next 30 days below its minimum",
+                "sessions in the next 30 days below their minimum",
+                "/manage?status=thin",
+            ),
+            Need(
+                row.untaught,
+                "session in the next 30 days without a trainer",
+                "sessions in the next 30 days without a trainer",
+                "/manage?status=untaught",
+            ),
         ]
     if policy.may(tx.actor, Can.IMPORT_PEOPLE):
         found.append(Need(tx.scalar(_STAGED), "HR import to check and apply", "HR imports to check and apply", "/hr/imports"))

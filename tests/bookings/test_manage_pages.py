@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -73,9 +73,15 @@ def test_the_desk_filters_and_sorts(make: Make, browser: Any) -> None:
     assert "1 session" in words(browser.get("/manage?status=full"))
     by_fill = browser.get("/manage?sort=fill").text
     assert by_fill.index(second.reference) < by_fill.index(first.reference)
+    past = datetime.now(UTC) - timedelta(days=1)
+    thin = make.session(min_numbers=5, day=date.today() + timedelta(days=9), decide_by=past)  # noqa: DTZ011
+    for status in ("thin", "overdue", "untaught"):
+        found = browser.get(f"/manage?status={status}")
+        assert thin.reference in found.text and "1 session" in words(found)
+    assert "Decision overdue" in found.text and "No session fits" in words(browser.get("/manage?status=give"))
     assert "No session fits" in words(browser.get("/manage?status=cancelled"))
     for nonsense in ("month=2027-13", "course=x", "status=x", "sort=x", "page=99"):
-        assert "2 sessions" in words(browser.get(f"/manage?{nonsense}"))
+        assert "3 sessions" in words(browser.get(f"/manage?{nonsense}"))
 
 
 def test_an_empty_desk_says_what_to_do(browser: Any) -> None:
@@ -153,8 +159,17 @@ def test_a_clash_is_shown_beside_the_right_part(make: Make, browser: Any) -> Non
     later = DAY + timedelta(days=7)
     page = browser.post("/manage/sessions/new", data=form(make.course(), part(1, make.room(), day=later), part(2, room)))
     assert page.status_code == 409 and f"Oak Room is already in use then: {taken.reference}" in words(page)
-    assert 'href="#parts.1.room"' in page.text  # parts come back in order of time
-    assert page.text.index(f'value="{DAY.day}"') < page.text.index('id="parts.2.day"')
+    assert 'href="#parts.2.room"' in page.text and "Part 2: Oak Room" in words(page)  # the order of typing stays
+    assert page.text.index(f'value="{later.day}"') < page.text.index('id="parts.2.day"')
+
+
+def test_everything_that_is_wrong_is_said_at_once(make: Make, browser: Any) -> None:
+    small = make.room("Elm Room", capacity=4)
+    late = {"decide_by": "1", "decide_by-month": "1", "decide_by-year": str(DAY.year + 5)}
+    page = browser.post("/manage/sessions/new", data=form(make.course(), part(1, small), min_numbers="50", **late))
+    assert page.status_code == 422 or page.status_code == 409
+    for field in ("parts.1.room", "min_numbers", "decide_by"):
+        assert f'href="#{field}"' in page.text
 
 
 # Changing one ------------------------------------------------------------------------------------------------------
@@ -185,8 +200,16 @@ def test_moving_tells_and_an_old_form_is_refused(make: Make, browser: Any, ledge
     room = make.rows(select(Part.room_id))[0].room_id
     data = form(session, part(1, room, starts="10am"), capacity="5", version="1")
     assert "everyone who has a place" in words(browser.get(f"/manage/sessions/{session.id}/change"))
-    assert browser.post(f"/manage/sessions/{session.id}/change", data=data).status_code == 303
-    assert "email.session_changed" in ledger.outbox()
+    check = browser.post(f"/manage/sessions/{session.id}/change", data=data)
+    assert check.status_code == 200 and "1 person will be told of this change" in words(check)
+    assert "10am to 4pm" in words(check) and "email.session_changed" not in ledger.outbox()
+    assert make.row(Session, session.id).version == 1
+    data = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', check.text))
+    back = browser.post(f"/manage/sessions/{session.id}/change", data={**data, "back": "yes"})
+    assert 'value="10am"' in back.text and "email.session_changed" not in ledger.outbox()
+    saved = browser.post(f"/manage/sessions/{session.id}/change", data={**data, "checked": "yes"})
+    assert saved.status_code == 303 and "email.session_changed" in ledger.outbox()
+    assert "1 person is being e-mailed" in words(browser.get(saved.headers["location"]))
     page = browser.post(f"/manage/sessions/{session.id}/change", data={**data, "capacity": "6"})
     assert page.status_code == 412 and 'value="6"' in page.text and "as it is now" in words(page)
 
@@ -197,6 +220,10 @@ def test_copying_to_another_day(make: Make, browser: Any) -> None:
     data = {"day": str(day.day), "day-month": str(day.month), "day-year": str(day.year)}
     copied = browser.post(f"/manage/sessions/{session.id}/copy", data=data)
     assert copied.status_code == 303 and "This is the copy" in words(browser.get(copied.headers["location"]))
+    sunday = date(2030, 12, 1)
+    data_sunday = {"day": "1", "day-month": "12", "day-year": "2030"}
+    off = browser.post(f"/manage/sessions/{session.id}/copy", data=data_sunday)
+    assert sunday.weekday() == 6 and "Sunday 1 December 2030 is a weekend" in words(browser.get(off.headers["location"]))
     assert browser.post(f"/manage/sessions/{session.id}/copy", data={**data, "day": ""}).status_code == 422
     refused = browser.post(f"/manage/sessions/{session.id}/copy", data=data)
     assert refused.status_code == 409 and 'href="#day"' in refused.text and "already in use then" in refused.text
@@ -221,6 +248,9 @@ def test_cancelling_shows_who_is_affected_first(make: Make, browser: Any) -> Non
     assert "The trainer is ill" in browser.get(done.headers["location"]).text
     assert {row.status for row in make.rows(select(Booking.status))} == {"cancelled"}
     assert browser.get(f"/manage/sessions/{session.id}/cancel").status_code == 409
+    kept = words(browser.get(f"/manage/sessions/{session.id}"))
+    assert "2 bookings ended with the session" in kept and "Ann Rowe" in kept and "Waiting list" in kept
+    assert "Cancelling is late" not in kept
 
 
 def test_a_limited_coordinator_sees_only_their_own_people(make: Make, sign_in: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import zip_longest
 from secrets import token_hex
 from typing import Any
 
@@ -13,7 +15,7 @@ from app.bookings.models import Session
 from app.bookings.operations import changes, places, timetable
 from app.bookings.operations.timetable import PartNew
 from app.core.calendar import from_london, london
-from app.core.errors import Changed, Conflict, Invalid
+from app.core.errors import Changed, Conflict, Invalid, Refusal
 from app.core.text import normal
 from app.core.tx import Tx, meaning
 from app.learning import operations as learning
@@ -78,9 +80,27 @@ def _new(
     wanted = timetable.tidy(parts)
     if lock:
         timetable.lock_trainers(tx, wanted)
-    timetable.check(tx, wanted, capacity, None, lock=lock)
     given = {"needs_approval": course.needs_approval, "audience_stages": course.audience_stages, **settings}
-    return wanted, _settings(tx, given, capacity, wanted[0].starts_at)
+    values = _all_checked(
+        lambda: timetable.check(tx, wanted, capacity, None, lock=lock),
+        lambda: _settings(tx, given, capacity, wanted[0].starts_at if wanted else None),
+    )
+    return wanted, values
+
+
+def _all_checked(*checks: Callable[[], Any]) -> Any:
+    """What the last check returns; if any refuses, the first refusal with everything that the others found wrong as well."""
+    refusals: list[Refusal] = []
+    answer = None
+    for check in checks:
+        try:
+            answer = check()
+        except Refusal as refusal:
+            refusals.append(refusal)
+    if refusals:
+        refusals[0].errors = [error for refusal in refusals for error in refusal.errors]
+        raise refusals[0]
+    return answer
 
 
 @operation(Can.MANAGE_SESSIONS)
@@ -102,12 +122,12 @@ def change_session(
         raise Conflict("This session is over, so it cannot be changed.", code="session-over")
     size = session.capacity if capacity is None else capacity
     _check_size(size)
-    used = {part.room_id for part in before}
-    new_rooms = {part.room_id for part in wanted if part.room_id is not None} - used
-    timetable.check(tx, wanted, size, session_id, new_rooms=new_rooms)
-    if session.status == "published":
-        _in_future(tx, [part for part in wanted if part not in before])
-    values = _settings(tx, {name: getattr(session, name) for name in SETTINGS} | settings, size, wanted[0].starts_at)
+    given = {name: getattr(session, name) for name in SETTINGS} | settings
+    values = _all_checked(
+        lambda: timetable.check(tx, wanted, size, session_id, new_rooms=_new_rooms(before, wanted)),
+        lambda: _in_future(tx, wanted, before) if session.status == "published" else None,
+        lambda: _settings(tx, given, size, wanted[0].starts_at if wanted else None),
+    )
     values |= dict(capacity=size, **timetable.summary(tx, wanted))
     sentences = changes.described(tx, before, wanted)
     changed = sorted(name for name, value in values.items() if getattr(session, name) != value)
@@ -122,6 +142,39 @@ def change_session(
     tx.record("session.changed", "sessions", session_id, fields=changed, changes=sentences)
     if moved:
         _tell_moved(tx, session_id, before, wanted, sentences, sequence)
+
+
+def _new_rooms(before: list[PartNew], wanted: list[PartNew]) -> set[int]:
+    return {part.room_id for part in wanted if part.room_id is not None} - {part.room_id for part in before}
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a change would mean for those with a booking: how many are told, and each part that differs as it was and as it will be."""
+
+    people: int
+    sentences: list[str]
+    parts: list[tuple[dict[str, Any] | None, dict[str, Any] | None]]
+
+
+def preview_change(tx: Tx, /, session_id: int, version: int, parts: Sequence[PartNew], capacity: int) -> Move | None:
+    """Whom `change_session` would tell, without writing or locking anything; None when nobody would be. Refuses what cannot be."""
+    session = tx.get(Session, session_id, what="session")
+    if session.status != "published" or session.version != version:
+        return None  # a form that is out of date is refused when it is saved
+    before, wanted = timetable.read(tx, session_id), timetable.tidy(parts)
+    sentences = changes.described(tx, before, wanted)
+    people = changes.how_many(tx, session_id) if sentences else 0
+    if not people:
+        return None
+    _all_checked(
+        lambda: timetable.check(tx, wanted, capacity, session_id, new_rooms=_new_rooms(before, wanted), lock=False),
+        lambda: _in_future(tx, wanted, before),
+    )
+    paired = zip_longest(changes.part_words(tx, before), changes.part_words(tx, wanted))
+    kept = zip_longest(before, wanted)
+    differing = [pair for pair, (old, new) in zip(paired, kept, strict=True) if old is None or new is None or not changes.alike(old, new)]
+    return Move(people, sentences, differing)
 
 
 def _tell_moved(tx: Tx, session_id: int, before: list[PartNew], after: list[PartNew], sentences: list[str], sequence: int) -> None:
@@ -231,14 +284,15 @@ def _check_size(capacity: int) -> None:
         raise Invalid(message + ".", errors=[{"field": "capacity", "message": message}])
 
 
-def _in_future(tx: Tx, wanted: list[PartNew]) -> None:
-    past = next((n for n, part in enumerate(wanted, 1) if part.starts_at <= tx.now), None)
-    if past is not None:
+def _in_future(tx: Tx, wanted: list[PartNew], before: Sequence[PartNew] = ()) -> None:
+    """Refuse parts that have begun, unless they stand as they were `before`."""
+    past = [n for n, part in enumerate(wanted, 1) if part.starts_at <= tx.now and part not in before]
+    if past:
         message = "This is in the past. Enter a date and time to come"
-        raise Invalid(message + ".", errors=[{"field": f"parts.{past}.day", "message": message}], code="in-the-past")
+        raise Invalid(message + ".", errors=[{"field": f"parts.{n}.day", "message": message} for n in past], code="in-the-past")
 
 
-def _settings(tx: Tx, given: dict[str, Any], capacity: int, starts_at: datetime) -> dict[str, Any]:
+def _settings(tx: Tx, given: dict[str, Any], capacity: int, starts_at: datetime | None) -> dict[str, Any]:
     """Everything beside times and places, checked against each other; Invalid with every field that is wrong."""
     strange = set(given) - set(SETTINGS)
     if strange:
@@ -251,10 +305,10 @@ def _settings(tx: Tx, given: dict[str, Any], capacity: int, starts_at: datetime)
     if values.get("waiting_limit") is not None and not 0 <= values["waiting_limit"] <= LARGEST * 10:
         wrong.append(("waiting_limit", "Length of the waiting list must be 0 or more"))
     for name, words in (("decide_by", "The decision"), ("closes_at", "The end of booking"), ("cancel_by", "The deadline for cancelling")):
-        if values.get(name) is not None and values[name] > starts_at:
+        if values.get(name) is not None and starts_at is not None and values[name] > starts_at:
             wrong.append((name, f"{words} must be before the session starts"))
     opens, closes = values.get("opens_at"), values.get("closes_at")
-    if opens is not None and opens >= (closes or starts_at):
+    if opens is not None and (end := closes or starts_at) is not None and opens >= end:
         wrong.append(("opens_at", "Booking must open before it closes"))
     if values.get("audience_unit_id") is not None and tx.scalar(select(Unit.id).where(Unit.id == values["audience_unit_id"])) is None:
         wrong.append(("audience_unit_id", "Choose the part of the organisation from the list"))
