@@ -10,9 +10,12 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy.exc import DBAPIError
 
 from app.core.config import ROOT, Settings, SettingsError, settings
 from app.core.db import Database, connect
@@ -25,7 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
         return int(options.run(options, settings()))
     except SettingsError as wrong:
         print(wrong, file=sys.stderr)
-        return 2
+    except DBAPIError as wrong:
+        cause = str(wrong.orig).splitlines()[0] if wrong.orig else type(wrong).__name__
+        print(f"The database cannot be used: {cause}. Is ACADEMY_DATABASE_URL right, and has `migrate` been run?", file=sys.stderr)
+    except OSError as wrong:
+        print(f"{wrong.strerror or wrong}{f': {wrong.filename}' if wrong.filename else ''}", file=sys.stderr)
+    return 2
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,8 +48,8 @@ def parser() -> argparse.ArgumentParser:
 
     command = add("serve", serve, "Answer pages and API; with one process, work in the background too.")
     command.add_argument("--host", default="127.0.0.1")
-    command.add_argument("--port", type=int, default=8000)
-    command.add_argument("--processes", type=int, default=1, help="web processes sharing the port")
+    command.add_argument("--port", type=_between(0, 65535), default=8000)
+    command.add_argument("--processes", type=_between(1, 64), default=1, help="web processes sharing the port")
     command.add_argument("--no-worker", action="store_true", help="leave background work to `worker`")
     add("migrate", migrate, "Bring the database to the newest structure.")
     command = add("seed", seed, "Load the demonstration county.")
@@ -68,6 +76,15 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true")
     add("openapi", openapi, "Print the REST interface's description.")
     return top
+
+
+def _between(least: int, most: int) -> Callable[[str], int]:
+    def number(given: str) -> int:
+        if not given.isdigit() or not least <= int(given) <= most:
+            raise argparse.ArgumentTypeError(f"must be a number from {least} to {most}")
+        return int(given)
+
+    return number
 
 
 def database(config: Settings) -> Database:

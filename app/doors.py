@@ -24,7 +24,7 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.core.errors import NotFound, Refusal, SignInNeeded
 from app.core.tx import NOBODY, SYSTEM, Actor, Tx, transaction
-from app.core.web import environment, url
+from app.core.web import UPLOADS, environment, url
 from app.identity import access
 from app.policy import Can
 
@@ -131,13 +131,16 @@ class Pages:
         public: bool = False,
         again: PageFunction | None = None,
         first: Callable[..., Any] | None = None,
+        uploads: bool = False,
     ) -> Callable[[PageFunction], PageFunction]:
         """`again` draws the form once more after a refusal, with what was typed, in a fresh read transaction.
 
         `first` runs before the writer's turn is taken, in a read transaction, for slow work such as hashing a password or parsing a
-        file; what it returns is `page.found`.
+        file; what it returns is `page.found`. `uploads`: the page takes files, whose bytes are read only from those who may send them.
         """
-        return self._add(path, "POST", can, public, again, first)
+        if uploads:
+            UPLOADS.add(path)
+        return self._add(path, "POST", can, public, again, first, uploads)
 
     def _add(
         self,
@@ -147,11 +150,14 @@ class Pages:
         public: bool,
         again: PageFunction | None = None,
         first: Callable[..., Any] | None = None,
+        uploads: bool = False,
     ) -> Callable[[PageFunction], PageFunction]:
         def wrap(function: PageFunction) -> PageFunction:
             handle = _post if method == "POST" else _get
 
             async def endpoint(request: Request) -> Response:
+                if uploads:
+                    await get_running_loop().run_in_executor(request.app.state.executor, partial(_admit, request, can))
                 form = await read_form(request) if method == "POST" else {}
                 work = partial(handle, request, form, function, None if public else can, public, again, first)
                 try:
@@ -176,6 +182,12 @@ async def read_form(request: Request) -> dict[str, Any]:
         values = [value if isinstance(value, UploadFile) else value.replace("\x00", "").strip() for value in sent.getlist(key)]
         form[key] = values if len(values) > 1 else values[0]
     return form
+
+
+def _admit(request: Request, can: Can | None) -> None:
+    """Refuse whoever may not send files here, before a byte of them is read."""
+    with transaction(request.app.state.database, NOBODY, writes=False, request_id=request.state.request_id) as tx:
+        _enter(tx, Page(request, {}), can, False)
 
 
 def _get(request: Request, form: dict[str, Any], function: PageFunction, can: Can | None, public: bool, *_: Any) -> Response:

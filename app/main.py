@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,9 @@ with a cursor. Errors are problem documents (RFC 9457) with a stable `code`. A `
 """
 
 
+LONGEST_PATH = 300  # characters
+
+
 class Service(FastAPI):
     """FastAPI describes the API. Pages and API operations need none of its layers, so they are answered beside it, under the same edge."""
 
@@ -55,12 +58,10 @@ class Service(FastAPI):
 
     async def inside(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What stands behind the edge: a page or an operation, or everything else."""
-        try:
-            found = None if scope["path"].startswith("/static/") else self.pages.find(scope["method"], scope["path"])
-            if found is None:
+        found = None if scope["path"].startswith("/static/") else self.pages.find(scope["method"], scope["path"])
+        if found is None:
+            with suppress(Exception):  # FastAPI has answered and logged it by `on_fault`; its own copy would name values
                 await super().__call__(scope, receive, send)
-                return
-        except Exception:  # noqa: BLE001 - FastAPI has answered and logged it by `on_fault`; its own copy would name values
             return
         endpoint, scope["path_params"], scope["route"] = found
         request = Request(scope, receive, send)
@@ -96,10 +97,17 @@ class PageTable:
             if match is None:
                 continue
             if route.methods is None or method in route.methods:
+                if len(path) > LONGEST_PATH:
+                    return nothing_here, {}, route  # no key or slug of ours is that long
                 values = {name: route.param_convertors[name].convert(value) for name, value in match.groupdict().items()}
                 return route.endpoint, values, route
             other, allowed = route, allowed | set(route.methods)
         return None if other is None else (partial(wrong_method, allowed), {}, other)
+
+
+async def nothing_here(_: Request) -> Response:
+    """An address that cannot be one of ours."""
+    raise HTTPException(404)
 
 
 async def wrong_method(allowed: set[str], _: Request) -> Response:
@@ -136,6 +144,7 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
+        redirect_slashes=False,  # a redirect would be built from whatever Host the request names
     )
     app.state.settings, app.state.database, app.state.navigation = config, data, rooms.navigation
     for router in rooms.api_routers():

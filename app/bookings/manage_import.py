@@ -56,7 +56,7 @@ def _parsed(tx: Tx, page: Page) -> tuple[str, list[dict[str, Any]]]:
     return upload.filename, session_import.parse(upload.file.read(MOST_BYTES + 1))
 
 
-@pages.post("/manage/sessions/import", can=Can.MANAGE_SESSIONS, again=draw_upload, first=_parsed)
+@pages.post("/manage/sessions/import", can=Can.MANAGE_SESSIONS, again=draw_upload, first=_parsed, uploads=True)
 def upload(tx: Tx, page: Page) -> Response:
     """Keep the rows and show what they would make."""
     return page.go(f"/manage/sessions/import/{session_import.stage(tx, *page.found)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import getaddresses
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.core.mail import Mailer, is_address
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -58,6 +61,21 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError("must be a whole address such as https://academy.example.gov.uk")
         return value.rstrip("/")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: str) -> str:
+        if value:
+            Mailer(value)  # says in words what is wrong
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _one_sender(cls, value: str) -> str:
+        addresses = getaddresses([value])
+        if len(addresses) != 1 or not is_address(addresses[0][1]):
+            raise ValueError("must be one address, like Social Work Academy <academy@example.gov.uk>")
+        return value
 
     @model_validator(mode="after")
     def _no_demonstration_in_earnest(self) -> Settings:

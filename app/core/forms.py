@@ -90,7 +90,7 @@ def day(form: dict[str, Any], name: str, label: str, problems: Problems, *, need
         return None
     try:
         return date(int(typed["year"]), _month(typed["month"]), int(typed["day"]))
-    except ValueError:
+    except (ValueError, OverflowError):
         problems.add(name, f"{label} must be a real date, like 8 12 2026")
         return None
 

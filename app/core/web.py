@@ -36,6 +36,7 @@ HEADERS = [
 ]
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 TOKEN_PATHS = ("/api/", "/oauth/")  # authenticated by token, never by cookie
+UPLOADS: set[str] = set()  # the pages that take files; they add themselves, and everything else keeps to the small limit
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -74,7 +75,7 @@ class Edge:
 
         limit = (
             self.settings.max_upload_mb * 1024 * 1024
-            if given.get(b"content-type", b"").startswith(b"multipart/")
+            if path in UPLOADS and given.get(b"content-type", b"").startswith(b"multipart/")
             else self.settings.max_body_kb * 1024
         )
         refusal = _refusal(scope["method"], path, given, limit)
@@ -120,8 +121,15 @@ def _refusal(method: str, path: str, given: dict[bytes, bytes], limit: int) -> t
     if site is not None:
         same = site in (b"same-origin", b"none")
     else:
-        same = origin is None or urlsplit(origin.decode("latin-1")).netloc == given.get(b"host", b"").decode("latin-1")
+        same = origin is None or _host_of(origin) == given.get(b"host", b"").decode("latin-1")
     return None if same else (403, "cross-site", "This request came from another site, so it was not carried out.")
+
+
+def _host_of(origin: bytes) -> str | None:
+    try:
+        return urlsplit(origin.decode("latin-1")).netloc
+    except ValueError:  # no browser sends such a thing
+        return None
 
 
 async def _plain(send: Any, path: str, request_id: str, status: int, code: str, words: str) -> None:

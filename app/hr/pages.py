@@ -87,7 +87,7 @@ def _as_at(given: str, today: date) -> date:
     return day
 
 
-@pages.post("/hr/imports/new", can=Can.IMPORT_PEOPLE, first=_stage, again=upload_form)
+@pages.post("/hr/imports/new", can=Can.IMPORT_PEOPLE, first=_stage, again=upload_form, uploads=True)
 def upload(_tx: Tx, page: Page) -> Response:
     """On to the preview of what was staged."""
     return page.go(f"/hr/imports/{page.found}")

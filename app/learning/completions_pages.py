@@ -27,7 +27,7 @@ def _asked(page: Page) -> matrix.Asked:
 
 
 def _key(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and 0 < int(text) <= BIGGEST_ID else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 and 0 < int(text) <= BIGGEST_ID else None
 
 
 def _query(asked: matrix.Asked) -> dict[str, Any]:
