@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -80,12 +82,19 @@ def _exists(name: str) -> bool:
         return connection.execute(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}).first() is not None
 
 
+@lru_cache(maxsize=1)
+def _edition() -> str:
+    """Changes with the tables and with the county's makers, so that what was seeded before is not taken for what is now."""
+    files = sorted([*(ROOT / "migrations").rglob("*.py"), *(ROOT / "seed").rglob("*.py"), *(ROOT / "seed").rglob("*.yaml")])
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8]
+
+
 @contextmanager
 def county(kind: str, people: int) -> Iterator[tuple[str, Database]]:
     """A fresh copy of a seeded county: (address, open database). Seeding is done once and kept."""
     if kind == "sqlite":
         KEPT.mkdir(parents=True, exist_ok=True)
-        template, copy = KEPT / f"county-{people}.sqlite3", KEPT / "run.sqlite3"
+        template, copy = KEPT / f"county-{people}-{_edition()}.sqlite3", KEPT / "run.sqlite3"
         if not template.exists():
             url = f"sqlite:///{template}.part"
             _app(url, "migrate")
@@ -103,7 +112,7 @@ def county(kind: str, people: int) -> Iterator[tuple[str, Database]]:
         finally:
             database.dispose()
         return
-    name = f"county_{people}"
+    name = f"county_{people}_{_edition()}"
     if not _exists(name):
         _admin(f"DROP DATABASE IF EXISTS {name}_part WITH (FORCE)", f"CREATE DATABASE {name}_part")
         _app(_named(f"{name}_part"), "migrate")

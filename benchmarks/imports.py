@@ -44,12 +44,13 @@ def line(n: int, rows: int) -> dict[str, Any]:
     first, last = FIRST[n % len(FIRST)], f"{LAST[n % len(LAST)]} {n}"
     team = n % min(max(rows // 12, 1), 1000)
     started = date(2008, 1, 7) + timedelta(days=n % 6500)
+    number = f"SW{900_001 + n * 2 // 3}" if n % 3 else ""
     manager = "" if n < 7 else f"{100_000 + n % rows // 7}"
     return dict(
         zip(
             HEADINGS,
             (
-                f"{100_000 + n}", first, last, f"{first.lower()}.{n}@westmarch.example", f"SW{n + 1}" if n % 3 else "",
+                f"{100_000 + n}", first, last, f"{first.lower()}.{n}@westmarch.example", number,
                 "Registered" if n % 3 else "", "Team manager" if manager == "" else "Social worker", STAGES[n % len(STAGES)],
                 ("Permanent", "Permanent", "Fixed term", "Agency")[n % 4], ("1", "0.8", "0.6")[n % 3], ("Mon-Fri", "MTWT-", "1111000")[n % 3],
                 f"Service {team % 9}", f"Locality {team % 54}", f"Team {team}", manager,
