@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
@@ -31,22 +32,29 @@ def _key(text: str) -> int | None:
 
 
 def _query(asked: matrix.Asked) -> dict[str, Any]:
-    return {"curriculum": asked.curriculum_id, "course": list(asked.courses) or None, "unit": asked.unit_id}
+    """The address again; "none" keeps the page from opening with its curriculum."""
+    return {
+        "curriculum": asked.curriculum_id or (None if asked.courses else "none"),
+        "course": list(asked.courses) or None,
+        "unit": asked.unit_id,
+    }
 
 
 @pages.get(PATH, can=Can.EXPORT_COMPLETIONS)
 def completions(tx: Tx, page: Page) -> Response:
     """People in reach by course, 25 a page."""
-    asked = _asked(page)
+    asked, curricula = _asked(page), matrix.curricula(tx)
+    opens_with = matrix.opening(curricula)
+    if not asked.courses and "curriculum" not in page.request.query_params:
+        asked = replace(asked, curriculum_id=opens_with)
     offered = matrix.offered(tx)
-    courses = matrix.columns(tx, asked, offered)
+    courses = matrix.columns(asked, offered, curricula)
     parts = people.parts_of_organisation(tx)
     numbers = PageNumbers(matrix.how_many(tx, asked), page.number("page"))
     rows = matrix.people(tx, asked, limit=numbers.size, offset=numbers.offset)
     query = _query(asked)
     if rows:
         page.took("completions.viewed", "completions", rows=len(rows), page=numbers.number, **query)
-    curricula = matrix.curricula(tx)
     return page.render(
         "learning/completions.html",
         asked=asked,
@@ -58,6 +66,8 @@ def completions(tx: Tx, page: Page) -> Response:
         courses=courses,
         rows=rows,
         grid=matrix.cells(tx, courses, rows),
+        up_to_date=matrix.up_to_date(tx, asked, courses) if 0 < numbers.total <= matrix.MOST_COUNTED else {},
+        counted=matrix.MOST_COUNTED,
         numbers=numbers,
         narrowed=asked != matrix.Asked(),
         file=url(FILE, **query),
@@ -69,7 +79,7 @@ def completions(tx: Tx, page: Page) -> Response:
 def export(tx: Tx, page: Page) -> Response:
     """The same matrix, whole, as a CSV file. Who took it, and what they asked for, is in the audit trail before the file leaves."""
     asked = _asked(page)
-    courses = matrix.columns(tx, asked, matrix.offered(tx))
+    courses = matrix.columns(asked, matrix.offered(tx), matrix.curricula(tx) if asked.curriculum_id else ())
     rows = matrix.people(tx, asked, limit=matrix.MOST_PEOPLE + 1)
     if len(rows) > matrix.MOST_PEOPLE:
         raise Conflict(

@@ -22,6 +22,7 @@ from app.policy import Can, within_reach
 
 MOST = 60  # courses side by side
 MOST_PEOPLE = 5_000  # in one file
+MOST_COUNTED = 20_000  # people over whom the page counts who is up to date: beyond it, somebody would wait
 SOON = timedelta(days=60)  # a completion that lapses within it is said to
 TODAY: Any = bindparam("today", type_=Date())
 FIRST_COLUMNS = ("Name", "Employee number", "Job title", "Team")
@@ -40,7 +41,7 @@ class Asked:
 class Cell:
     """One person and one course, in words and with a date; drawn as a tag on the page, as text in the export."""
 
-    state: str  # in date · due soon · expired · done
+    state: str  # in date · due soon · lapsed · done
     on: str  # ISO date: until when it counts, or when it was completed if it does not expire
 
     @property
@@ -55,22 +56,38 @@ class Cell:
 
     @property
     def day(self) -> str:
-        """As it stands below the tag: "to 31 Mar 2028"."""
+        """As it stands below the tag: "31 Mar 2028"."""
         on = date.fromisoformat(self.on)
-        return f"{BEFORE_DAY.get(self.state, '')}{on.day} {MONTHS[on.month - 1][:3]} {on.year}"
+        return f"{on.day} {MONTHS[on.month - 1][:3]} {on.year}"
 
 
-EXPORTED = {"in date": "in date to", "due soon": "lapses", "expired": "expired", "done": "completed"}
-BEFORE_DAY = {"in date": "to ", "due soon": "after "}
-SHOWN = {"in date": "In date", "due soon": "Lapses soon", "expired": "Expired", "done": "Completed"}
+EXPORTED = {"in date": "in date to", "due soon": "lapses", "lapsed": "lapsed", "done": "completed"}
+SHOWN = {"in date": "In date", "due soon": "Lapses soon", "lapsed": "Lapsed", "done": "Completed"}
 
 
 # Courses -----------------------------------------------------------------------------------------------------------
 
 
+_INSIDE = cast(CurriculumCourse.position, String) + literal_column("':'", String()) + cast(CurriculumCourse.course_id, String)
+
+
 def curricula(tx: Tx) -> Sequence[Row[Any]]:
-    """Those to choose from."""
-    return tx.rows(select(Curriculum.id, Curriculum.title).order_by(func.lower(Curriculum.title)))
+    """Those to choose from; `inside` has each one's courses as "position:course" with commas between, in any order."""
+    return tx.rows(
+        select(Curriculum.id, Curriculum.title, func.aggregate_strings(_INSIDE, ",").label("inside"))
+        .outerjoin(CurriculumCourse, CurriculumCourse.curriculum_id == Curriculum.id)
+        .group_by(Curriculum.id, Curriculum.title)
+        .order_by(func.lower(Curriculum.title))
+    )
+
+
+def opening(found: Sequence[Row[Any]]) -> int | None:
+    """The curriculum that the page opens with: the essentials, or else safeguarding; None without either."""
+    for word in ("essential", "safeguarding"):
+        for row in found:
+            if word in row.title.lower():
+                return int(row.id)
+    return None
 
 
 def offered(tx: Tx) -> Sequence[Row[Any]]:
@@ -82,15 +99,15 @@ def offered(tx: Tx) -> Sequence[Row[Any]]:
     )
 
 
-def columns(tx: Tx, asked: Asked, all_courses: Sequence[Row[Any]]) -> list[Row[Any]]:
+def columns(asked: Asked, all_courses: Sequence[Row[Any]], found: Sequence[Row[Any]]) -> list[Row[Any]]:
     """The courses of the matrix in order; NotFound for a curriculum that there is not. Courses that there are not are left out."""
     if asked.curriculum_id is not None:
-        if tx.scalar(select(Curriculum.id).where(Curriculum.id == asked.curriculum_id)) is None:
+        chosen = next((row for row in found if row.id == asked.curriculum_id), None)
+        if chosen is None:
             raise NotFound("There is no such curriculum.", code="curriculum-not-found")
-        inside = select(CurriculumCourse.course_id).where(CurriculumCourse.curriculum_id == asked.curriculum_id)
-        order = list(tx.db.execute(inside.order_by(CurriculumCourse.position, CurriculumCourse.course_id)).scalars())
+        order = sorted(tuple(map(int, pair.split(":"))) for pair in (chosen.inside or "").split(",") if pair)
         by_id = {course.id: course for course in all_courses}
-        return [by_id[key] for key in order if key in by_id][:MOST]
+        return [by_id[key] for _, key in order if key in by_id][:MOST]
     if asked.courses:
         return [course for course in all_courses if course.id in asked.courses][:MOST]
     return [course for course in all_courses if course.validity_months is not None and course.status == "published"][:MOST]
@@ -126,6 +143,22 @@ def how_many(tx: Tx, asked: Asked) -> int:
     """Rows of the whole matrix."""
     present = or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today)
     return int(tx.scalar(select(func.count()).select_from(Person).where(present, *_whose(tx, asked))))
+
+
+def up_to_date(tx: Tx, asked: Asked, courses: Sequence[Row[Any]]) -> dict[int, int]:
+    """By course, how many people of the whole matrix have it in date, or completed where it does not lapse."""
+    present = or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today)
+    counted = (
+        select(Completion.course_id, func.count(Completion.person_id.distinct()).label("people"))
+        .where(
+            Completion.superseded_at.is_(None),
+            Completion.course_id.in_([course.id for course in courses]),
+            or_(Completion.expires_on.is_(None), Completion.expires_on >= tx.today),
+            Completion.person_id.in_(select(Person.id).where(present, *_whose(tx, asked))),
+        )
+        .group_by(Completion.course_id)
+    )
+    return {row.course_id: row.people for row in tx.rows(counted)} if courses else {}
 
 
 def people(tx: Tx, asked: Asked, *, limit: int | None = None, offset: int = 0) -> Sequence[Row[Any]]:
@@ -178,7 +211,7 @@ class _Cells(dict[str, Cell]):
         if lasts.startswith("~"):
             cell = Cell("done", lasts[1:])
         else:
-            cell = Cell("expired" if lasts < self.today else "due soon" if lasts < self.soon else "in date", lasts)
+            cell = Cell("lapsed" if lasts < self.today else "due soon" if lasts < self.soon else "in date", lasts)
         self[lasts] = cell
         return cell
 

@@ -51,9 +51,9 @@ def test_each_cell_says_until_when_it_counts(make: Make, sign_in: SignIn) -> Non
     got = table(browser.get("/completions.csv", params={"course": [safe.id, court.id, once.id]}))
     assert got[0] == ["Name", "Employee number", "Job title", "Team", "Court skills", "Induction", "Safeguarding"]
     assert got[1] == ["Ann Able", "77", "Social worker", "North team", f"lapses {day(5)}", "", f"in date to {day(900)}"]
-    assert got[2][0] == "Bob Baker" and got[2][4:] == [f"expired {day(-1)}", f"completed {day(-30)}", ""]
+    assert got[2][0] == "Bob Baker" and got[2][4:] == [f"lapsed {day(-1)}", f"completed {day(-30)}", ""]
     page = browser.get("/completions", params={"course": [safe.id, court.id, once.id]}).text
-    for words in ("Lapses soon", "In date", "Expired", "Completed", "Not yet", "North team", f"course={safe.id}&amp;course={court.id}"):
+    for words in ("Lapses soon", "In date", "Lapsed", "Completed", "Not done", "North team", f"course={safe.id}&amp;course={court.id}"):
         assert words in page
     assert table(browser.get("/completions.csv"))[0][4:] == ["Court skills", "Safeguarding"]  # those to renew
 
@@ -67,6 +67,10 @@ def test_a_curriculum_in_its_own_order(make: Make, sign_in: SignIn) -> None:
     browser = sign_in(make.person("Cai", roles=("coordinator",)))
     assert table(browser.get("/completions.csv", params={"curriculum": key}))[0][4:] == ["Zoonoses", "Alphabet"]
     assert browser.get("/completions", params={"curriculum": 99}).status_code == 404
+    make.completion(make.person("Ann").id, zoo.id, clock().date())
+    page = browser.get("/completions").text  # opens with the essentials, and says how many have done them
+    assert page.index("Zoonoses</th>") < page.index("Alphabet</th>") and "Completed: 1 of 2 (50%)" in page
+    assert "No course here has to be renewed" in browser.get("/completions", params={"curriculum": "none"}).text
 
 
 def test_reach_stands_in_the_query(make: Make, sign_in: SignIn) -> None:
