@@ -52,7 +52,8 @@ def line(n: int, rows: int) -> dict[str, Any]:
             (
                 f"{100_000 + n}", first, last, f"{first.lower()}.{n}@westmarch.example", number,
                 "Registered" if n % 3 else "", "Team manager" if manager == "" else "Social worker", STAGES[n % len(STAGES)],
-                ("Permanent", "Permanent", "Fixed term", "Agency")[n % 4], ("1", "0.8", "0.6")[n % 3], ("Mon-Fri", "MTWT-", "1111000")[n % 3],
+                ("Permanent", "Permanent", "Fixed term", "Agency")[n % 4], ("1", "0.8", "0.6")[n % 3],
+                ("Mon-Fri", "MTWT-", "1111000")[n % 3],
                 f"Service {team % 9}", f"Locality {team % 54}", f"Team {team}", manager,
                 started.strftime(("%d/%m/%Y", "%Y-%m-%d", "%d-%b-%Y")[n % 3]), "", "Children in care", "Degree", str(2000 + n % 24),
             ),
