@@ -210,8 +210,13 @@ def problem_document(problem: Refusal, request_id: str) -> dict[str, Any]:
     return document
 
 
+BEARER = {"token-invalid": 'Bearer error="invalid_token"', "insufficient-scope": 'Bearer error="insufficient_scope"'}  # RFC 6750 §3.1
+
+
 def _problem(request: Request, problem: Refusal) -> Response:
-    headers = {"www-authenticate": "Bearer"} if problem.status == 401 else {}
+    headers = {"www-authenticate": BEARER.get(problem.code, "Bearer")} if problem.status in (401, 403) else {}
+    if problem.status == 503:
+        headers["retry-after"] = "10"
     document = problem_document(problem, request.state.request_id)
     if problem.status == 404:
         document["title"] = "Not found"  # to a program it is no page

@@ -91,6 +91,7 @@ def test_an_expired_unknown_or_disabled_token_opens_nothing(make: Make, client: 
         assert (reply.status_code, reply.json()["code"], reply.headers["www-authenticate"]) == (401, "token-missing", "Bearer")
     unknown = visitor.get("/api/v1/people", headers={"authorization": "Bearer " + "x" * 43})
     assert (unknown.status_code, unknown.json()["code"]) == (401, "token-invalid")
+    assert unknown.headers["www-authenticate"] == 'Bearer error="invalid_token"'
     expired = client("people:read")
     with make.tx() as tx:
         tx.db.execute(update(ApiToken).values(expires_at=clock() - timedelta(seconds=1)))
