@@ -1,19 +1,18 @@
 """Opens an extract, whatever wrote it, and yields its rows as lists of cells with their line numbers.
 
-CSV is streamed. A workbook is checked as a zip file first: its size unpacked, and the furthest cell that it names,
-because the reader lays a sheet out as a rectangle and one stray cell at XFD1048576 would take all memory.
+CSV is streamed. A workbook is measured and copied first (`app.core.workbooks`), and only the copy is opened.
 """
 
 import codecs
 import csv
 import re
-import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
+from app.core.workbooks import Limits, WorkbookRefused, safe_copy
 from app.hr.problems import ExtractRefused
 
 Cell = str | int | float | bool | date | datetime | time | timedelta
@@ -23,16 +22,13 @@ MAX_BYTES = 50 * 1024 * 1024
 MAX_UNPACKED_BYTES = 400 * 1024 * 1024
 MAX_ROWS = 200_000
 MAX_COLUMNS = 60
-MAX_PARTS = 2_000
+MAX_SHEET_COLUMNS = 200
+"""Of any sheet of a workbook, empty ones included."""
 LOOK_AHEAD = 20
 """Lines searched for the headings: reports often start with a title and the date they were run."""
 
 CHUNK = 1024 * 1024
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_FAR_CELL = re.compile(
-    rb"""\br\s*=\s*["'](?:(?:B[I-Z]|[C-Z][A-Z]|[A-Z]{3,})\d+|[A-Z]{0,3}(?:2000(?:0[2-9]|[1-9]\d)|200[1-9]\d\d|20[1-9]\d{3}|2[1-9]\d{4}|[3-9]\d{5}|\d{7,}))["']"""
-)
-"""A cell beyond column BH (60) or beyond row 200,001 (200,000 and the headings)."""
 _ERROR_CELL = re.compile(rb"""<c\b[^>]{0,200}?\bt\s*=\s*["']e["']""")
 """A cell that shows #N/A, #REF! and the like. The reader makes it blank, and a blank cell means something."""
 
@@ -139,41 +135,13 @@ def _delimiter(path: Path, encoding: str, score: Callable[[list[Cell]], int]) ->
 # --- workbooks ---------------------------------------------------------------------------------------------------
 
 
-def _check_package(path: Path) -> None:
-    """Unpack the workbook once without keeping it: is it whole, how large is it, and how far do its cells reach?"""
-    damaged = ExtractRefused("The workbook is damaged and cannot be opened. Open it in a spreadsheet, save it again and send that copy.")
-    total = 0
-    try:
-        with zipfile.ZipFile(path) as package:
-            parts = package.infolist()
-            if "xl/workbook.xml" not in package.namelist() and "xl/workbook.bin" not in package.namelist():
-                raise ExtractRefused("This is a zip file, not an Excel workbook. Send the extract itself as CSV or .xlsx.")
-            if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
-                raise _too_large()
-            for part in parts:
-                tail, cells = b"", part.filename.startswith("xl/worksheets/")
-                with package.open(part) as stream:
-                    while chunk := stream.read(CHUNK):
-                        total += len(chunk)
-                        if total > MAX_UNPACKED_BYTES:
-                            raise _too_large()
-                        if cells and _FAR_CELL.search(tail + chunk):
-                            raise ExtractRefused(
-                                f"A sheet has cells beyond row {MAX_ROWS + 1:,} or beyond column {MAX_COLUMNS} (BH). "
-                                "Delete the rows and columns that are not part of the extract and save it again."
-                            )
-                        if cells and (error := _ERROR_CELL.search(tail + chunk)):
-                            raise ExtractRefused(
-                                f"Cell {_reference(error[0])} holds an error such as #N/A or #REF!, so its value is not known. "
-                                "Correct every such cell, or delete the sheet it is on, and save the workbook again."
-                            )
-                        tail = chunk[-256:]
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as problem:
-        raise damaged from problem
-    except Exception as problem:  # zlib.error and whatever else a forged archive provokes in the unpacker
-        if isinstance(problem, ExtractRefused):
-            raise
-        raise damaged from problem
+def _no_errors(text: bytes) -> None:
+    """Refuse a workbook with a cell whose value is an error."""
+    if error := _ERROR_CELL.search(text):
+        raise ExtractRefused(
+            f"Cell {_reference(error[0])} holds an error such as #N/A or #REF!, so its value is not known. "
+            "Correct every such cell, or delete the sheet it is on, and save the workbook again."
+        )
 
 
 def _reference(tag: bytes) -> str:
@@ -181,21 +149,16 @@ def _reference(tag: bytes) -> str:
     return found[1].decode() if found else "(unnamed)"
 
 
-def _too_large() -> ExtractRefused:
-    return ExtractRefused(
-        f"The workbook unpacks to more than {MAX_UNPACKED_BYTES // 1024 // 1024} MB. "
-        "Copy the extract into a new workbook, without other sheets and pictures, or save it as CSV."
-    )
-
-
 def _workbook_rows(path: Path, sheet: str | None) -> Lines:
-    _check_package(path)
+    limits = Limits(MAX_ROWS + 1, MAX_SHEET_COLUMNS, MAX_UNPACKED_BYTES)
     try:
-        with CalamineWorkbook.from_path(path) as book:
+        with safe_copy(path, limits, _no_errors) as copy, CalamineWorkbook.from_path(copy) as book:
             name = _sheet_name(book, sheet)
             table = book.get_sheet_by_name(name)
             for number, cells in enumerate(table.iter_rows(), 1):  # the reader counts empty rows at the top, too
                 yield number, list[Cell](cells)
+    except WorkbookRefused as problem:
+        raise ExtractRefused(str(problem)) from problem
     except PasswordError as problem:
         raise ExtractRefused("The workbook is protected by a password. Remove the password and save it again.") from problem
     except (CalamineError, OSError) as problem:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -459,6 +460,23 @@ def test_an_import_is_applied_once_and_discarded_ones_keep_no_rows(office: Offic
     assert office.rows(select(ImportRow.id).where(ImportRow.import_id == second)) == []
     with office.turn() as tx, pytest.raises(Conflict):
         operations.discard(tx, first)
+
+
+def test_of_two_imports_applied_at_once_one_is_told_to_look_again(office: Office) -> None:
+    office.send([person(str(n)) for n in range(40)])
+    both = [office.stage([person(str(n), Team=team) for n in range(40)])[0] for team in ("Harbour", "Orchard")]
+
+    def send(import_id: int) -> str:
+        try:
+            with office.turn() as tx:
+                operations.apply(tx, import_id)
+        except Conflict as refused:
+            return refused.code
+        return "applied"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(send, both)) == ["applied", "import-out-of-date"]
+    assert len({office.team(str(n)) for n in range(40)}) == 1
 
 
 def test_a_file_refused_while_it_is_read_leaves_no_rows(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,18 +7,19 @@ from typing import Any
 
 from sqlalchemy import case, delete, func, insert, literal, select, update
 
+from app.core.db import is_postgresql
 from app.core.errors import Conflict, Invalid
 from app.core.ledger import Audit
 from app.core.text import plural
 from app.core.tx import Tx
 from app.hr.models import Import, ImportProblem, ImportRow, ImportUnit, Label
-from app.hr.operations import matching, periods
+from app.hr.operations import checks, matching, periods
 from app.hr.operations.expressions import lines
 from app.hr.operations.labelling import WATCHED
 from app.hr.operations.staging import SEPARATOR
 from app.hr.queries import find
 from app.people.models import Person, Unit, UnitKind
-from app.people.operations import create_unit
+from app.people.operations import EMAIL_NEEDS_ACCESS, create_unit
 from app.policy import Can, operation
 
 _ACTIONS = {
@@ -45,6 +46,7 @@ def apply(tx: Tx, import_id: int, *, confirmed_leavers: int | None = None) -> di
     preview was made (then it has to be made again).
     """
     found = find(tx, import_id, lock=True)
+    _take_turns(tx, import_id)
     _ready(tx, found, confirmed_leavers)
     _create_units(tx, import_id, found)
     changes = any(found.counts[label] for label in _ACTIONS)
@@ -73,6 +75,13 @@ def discard(tx: Tx, import_id: int) -> None:
     tx.record("import.discarded", "imports", import_id)
 
 
+def _take_turns(tx: Tx, import_id: int) -> None:
+    """One import at a time for an organisation: whoever comes second finds in the ledger that their preview is out of date."""
+    if is_postgresql(tx.db):
+        employers = select(ImportRow.organisation_id).where(lines(import_id, ImportRow.organisation_id.is_not(None)))
+        tx.rows(select(Unit.id).where(Unit.id.in_(employers)).order_by(Unit.id).with_for_update(key_share=True))
+
+
 def _ready(tx: Tx, found: Any, confirmed: int | None) -> None:
     if found.state != "staged":
         raise Conflict("This import has been applied or discarded already.", code="import-closed")
@@ -91,6 +100,11 @@ def _ready(tx: Tx, found: Any, confirmed: int | None) -> None:
             "Somebody changed people or teams since this preview was made.",
             code="import-out-of-date",
             way_out="Compare again, look at the preview, and then apply it.",
+        )
+    # Asked again, of whoever applies it and of the roles held now: the preview may be somebody else's, and giving a role changes no person.
+    if tx.scalar(select(ImportRow.id).where(lines(found.id, checks.address_of_role(tx))).limit(1)):
+        raise Conflict(
+            EMAIL_NEEDS_ACCESS, code="email-needs-access", way_out="Compare again, and ask an administrator about the lines shown."
         )
     if counts["confirm"] and confirmed != counts["left out"]:
         said = plural(counts["left out"], "person", "people")

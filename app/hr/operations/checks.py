@@ -6,14 +6,16 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, case, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, insert, literal, or_, select
 from sqlalchemy.orm import aliased
 
+from app import policy
 from app.core.facts import current
 from app.core.tx import Tx
 from app.hr.models import ImportProblem, ImportRow
 from app.hr.operations.expressions import lines, problem_rows
 from app.people.models import Duty, Person, Responsibility
+from app.people.operations import EMAIL_NEEDS_ACCESS
 
 LOOPS_SHOWN = 50
 NAMES_SHOWN = 6
@@ -36,6 +38,7 @@ def check(tx: Tx, found: Any) -> None:
         _two_numbers(found.id, number),
         _no_start(found.id, named("start_date", "Start date")),
         *_managers(found.id, manager, found.as_at),
+        _addresses_of_roles(tx, found.id, email),
     ):
         tx.db.execute(statement)
     _loops(tx, found.id, manager, found.as_at)
@@ -97,6 +100,22 @@ def _shared(import_id: int, column: str, heading: str, words: str) -> Iterable[A
         import_id, row, heading, mine, holder.scalar_subquery(),
         "Correct the line. If it is the same person, give the employee number that they are known by.",
         mine.is_not(None), row.lead.is_(True), elsewhere.exists(),
+    )  # fmt: skip
+
+
+def address_of_role(tx: Tx) -> ColumnElement[bool]:
+    """The line gives another address to somebody whose roles the actor could not have given."""
+    row = ImportRow
+    other = select(literal(1)).where(
+        Person.id == row.person_id, row.email.is_distinct_from(Person.email), policy.beyond_access(tx, Person.id)
+    )
+    return and_(row.lead.is_(True), row.email.is_not(None), row.person_id.is_not(None), other.correlate(row).exists())
+
+
+def _addresses_of_roles(tx: Tx, import_id: int, heading: str) -> Any:
+    return problem_rows(
+        import_id, ImportRow, heading, ImportRow.email, EMAIL_NEEDS_ACCESS,
+        "Ask an administrator to change the address, then compare again.", address_of_role(tx),
     )  # fmt: skip
 
 
