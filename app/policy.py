@@ -20,7 +20,7 @@ from app.core.db import ONE, AnySelect, Key, few, is_postgresql
 from app.core.errors import Forbidden, NotFound
 from app.core.facts import current
 from app.core.tx import Actor, Tx
-from app.people.models import Duty, Membership, Person, Responsibility, UnitClosure
+from app.people.models import Duty, Membership, Person, Responsibility, RoleHeld, UnitClosure
 
 
 class Role(StrEnum):
@@ -322,6 +322,31 @@ def covers(tx: Tx, can: Can, unit_id: int | None) -> bool:
         return False
     inside = select(ONE).where(UnitClosure.descendant_id == unit_id, UnitClosure.ancestor_id.in_(nodes))
     return tx.scalar(inside) is not None
+
+
+def beyond_access(tx: Tx, column: Any) -> ColumnElement[bool]:
+    """SQL for "holds a role, today or from a day to come, that the actor could not have given"; `column` holds a people.id.
+
+    Whoever decides over such an account (its address, whether it works) would have those roles in their hands.
+    """
+    found = terms(tx.actor, Can.MANAGE_ACCESS)
+    if (Reach.ALL, None) in found:
+        return false()
+    below = select(UnitClosure.descendant_id).where(UnitClosure.ancestor_id.in_([node for _, node in found]))
+    held = aliased(RoleHeld)
+    return exists(
+        select(ONE).where(
+            held.person_id == column,
+            held.superseded_at.is_(None),
+            held.valid_to > tx.today,
+            or_(held.unit_id.is_(None), held.unit_id.not_in(below)),
+        )
+    )
+
+
+def outranks(tx: Tx, person_id: int) -> bool:
+    """Does this person hold a role that the actor could not have given?"""
+    return bool(tx.scalar(select(ONE).select_from(Person).where(Person.id == person_id, beyond_access(tx, Person.id))))
 
 
 _PERSON = select(Person.__table__).where(Person.id == bindparam("key"))

@@ -230,4 +230,16 @@ def arrange(database: Database) -> None:
 
 def _link(tx: Tx, person: int) -> None:
     expires = tx.now + timedelta(days=2)
-    tx.insert_many(Link, [dict(token_hash=access.digest(TOKEN), purpose="reset", person_id=person, created_at=tx.now, expires_at=expires)])
+    tx.insert_many(
+        Link,
+        [
+            dict(
+                token_hash=access.digest(TOKEN),
+                purpose="reset",
+                person_id=person,
+                created_at=tx.now,
+                expires_at=expires,
+                email=identity.email_of(tx, person),
+            )
+        ],
+    )

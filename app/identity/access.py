@@ -98,6 +98,7 @@ _SIGNED_IN = (
         SignIn.ended_at.is_(None),
         SignIn.expires_at > bindparam("now", type_=UtcDateTime()),
         SignIn.last_seen_at > bindparam("idle_since", type_=UtcDateTime()),
+        SignIn.email == Person.email,
         func.coalesce(Person.leaving_on, _today) >= _today,
     )
 )

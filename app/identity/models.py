@@ -32,6 +32,7 @@ class SignIn(Base):
     expires_at: Mapped[datetime]  # whatever happens
     ended_at: Mapped[datetime | None]
     agent: Mapped[str]  # what the browser calls itself, shown to its owner
+    email: Mapped[str | None]  # the address signed in with: once it is no longer the person's, the sign-in is over
 
 
 class Attempt(Model):
@@ -53,6 +54,7 @@ class Link(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    email: Mapped[str | None]  # the address it was sent to: it works only while that is the person's
     __table_args__ = (CheckConstraint("purpose IN ('invitation', 'reset')", name="purpose"),)
 
 

@@ -95,7 +95,7 @@ def failed(tx: Tx, email: str, address: str) -> None:
 
 def sign_in(tx: Tx, person_id: int, agent: str, settings: Settings) -> str:
     """Start a sign-in and return its token, which only the browser keeps."""
-    token = secrets.token_urlsafe(32)
+    token, email = secrets.token_urlsafe(32), email_of(tx, person_id)
     tx.actor = Actor("person", person_id)
     tx.db.execute(
         insert(SignIn),
@@ -106,9 +106,10 @@ def sign_in(tx: Tx, person_id: int, agent: str, settings: Settings) -> str:
             last_seen_at=tx.now,
             expires_at=tx.now + timedelta(hours=settings.session_hours),
             agent=agent[:200],
+            email=email,
         ),
     )
-    tx.db.execute(delete(Attempt).where(Attempt.key == _key("account", email_of(tx, person_id))))
+    tx.db.execute(delete(Attempt).where(Attempt.key == _key("account", email)))
     tx.record("sign-in.made", "people", person_id, person_id=person_id)
     return token
 
@@ -155,14 +156,31 @@ def ask_for_reset(tx: Tx, email: str, address: str) -> None:
         tx.record("account.reset-asked", "people", person_id, person_id=person_id, tell=["email.password_reset"])
 
 
-def mint_link(tx: Tx, person_id: int, purpose: str) -> str:
-    """A fresh single-use token for an e-mail. Called when the message is rendered, so that no secret waits in the outbox."""
+def mint_link(tx: Tx, person_id: int, purpose: str, email: str | None = None) -> str:
+    """A fresh single-use token for an e-mail to this address (the person's present one if not said), which works only while it is theirs.
+
+    Called when the message is rendered, so that no secret waits in the outbox.
+    """
     token = secrets.token_urlsafe(32)
-    tx.db.execute(
-        insert(Link),
-        dict(token_hash=digest(token), purpose=purpose, person_id=person_id, created_at=tx.now, expires_at=tx.now + LINK_LIFE[purpose]),
+    tx.insert_many(
+        Link,
+        [
+            dict(
+                token_hash=digest(token),
+                purpose=purpose,
+                person_id=person_id,
+                created_at=tx.now,
+                expires_at=tx.now + LINK_LIFE[purpose],
+                email=email or email_of(tx, person_id),
+            )
+        ],
     )
     return token
+
+
+def _end_links(tx: Tx, person_id: int) -> None:
+    """No link that a person was sent works any longer."""
+    tx.db.execute(update(Link).where(Link.person_id == person_id, Link.used_at.is_(None)).values(used_at=tx.now))
 
 
 class LinkOver(Refusal):
@@ -181,6 +199,7 @@ def link(tx: Tx, token: str) -> tuple[int, str]:
             Link.token_hash == digest(token),
             Link.used_at.is_(None),
             Link.expires_at > tx.now,
+            Link.email == Person.email,
             Account.suspended_at.is_(None),
             or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today),
         )
@@ -226,7 +245,7 @@ def set_password(tx: Tx, token: str, password_hash: str) -> int:
     if used.rowcount != 1:
         raise LinkOver("It has been used already.", way_out="If you set the password yourself, sign in with it.")
     tx.actor = Actor("link", person_id)
-    tx.db.execute(update(Link).where(Link.person_id == person_id, Link.used_at.is_(None)).values(used_at=tx.now))
+    _end_links(tx, person_id)
     tx.db.execute(update(Account).where(Account.person_id == person_id).values(password_hash=password_hash, password_set_at=tx.now))
     tx.db.execute(delete(Attempt).where(Attempt.key == _key("account", email_of(tx, person_id))))
     sign_out_everywhere(tx, person_id)
@@ -247,7 +266,7 @@ def change_own_password(tx: Tx, password_hash: str, token: str) -> None:
     person_id = tx.actor.person_id
     assert person_id is not None
     tx.db.execute(update(Account).where(Account.person_id == person_id).values(password_hash=password_hash, password_set_at=tx.now))
-    tx.db.execute(update(Link).where(Link.person_id == person_id, Link.used_at.is_(None)).values(used_at=tx.now))
+    _end_links(tx, person_id)
     sign_out_everywhere(tx, person_id, but=token)
     tx.record("account.password-set", "people", person_id, person_id=person_id, purpose="change")
 
@@ -257,21 +276,34 @@ def change_own_password(tx: Tx, password_hash: str, token: str) -> None:
 
 @operation(Can.MANAGE_ACCESS)
 def suspend(tx: Tx, person_id: int) -> None:
-    """Nobody can sign in with this account until it is restored; whoever is signed in with it is signed out."""
+    """Nobody can sign in with this account until it is restored; whoever is signed in is signed out, and links already sent end."""
     policy.person(tx, Can.MANAGE_ACCESS, person_id, lock=True)
+    _may_stop(tx, person_id)
     if person_id == tx.actor.person_id:
         raise Conflict("You cannot suspend your own account.", code="own-account", way_out="Ask another administrator.")
     suspended = update(Account).where(Account.person_id == person_id, Account.suspended_at.is_(None)).values(suspended_at=tx.now)
     if tx.db.execute(suspended).rowcount != 1:
         raise Conflict("There is no account, or it is suspended already.", code="not-active")
+    _end_links(tx, person_id)
     sign_out_everywhere(tx, person_id)
     tx.record("account.suspended", "people", person_id, person_id=person_id)
+
+
+def _may_stop(tx: Tx, person_id: int) -> None:
+    """An administrator of one part does not decide over the account of somebody who has a role beyond it."""
+    if policy.outranks(tx, person_id):
+        raise Conflict(
+            "This person holds a role for more than the part of the organisation that you look after.",
+            code="role-beyond-reach",
+            way_out="Ask an administrator of the whole organisation.",
+        )
 
 
 @operation(Can.MANAGE_ACCESS)
 def restore(tx: Tx, person_id: int) -> None:
     """A suspended account works again, with the password it had."""
     policy.person(tx, Can.MANAGE_ACCESS, person_id, lock=True)
+    _may_stop(tx, person_id)
     restored = update(Account).where(Account.person_id == person_id, Account.suspended_at.is_not(None)).values(suspended_at=None)
     if tx.db.execute(restored).rowcount != 1:
         raise Conflict("This account is not suspended.", code="not-suspended")

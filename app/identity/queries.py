@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Row, and_, func, select
 from sqlalchemy.orm import aliased
 
 from app import policy
@@ -58,6 +58,7 @@ def sign_ins(tx: Tx, settings: Settings) -> Sequence[Row[Any]]:
     """Where the reader is signed in now, latest first."""
     return tx.rows(
         select(SignIn.token_hash, SignIn.created_at, SignIn.last_seen_at, SignIn.agent)
+        .join(Person, and_(Person.id == SignIn.person_id, Person.email == SignIn.email))
         .where(
             SignIn.person_id == tx.actor.person_id,
             SignIn.ended_at.is_(None),

@@ -148,7 +148,7 @@ def _written(database: Database, settings: Settings, row: Row[Any], facts: Facts
     purpose = _LINKS.get(row.kind)
     if purpose is not None:
         with job(database) as tx:
-            token = mint_link(tx, row.person_id, purpose)
+            token = mint_link(tx, row.person_id, purpose, facts["to"])
             facts = facts | {"link": f"/password/set/{token}", "expires_at": (tx.now + LINK_LIFE[purpose]).isoformat()}
     return render(row.kind, facts, settings, message_id=row.id, now=row.created_at)
 

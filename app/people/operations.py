@@ -36,6 +36,8 @@ from app.policy import GIVEN, Can, operation
 SWE_NUMBER = re.compile(r"^SW[1-9][0-9]{0,5}$")
 EMAIL = re.compile(r"^[^@\s]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
 
+EMAIL_NEEDS_ACCESS = "They hold a role here, and whoever has their e-mail address could sign in as them."
+
 
 # Organisation ------------------------------------------------------------------------------------------------------
 
@@ -139,7 +141,11 @@ def _own_organisation(tx: Tx, organisation_id: int) -> None:
 
 @operation(Can.WRITE_PERSON)
 def change_person(tx: Tx, person_id: int, *, read_version: int | None = None, **values: Any) -> None:
-    """Change undated details; what is not named stays. With `read_version`, Changed if somebody else changed them since."""
+    """Change undated details; what is not named stays. With `read_version`, Changed if somebody else changed them since.
+
+    The address is what somebody signs in with and where a new password is sent, so for a person who holds a role it takes
+    whoever may give that role. Sign-ins and links carry the address they were made for and are over once it changes.
+    """
     row = policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
     if read_version is not None and read_version != row.version:
         raise Changed("Somebody else changed these details while you had them open.", way_out="Open the page again and repeat your change.")
@@ -148,6 +154,8 @@ def change_person(tx: Tx, person_id: int, *, read_version: int | None = None, **
     } | values
     new = person_values(known)
     changed = sorted(key for key, value in new.items() if getattr(row, key) != value and key not in ("search_text", "sort_name", "name"))
+    if "email" in changed and policy.outranks(tx, person_id):
+        raise Conflict(EMAIL_NEEDS_ACCESS, code="email-needs-access", way_out="Ask an administrator to change it.")
     if changed:
         tx.update(Person, person_id, **new, updated_at=tx.now, version=row.version + 1)
         tx.record("person.changed", "people", person_id, person_id=person_id, fields=changed)

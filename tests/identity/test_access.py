@@ -183,3 +183,16 @@ def test_pages_ask_few_questions(sign_in: Any, make: Make, admin: Any, count_que
             assert browser.get(path).status_code == 200
         assert len([statement for statement in queries.statements if "INSERT" not in statement]) <= 8
     assert "Page 1 of 2" in browser.get("/access").text
+
+
+def test_an_administrator_of_one_organisation_does_not_stop_those_with_wider_roles(sign_in: Any, make: Make, ledger: Any) -> None:
+    nursery = make.organisation("Little Bears Nursery", host=False)
+    local = sign_in(make.person("Lo Local", organisation=nursery, roles=("administrator",), scope=nursery))
+    wide = make.person("Wyn Wide", organisation=nursery, roles=("administrator",))
+    near = make.person("Ned Near", organisation=nursery, roles=("setting lead",), scope=nursery)
+    ledger.start()
+    for what in ("suspend", "restore"):
+        reply = local.post(f"/access/people/{wide.id}/{what}")
+        assert reply.status_code == 409 and "Ask an administrator of the whole organisation" in reply.text
+    assert "account.suspended" not in ledger.actions()
+    assert local.post(f"/access/people/{near.id}/suspend").status_code == 303

@@ -15,6 +15,7 @@ from app.core.errors import Invalid, TooMany
 from app.core.tx import SYSTEM, transaction
 from app.identity import operations
 from app.identity.models import Account, Attempt, Link
+from app.people import operations as people
 from app.people.models import Person
 from tests.factory import Make
 
@@ -234,3 +235,35 @@ def test_throttling_is_by_account_whatever_the_case_of_the_address(make: Make) -
         operations.throttle(tx, "ann.field@westmarch.example", "192.0.2.2")
     with pytest.raises(Invalid):
         operations.check_new_password("123456789012", "123456789012", "Ann Field", None)
+
+
+# A changed address -------------------------------------------------------------------------------------------------
+
+
+def rename(make: Make, person_id: int, email: str) -> None:
+    with make.tx() as tx:
+        people.change_person(tx, person_id, email=email)
+
+
+def test_a_link_works_only_while_the_address_it_went_to_is_theirs(visitor: Any, ann: Any, make: Make) -> None:
+    token = mint(make, ann.id)
+    rename(make, ann.id, "ann.marsh@westmarch.example")
+    assert visitor.get(f"/password/set/{token}").status_code == 410 and choose(visitor, token).status_code == 410
+    assert choose(visitor, mint(make, ann.id)).status_code == 303
+
+
+def test_a_changed_address_ends_sign_ins(sign_in: Any, ann: Any, make: Make) -> None:
+    browser = sign_in(ann)
+    assert browser.get("/my-details").status_code == 200
+    rename(make, ann.id, "ann.marsh@westmarch.example")
+    assert browser.get("/my-details").headers["location"].startswith("/sign-in")
+    again = sign_in(ann)
+    page = again.get("/my-details").text
+    assert "(this one)" in page and page.count("Sign out everywhere") == 1
+
+
+def test_suspending_ends_links_for_good(sign_in: Any, visitor: Any, ann: Any, make: Make) -> None:
+    token, admin = mint(make, ann.id), sign_in(make.person("Ada", roles=("administrator",)))
+    assert admin.post(f"/access/people/{ann.id}/suspend").status_code == 303
+    assert admin.post(f"/access/people/{ann.id}/restore").status_code == 303
+    assert visitor.get(f"/password/set/{token}").status_code == 410

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from app.core.tx import clock
+from app.people import operations
 from app.people.models import Membership, Person, Post, Responsibility, Stage
 from tests.factory import Make
 
@@ -174,3 +175,39 @@ def test_beyond_ones_reach(sign_in: Any, make: Make) -> None:
     assert browser.post("/people/new", data=NEW).status_code in (404, 422)
     assert browser.get(f"/people/{colleague.id}/change/nothing").status_code == 404
     assert sign_in(stranger).get(f"/people/{stranger.id}/edit").status_code == 403
+
+
+# Whose address is whose --------------------------------------------------------------------------------------------
+
+
+def test_hr_cannot_take_over_somebody_who_holds_a_role(browser: Any, sign_in: Any, client: Any, make: Make, ledger: Any) -> None:
+    ada = make.person("Ada Admin", roles=("administrator",))
+    form = {"first_name": "Ada", "last_name": "Admin", "email": "hal.officer+1@westmarch.example"}
+    form |= {"known_as": "", "employee_number": ada.employee_number, "swe_number": "", "version": str(ada.version)}
+    ledger.start()
+    reply = browser.post(f"/people/{ada.id}/edit", data=form)
+    assert reply.status_code == 409 and "could sign in as them" in reply.text
+    api = client("people:write")
+    refused = api.patch(f"/api/v1/people/{ada.id}", json={"email": "else@westmarch.example"}, headers={"if-match": "*"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "email-needs-access")
+    assert make.row(Person, ada.id).email == ada.email and "person.changed" not in ledger.actions()
+    assert browser.post(f"/people/{ada.id}/edit", data=form | {"email": ada.email, "known_as": "Addie"}).status_code == 303
+    both = sign_in(make.person("Bo Both", roles=("HR officer", "administrator")))
+    assert both.post(f"/people/{ada.id}/edit", data=form | {"version": str(make.row(Person, ada.id).version)}).status_code == 303
+
+
+def test_a_role_to_come_counts_and_one_beyond_the_scope_too(sign_in: Any, make: Make) -> None:
+    nursery = make.organisation("Little Bears Nursery", host=False)
+    local = sign_in(make.person("Lo Local", organisation=nursery, roles=("HR officer", "administrator"), scope=nursery))
+    wide = make.person("Wyn Wide", organisation=nursery, roles=("coordinator",))
+    near = make.person("Ned Near", organisation=nursery, roles=("setting lead",), scope=nursery)
+
+    def change(person: Any) -> int:
+        form = {"first_name": "A", "last_name": "B", "email": f"changed.{person.id}@westmarch.example", "version": str(person.version)}
+        return int(local.post(f"/people/{person.id}/edit", data=form).status_code)
+
+    assert (change(wide), change(near)) == (409, 303)
+    later = make.person("Lee Later", organisation=nursery)
+    with make.tx() as tx:
+        operations.give_role(tx, later.id, "administrator", None, tx.today + timedelta(days=1))
+    assert change(later) == 409

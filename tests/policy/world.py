@@ -88,7 +88,17 @@ def build(database: Database) -> World:
     with make.tx() as tx:
         expires = tx.now + timedelta(days=1)
         tx.insert_many(
-            Link, [dict(token_hash=access.digest(LINK_TOKEN), purpose="reset", person_id=ann, created_at=tx.now, expires_at=expires)]
+            Link,
+            [
+                dict(
+                    token_hash=access.digest(LINK_TOKEN),
+                    purpose="reset",
+                    person_id=ann,
+                    created_at=tx.now,
+                    expires_at=expires,
+                    email=identity.email_of(tx, ann),
+                )
+            ],
         )
         waiting = tx.scalar(select(Outbox.id).order_by(Outbox.id))
         tx.update(Outbox, waiting, parked_at=tx.now, error="550 no such mailbox")

@@ -77,11 +77,13 @@ def restate(tx: Tx, import_id: int, track: Track) -> None:
         else_=ends,
     )
     about = and_(table.person_id == row.person_id, table.superseded_at.is_(None), track.which)
+    # A role that is over is not brought back by a later leaving date: its holder's address may have changed hands meanwhile.
+    lives = true() if track.values else or_(cut < table.valid_to, table.valid_to > tx.today)
     touched = (
         select(literal(import_id), literal(track.name), table.id, cut)
         .select_from(row)
         .join(table, about)
-        .where(lines(import_id, row.lead.is_(True), row.label.in_(ACTIVE)), cut != table.valid_to)
+        .where(lines(import_id, row.lead.is_(True), row.label.in_(ACTIVE)), cut != table.valid_to, lives)
     )
     _replace(tx, import_id, track.name, table, touched)
     if track.values:
