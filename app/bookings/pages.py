@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row
@@ -27,18 +28,22 @@ SEES_LINK = ("booked", "attended", "partly attended")  # whose joining link it i
 def one_session(tx: Tx, page: Page, session_id: int) -> Response:
     """When, where, with whom, and whether the reader can book it: the reasons why not come before any button."""
     session = queries.session(tx, session_id)
-    me = tx.actor.person_id or 0
-    mine = queries.live(tx, session_id, me)
+    whom = queries.whom(tx, page.query("for"))
+    person_id = whom.id if whom else tx.actor.person_id or 0
+    mine = queries.live(tx, session_id, person_id)
     delivers = queries.delivers(tx, session_id)
     manages = policy.may(tx.actor, Can.MANAGE_SESSIONS)
-    blocked, notes = _reasons(tx, session, me, you=True) if mine is None else ([], [])
+    blocked, notes = _reasons(tx, session, person_id, you=whom is None) if mine is None else ([], [])
     label, closed = words.action(session, tx.now)
     return page.render(
         "bookings/session.html",
         session=session,
+        whom=whom,
+        you=whom is None,
+        now=tx.now,
         meetings=queries.meetings(tx, session_id),
         mine=mine,
-        shows_link=delivers or manages or (mine is not None and mine.status in SEES_LINK),
+        shows_link=delivers or manages or (mine is not None and whom is None and mine.status in SEES_LINK),
         blocked=blocked,
         notes=notes,
         label=label,
@@ -78,7 +83,10 @@ def check(tx: Tx, page: Page, session_id: int) -> Response:
         session=session,
         meetings=queries.meetings(tx, session_id),
         person=person,
+        whom=None if you else person,
         you=you,
+        now=tx.now,
+        manager=queries.manager(tx, person.id) if session.needs_approval else None,
         mine=mine,
         others=others,
         needs=person.access_needs if policy.reaches(tx, Can.READ_ACCESS_NEEDS, person.id) else None,
@@ -116,14 +124,18 @@ def one_booking(tx: Tx, page: Page, booking_id: int) -> Response:
     booking = queries.booking(tx, booking_id)
     page.saw("booking.viewed", booking.person_id)
     you = booking.person_id == tx.actor.person_id
+    history = queries.history(tx, booking_id)
     return page.render(
         "bookings/booking.html",
         booking=booking,
         you=you,
         made=page.query("made") == "yes",
+        manager=queries.manager(tx, booking.person_id) if booking.approval == "pending" else None,
+        decided=booking if page.query("decided") == "yes" and booking.approval in ("granted", "refused") else None,
+        ended=_ended(history) if booking.status == "cancelled" else None,
         meetings=queries.meetings(tx, booking.session_id),
         shows_link=you and booking.status in SEES_LINK and booking.ends_at >= tx.now,
-        history=[_line(tx, row) for row in queries.history(tx, booking_id)],
+        history=[_line(tx, row, booking) for row in history],
         now=tx.now,
         cancellable=_cancellable(tx, booking) and policy.reaches(tx, Can.CANCEL_BOOKING, booking.person_id),
         decidable=booking.approval == "pending" and not you and policy.reaches(tx, Can.BOOK, booking.person_id),
@@ -131,11 +143,23 @@ def one_booking(tx: Tx, page: Page, booking_id: int) -> Response:
     )
 
 
-def _line(tx: Tx, row: Row[Any]) -> dict[str, Any]:
-    who = "you" if row.actor_kind == "person" and row.actor_id == tx.actor.person_id else row.actor
+def _line(tx: Tx, row: Row[Any], booking: Row[Any]) -> dict[str, Any]:
+    """One line of the history: who (to begin a sentence) did what."""
+    who = "You" if row.actor_kind == "person" and row.actor_id == tx.actor.person_id else row.actor
     if who is None:
-        who = "another system" if row.actor_kind == "client" else "the Academy"
-    return dict(at=row.at, what=words.happened(row.action, row.state), who=who, reason=(row.facts or {}).get("reason", ""))
+        who = "Another system" if row.actor_kind == "client" else "The Academy"
+    name = "you" if booking.person_id == tx.actor.person_id else booking.name
+    what = words.happened(row.action, row.state, name=name, own=row.actor_kind == "person" and row.actor_id == booking.person_id)
+    return dict(at=row.at, what=what, who=who, reason=(row.facts or {}).get("reason", ""))
+
+
+def _ended(history: Sequence[Row[Any]]) -> dict[str, Any] | None:
+    """How somebody gave the booking up: `was` its state before, `late` whether it counts so; None where the session was cancelled."""
+    last = next((row for row in reversed(history) if row.state == "cancelled"), None)
+    if last is None or last.action != "booking.cancelled":
+        return None
+    facts = last.facts or {}
+    return dict(was=facts.get("was", "booked"), late=bool(facts.get("late")))
 
 
 def _cancellable(tx: Tx, booking: Row[Any]) -> bool:
@@ -161,7 +185,7 @@ def ask_to_cancel(tx: Tx, page: Page, booking_id: int) -> Response:
 def cancel(tx: Tx, page: Page, booking_id: int) -> Response:
     """The place or turn is given up."""
     operations.cancel(tx, booking_id, _text(page, "reason"))
-    return page.go(f"/bookings/{booking_id}")
+    return page.go(f"/bookings/{booking_id}")  # which says what happens next
 
 
 @pages.get("/bookings/{booking_id:int}/decide", can=Can.BOOK)
@@ -187,8 +211,8 @@ def decide(tx: Tx, page: Page, booking_id: int) -> Response:
         raise Invalid("Say what you decide.", errors=[{"field": "decision", "message": "Choose whether to approve this place"}])
     operations.decide(tx, booking_id, decision == "approve", _text(page, "reason"))
     if queries.leads_line(tx):
-        return page.go("/my-team", decided=decision)  # where the next request waits
-    return page.go(f"/bookings/{booking_id}")
+        return page.go("/my-team", decided=booking_id)  # where the next request waits
+    return page.go(f"/bookings/{booking_id}", decided="yes")
 
 
 def _text(page: Page, name: str) -> str:

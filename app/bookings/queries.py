@@ -65,6 +65,16 @@ def part_count() -> Any:
     return select(func.count()).select_from(Part).where(Part.session_id == Session.id).correlate(Session).scalar_subquery()
 
 
+def span_columns() -> tuple[Any, Any]:
+    """When the first part of the enclosing statement's session ends and its last one starts, for `words.span`."""
+
+    def one(column: Any, order: Any) -> Any:
+        return select(column).select_from(Part).where(Part.session_id == Session.id).order_by(order).limit(1).correlate(Session)
+
+    first, last = one(Part.ends_at, Part.starts_at), one(Part.starts_at, Part.starts_at.desc())
+    return first.scalar_subquery().label("first_ends"), last.scalar_subquery().label("last_starts")
+
+
 # Sessions ----------------------------------------------------------------------------------------------------------
 
 _SESSION = (
@@ -167,6 +177,7 @@ _MINE = (
     select(
         *_ABOUT,
         part_count().label("parts"),
+        *span_columns(),
         next_part(Part.starts_at).label("next_starts"),
         next_part(Part.ends_at).label("next_ends"),
         next_part(Room.name, room=True).label("room"),
@@ -245,14 +256,46 @@ def booking(tx: Tx, booking_id: int, can: Can = Can.READ_BOOKINGS) -> Row[Any]:
 
 
 _LIVE_OF: Any = literal_column("bookings.status NOT IN ('cancelled', 'declined', 'expired')")
-_LIVE = select(Booking.id, Booking.status).where(
-    Booking.session_id == bindparam("session"), Booking.person_id == bindparam("person"), _LIVE_OF
+_LIVE = (
+    select(
+        Booking.id,
+        Booking.status,
+        _ahead().label("ahead"),
+        case((Booking.status == "waiting", waiting()), else_=null()).label("waiting"),
+    )
+    .join(Session, Session.id == Booking.session_id)
+    .where(Booking.session_id == bindparam("session"), Booking.person_id == bindparam("person"), _LIVE_OF)
 )
 
 
 def live(tx: Tx, session_id: int, person_id: int | None) -> Row[Any] | None:
-    """Somebody's live booking on a session."""
+    """Somebody's live booking on a session, with their place in the queue if they wait."""
     return tx.one(_LIVE, session=session_id, person=person_id)
+
+
+_MANAGER = (
+    select(Person.id, Person.name)
+    .join(Responsibility, Responsibility.holder_id == Person.id)
+    .where(
+        Responsibility.kind == Duty.MANAGER.value,
+        Responsibility.person_id == bindparam("person"),
+        current(Responsibility, bindparam("today")),
+    )
+)
+
+
+def manager(tx: Tx, person_id: int) -> Row[Any] | None:
+    """Who manages somebody today, and so decides their requests."""
+    return tx.one(_MANAGER, person=person_id, today=tx.today)
+
+
+def whom(tx: Tx, given: str) -> Row[Any] | None:
+    """The person that an address names to book for, if the reader may; None when it is the reader, or nobody is named."""
+    if not given or given == str(tx.actor.person_id):
+        return None
+    if not given.isdecimal() or not given.isascii() or len(given) > 15:
+        raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
+    return policy.person(tx, Can.BOOK, int(given))
 
 
 _HISTORY = (

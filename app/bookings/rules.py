@@ -99,14 +99,14 @@ def reasons(tx: Tx, session: Row[Any], person_id: int, found: Row[Any], *, you: 
     if found.mine:
         yield Reason("already-booked", f"{who} already {have} a place or a turn on this session.", "See my bookings.", link="/my-bookings")
     if found.clash is not None:
-        yield _clash(tx, found.clash, who)
+        yield clashing(_elsewhere(tx, found.clash), who)
     if found.missing is not None:
-        yield _prerequisite(tx, found.missing, who)
+        yield _prerequisite(tx, found.missing, person_id, who)
     if session.audience_stages and found.stage not in session.audience_stages.split(","):
         yield _audience(tx, session)
     if session.audience_unit_id is not None and not _belongs(tx, session.audience_unit_id, person_id):
         name = tx.scalar(select(Unit.name).where(Unit.id == session.audience_unit_id))
-        yield Reason("wrong-audience", f"This session is only for people in {name}.", "Choose another date, or ask the Academy.")
+        yield not_the_unit(name)
     if found.place is None:
         yield from _waiting(tx, session)
     if tell:
@@ -127,9 +127,14 @@ def _session_open(tx: Tx, session: Row[Any]) -> Iterator[Reason]:
         yield Reason("window-closed", f"Booking closed at {deadline(session.closes_at)}.", "Choose another date, or ask the Academy.")
 
 
-def _clash(tx: Tx, session_id: int, who: str) -> Reason:
+def _elsewhere(tx: Tx, session_id: int) -> Row[Any]:
     row = tx.one(select(Course.title, Session.starts_at).join(Session, Session.course_id == Course.id).where(Session.id == session_id))
     assert row is not None
+    return row
+
+
+def clashing(row: Row[Any], who: str) -> Reason:
+    """They hold a place elsewhere at that time; `row` has its title and starts_at."""
     at = london(row.starts_at)
     return Reason(
         "clash",
@@ -139,19 +144,52 @@ def _clash(tx: Tx, session_id: int, who: str) -> Reason:
     )
 
 
-def _prerequisite(tx: Tx, course_id: int, who: str) -> Reason:
-    title, slug = tx.db.execute(select(Course.title, Course.slug).where(Course.id == course_id)).one()
-    return Reason("prerequisite-missing", f"{who} need to complete {title} first.", f"Book {title}.", link=f"/courses/{slug}")
+_renewing = aliased(Course, name="renewing")
+_until = (
+    select(func.max(Completion.expires_on))
+    .where(Completion.person_id == bindparam("person"), Completion.course_id == Course.id, Completion.superseded_at.is_(None))
+    .correlate(Course)
+    .scalar_subquery()
+)
+_REQUIRED = (
+    select(Course.title, Course.slug, _renewing.slug.label("refresher"), _until.label("until"))
+    .outerjoin(_renewing, and_(_renewing.id == Course.refresher_id, _renewing.status == "published"))
+    .where(Course.id == bindparam("course"))
+)
+
+
+def _prerequisite(tx: Tx, course_id: int, person_id: int, who: str) -> Reason:
+    row = tx.one(_REQUIRED, course=course_id, person=person_id)
+    assert row is not None
+    return lacking(row.title, row.slug, row.until, row.refresher, who=who, today=tx.today)
+
+
+def lacking(title: str, slug: str, until: date | None, refresher: str | None, *, who: str, today: date) -> Reason:
+    """A course that is needed first: never completed (`until` is None), lapsed, or in date today but no longer on the day."""
+    if until is None:
+        return Reason("prerequisite-missing", f"{who} need to complete {title} first.", f"Book {title}.", link=f"/courses/{slug}")
+    whose = "Yours" if who == "You" else "Theirs"
+    ends = f"lapsed on {long_date(until)}" if until < today else f"lapses on {long_date(until)}, before this session"
+    way_out = "Book the refresher first." if refresher else f"Book {title} again first."
+    return Reason(
+        "prerequisite-missing", f"{who} need {title} in date on the day. {whose} {ends}.", way_out, link=f"/courses/{refresher or slug}"
+    )
 
 
 def _audience(tx: Tx, session: Row[Any]) -> Reason:
     codes = session.audience_stages.split(",")
     titles = tx.db.execute(select(CareerStage.title).where(CareerStage.code.in_(codes)).order_by(CareerStage.rank)).scalars().all()
-    return Reason(
-        "wrong-audience",
-        f"This session is for: {', '.join(titles) or session.audience_stages}.",
-        "Choose another course, or ask the Academy.",
-    )
+    return not_the_audience(", ".join(titles) or session.audience_stages)
+
+
+def not_the_audience(stages: str) -> Reason:
+    """It is for people at other stages of their career; `stages` names them."""
+    return Reason("wrong-audience", f"This session is for: {stages}.", "Choose another course, or ask the Academy.")
+
+
+def not_the_unit(name: str) -> Reason:
+    """It is for another part of the organisation."""
+    return Reason("wrong-audience", f"This session is only for people in {name}.", "Choose another date, or ask the Academy.")
 
 
 def _belongs(tx: Tx, unit_id: int, person_id: int) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from app.core.calendar import clock, long_date, when
+from app.core.calendar import clock, london, long_date, time_range, when
 from app.core.text import ordinal, plural
 
 # What a booking is called once it is over or done, by status; live ones say more than a word.
@@ -36,9 +36,27 @@ def places(session: Any) -> str:
 
 
 def span(session: Any) -> str:
-    """When a session is, from its first part to its last, in words; `session` needs starts_at, ends_at and parts (how many)."""
-    said = when(session.starts_at, session.ends_at)
-    return f"{said} ({session.parts} parts)" if session.parts > 1 else said
+    """When a session is, in words: "2 parts: Tuesday 5 January and Tuesday 12 January 2027, 9:30am to 4pm".
+
+    `session` needs starts_at, ends_at and parts (how many), and for several first_ends and last_starts.
+    """
+    if session.parts == 1:
+        return when(session.starts_at, session.ends_at)
+    return f"{session.parts} parts: {_over(session.starts_at, session.first_ends, session.last_starts, session.ends_at, session.parts)}"
+
+
+@lru_cache(maxsize=2048)
+def _over(starts: datetime, first_ends: datetime, last_starts: datetime, ends: datetime, parts: int) -> str:
+    """Several parts by the first and the last of them: the days with one range of times where both have the same."""
+    joined = "and" if parts == 2 else "to"
+    same = time_range(starts, first_ends) == time_range(last_starts, ends)
+    first, last = london(starts).date(), london(last_starts).date()
+    if first == last or not same:
+        return f"{when(starts, first_ends)} {joined} {when(last_starts, ends)}"
+    said = long_date(first)
+    if first.year == last.year:
+        said = said.removesuffix(f" {first.year}")
+    return f"{said} {joined} {long_date(last)}, {time_range(starts, first_ends)}"
 
 
 def next_part(session: Any) -> str:
@@ -92,20 +110,31 @@ def instant(at: datetime) -> str:
     return f"{long_date(at)} at {clock(at)}"
 
 
-# The history of a booking, by action of its audit rows.
+# The history of a booking, by action of its audit rows: what whoever did it has done.
 HISTORY = {
-    "booking.made": "Booked",
-    "booking.cancelled": "Cancelled",
-    "booking.approved": "Approved",
-    "booking.refused": "Not approved",
-    "booking.given": "Given a place from the waiting list",
-    "booking.moved": "Told of a new date or room",
-    "session.cancelled": "The session was cancelled",
+    "booking.cancelled": "cancelled the booking",
+    "booking.approved": "approved the place",
+    "booking.refused": "did not approve the request",
+    "booking.given": "gave the free place from the waiting list",
+    "booking.moved": "moved the booking to another date or room",
+    "booking.session-cancelled": "cancelled the session",
+    "booking.not-attended": "recorded that {name} did not attend",
+    "booking.excused": "recorded that {name} {was} excused",
 }
 
 
-def happened(action_name: str, state: str | None) -> str:
-    """One line of a booking's history. Making a booking is said by what came of it."""
+def happened(action_name: str, state: str | None, *, name: str = "", own: bool = True) -> str:
+    """What a line of a booking's history says after who did it: "You" "booked a place".
+
+    `name` is the person whose booking it is, as the reader knows them ("you" for the reader); `own`: they did it themselves.
+    """
     if action_name == "booking.made":
-        return {"waiting": "Joined the waiting list", "requested": "Asked for a place"}.get(state or "", "Booked a place")
-    return HISTORY.get(action_name, action_name.partition(".")[2].replace("_", " ").replace("-", " ").capitalize())
+        said = {"waiting": "joined the waiting list", "requested": "asked for a place"}.get(state or "", "booked a place")
+        if own:
+            return said
+        return f"put {name} on the waiting list" if state == "waiting" else f"{said} for {name}"
+    if action_name == "booking.attended":
+        return f"recorded that {name} {'attended part of it' if state == 'partly attended' else 'attended'}"
+    if action_name in HISTORY:
+        return HISTORY[action_name].format(name=name, was="were" if name == "you" else "was")
+    return f"noted: {action_name.partition('.')[2].replace('_', ' ').replace('-', ' ')}"

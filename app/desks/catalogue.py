@@ -14,8 +14,8 @@ from sqlalchemy import Date, Integer, Row, Select, String, and_, bindparam, cast
 from sqlalchemy.orm import aliased
 
 from app import policy
-from app.bookings.models import Booking, Room, Session
-from app.bookings.queries import NOW, ONE, held, part_count, waiting
+from app.bookings.models import Room, Session
+from app.bookings.queries import NOW, ONE, held, waiting
 from app.core.calendar import london, london_day, month_and_year
 from app.core.db import UtcDateTime, matches
 from app.core.errors import NotFound
@@ -219,43 +219,6 @@ def course(tx: Tx, slug: str) -> Row[Any]:
     return row
 
 
-_DATES = (
-    select(
-        Session.id,
-        Session.starts_at,
-        Session.ends_at,
-        Session.place,
-        Session.online,
-        Session.capacity,
-        Session.waiting_limit,
-        Session.needs_approval,
-        Session.opens_at,
-        Session.closes_at,
-        part_count().label("parts"),
-        held().label("held"),
-        waiting().label("waiting"),
-        Booking.id.label("booking_id"),
-        Booking.status.label("booking_status"),
-    )
-    .outerjoin(
-        Booking,
-        and_(
-            Booking.session_id == Session.id,
-            Booking.person_id == bindparam("person"),
-            literal_column("bookings.status NOT IN ('cancelled', 'declined', 'expired')"),
-        ),
-    )
-    .where(Session.course_id == bindparam("course"), literal_column("sessions.status = 'published'"), Session.starts_at > NOW)
-    .order_by(Session.starts_at, Session.id)
-    .limit(60)
-)
-
-
-def dates(tx: Tx, course_id: int, person_id: int | None) -> Sequence[Row[Any]]:
-    """The sessions to come, with what is left and the person's own booking."""
-    return tx.rows(_DATES, course=course_id, person=person_id, now=tx.now)
-
-
 def _done(course_id: Any) -> Select[Any]:
     """The person's latest completion of a course: until when it counts (FOREVER where it does not expire)."""
     return (
@@ -265,7 +228,7 @@ def _done(course_id: Any) -> Select[Any]:
     )
 
 
-_required = aliased(Course, name="required")
+_required, _renewing = aliased(Course, name="required"), aliased(Course, name="renewing")
 _AROUND: Any = union_all(
     select(
         literal_column("'prerequisite'").label("kind"),
@@ -273,20 +236,27 @@ _AROUND: Any = union_all(
         _required.slug.label("link"),
         _done(Prerequisite.requires_id).scalar_subquery().label("until"),
         cast(null(), Integer).label("number"),
+        _renewing.slug.label("refresher"),
     )
     .select_from(Prerequisite)
     .join(_required, _required.id == Prerequisite.requires_id)
+    .outerjoin(_renewing, and_(_renewing.id == _required.refresher_id, _renewing.status == "published"))
     .where(Prerequisite.course_id == bindparam("course")),
-    select(literal_column("'standard'"), Standard.title, Standard.code, cast(null(), Date), cast(null(), Integer))
+    select(literal_column("'standard'"), Standard.title, Standard.code, cast(null(), Date), cast(null(), Integer), null())
     .select_from(CourseStandard)
     .join(Standard, Standard.code == CourseStandard.standard)
     .where(CourseStandard.course_id == bindparam("course")),
-    select(literal_column("'curriculum'"), Curriculum.title, Curriculum.rule, cast(null(), Date), Curriculum.needed)
+    select(literal_column("'curriculum'"), Curriculum.title, Curriculum.rule, cast(null(), Date), Curriculum.needed, null())
     .select_from(CurriculumCourse)
     .join(Curriculum, Curriculum.id == CurriculumCourse.curriculum_id)
     .where(CurriculumCourse.course_id == bindparam("course")),
     select(
-        literal_column("'done'"), literal_column("''"), literal_column("''"), func.max(Completion.completed_on), func.count(Completion.id)
+        literal_column("'done'"),
+        literal_column("''"),
+        literal_column("''"),
+        func.max(Completion.completed_on),
+        func.count(Completion.id),
+        null(),
     ).where(Completion.course_id == bindparam("course"), Completion.person_id == bindparam("person"), Completion.superseded_at.is_(None)),
 )
 

@@ -13,7 +13,7 @@ from app.bookings import queries as bookings
 from app.bookings import words
 from app.core.errors import NotFound
 from app.core.tx import Tx
-from app.desks import catalogue, queries
+from app.desks import catalogue, course_dates, queries
 from app.doors import Page, Pages
 from app.notifications import ical
 from app.policy import Can
@@ -43,7 +43,7 @@ def find(tx: Tx, page: Page) -> Response:
     return page.render(
         "desks/find.html",
         filters=filters,
-        whom=_whom(tx, filters.whom),
+        whom=bookings.whom(tx, filters.whom),
         options=catalogue.options(tx),
         choices=catalogue.choices,
         courses=rows,
@@ -58,27 +58,20 @@ def find(tx: Tx, page: Page) -> Response:
 def one_course(tx: Tx, page: Page, slug: str) -> Response:
     """What a course gives, what it asks for, and its dates."""
     course = catalogue.course(tx, slug)
-    whom = _whom(tx, page.query("for"))
+    whom = bookings.whom(tx, page.query("for"))
     person_id = whom.id if whom else tx.actor.person_id
-    dates = catalogue.dates(tx, course.id, person_id) if course.status == "published" else []
+    dates = course_dates.dates(tx, course.id, person_id) if course.status == "published" else []
+    around = catalogue.around(tx, course.id, person_id)
     return page.render(
         "desks/course.html",
         course=course,
         dates=[(row, *words.action(row, tx.now)) for row in dates],
-        around=catalogue.around(tx, course.id, person_id),
+        obstacles=course_dates.obstacles(tx, dates, around["prerequisite"], you=whom is None),
+        around=around,
         whom=whom,
         today=tx.today,
         words=words,
     )
-
-
-def _whom(tx: Tx, given: str) -> Row[Any] | None:
-    """The person that `?for=` names, if the reader may book for them; nobody when it is the reader, or not given."""
-    if not given or given == str(tx.actor.person_id):
-        return None
-    if not given.isdecimal() or not given.isascii() or len(given) > 15:
-        raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
-    return policy.person(tx, Can.BOOK, int(given))
 
 
 @pages.get("/my-bookings")
@@ -112,7 +105,7 @@ def my_team(tx: Tx, page: Page) -> Response:
         requests=queries.to_approve(tx, whole=whole),
         members=queries.members(tx, people),
         leads=bookings.leads_line(tx),
-        decided=page.query("decided"),
+        decided=_decided(tx, page.query("decided")),
         whole=whole,
         found=found,
         number=number,
@@ -120,6 +113,17 @@ def my_team(tx: Tx, page: Page) -> Response:
         words=words,
         today=tx.today,
     )
+
+
+def _decided(tx: Tx, given: str) -> Row[Any] | None:
+    """The request that the reader has just decided."""
+    if not given.isdecimal() or not given.isascii() or len(given) > 15:
+        return None
+    try:
+        booking = bookings.booking(tx, int(given), Can.BOOK)
+    except NotFound:
+        return None
+    return booking if booking.approval in ("granted", "refused") else None
 
 
 @pages.get("/delivering", can=Can.READ_ROSTER)
@@ -140,13 +144,13 @@ def calendar_file(tx: Tx, page: Page, booking_id: int) -> Response:
     text = ical.invitation(
         uid=ical.booking_uid(booking.id, page.settings.host),
         sequence=booking.sequence + booking.session_sequence,
-        method="REQUEST",
+        method="PUBLISH",
         summary=booking.title,
         description="\n".join([*_notes(parts), f"Your booking: {address}"]),
         location="",
         url=address,
         organiser=ical.Party(name or page.settings.service_name, sender),
-        attendee=ical.Party(booking.name, booking.email or page.settings.contact_email),
+        attendee=None,
         parts=[ical.Part(part.starts_at, part.ends_at, _where(part)) for part in parts],
         now=tx.now,
     )

@@ -13,12 +13,12 @@ from sqlalchemy.orm import aliased
 from app import policy
 from app.bookings.models import Booking, PartTrainer, Room, Session
 from app.bookings.models import Part as SessionPart
-from app.bookings.queries import NOW, ONE, held, leads_line, next_part, part_count, waiting
+from app.bookings.queries import NOW, ONE, held, leads_line, next_part, part_count, span_columns, waiting
 from app.core.db import UtcDateTime
 from app.core.facts import current
 from app.core.ledger import Outbox
 from app.core.tx import Tx
-from app.hr.models import Import
+from app.hr.queries import waiting as imports_waiting
 from app.learning.models import Completion, Course
 from app.people.models import Duty, Membership, Person, Responsibility, Unit
 from app.policy import Can, Reach
@@ -107,7 +107,6 @@ _REQUESTS = (
     .join(Session, Session.id == Booking.session_id)
     .where(Booking.person_id.in_(_direct), _PENDING, Session.starts_at > NOW)
 )
-_STAGED = select(func.count()).select_from(Import).where(Import.state == "staged")
 _PARKED = select(func.count()).select_from(Outbox).where(Outbox.parked_at.is_not(None), Outbox.sent_at.is_(None))
 
 
@@ -154,9 +153,14 @@ def needs(tx: Tx) -> list[Need]:
             ),
         ]
     if policy.may(tx.actor, Can.IMPORT_PEOPLE):
-        found.append(Need(tx.scalar(_STAGED), "HR import to check and apply", "HR imports to check and apply", "/hr/imports"))
+        ready, wrong = imports_waiting(tx)
+        found += [
+            Need(ready, "HR import to check and apply", "HR imports to check and apply", "/hr/imports"),
+            Need(wrong, "HR import with problems to correct", "HR imports with problems to correct", "/hr/imports"),
+        ]
     if policy.may(tx.actor, Can.READ_DELIVERIES):
-        found.append(Need(tx.scalar(_PARKED), "message that could not be sent", "messages that could not be sent", "/deliveries"))
+        parked = tx.scalar(_PARKED.where(policy.within_reach(tx, Can.READ_DELIVERIES, Outbox.person_id)))
+        found.append(Need(parked, "message that could not be sent", "messages that could not be sent", "/deliveries"))
     return [need for need in found if need.count]
 
 
@@ -187,7 +191,7 @@ _DELIVERING = (
 )
 _DELIVER_NEXT = (
     _DELIVERING.where(Session.ends_at >= NOW, Session.status != "cancelled")
-    .order_by(Session.starts_at, Session.id)
+    .order_by(literal_column("next_starts"), Session.id)
     .limit(bindparam("most"))
 )
 _DELIVERED = _DELIVERING.where(Session.ends_at < NOW).order_by(Session.starts_at.desc(), Session.id).limit(bindparam("most"))
@@ -283,6 +287,7 @@ _TO_APPROVE = (
         Session.starts_at,
         Session.ends_at,
         part_count().label("parts"),
+        *span_columns(),
         Course.title,
         Course.cost_pence,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.responses import Response
 
 from app.core import forms
@@ -49,7 +51,7 @@ def change_form(tx: Tx, page: Page) -> Response:
     person = people_queries.record(tx, tx.actor.person_id or 0).person
     if not page.form:
         page.form = {"known_as": person.known_as or "", "access_needs": person.access_needs or ""}
-    return page.render("identity/change_details.html", person=person)
+    return page.render("identity/change_details.html", person=person, back=_back(page))
 
 
 @pages.post("/my-details/change", again=change_form)
@@ -63,7 +65,14 @@ def change(tx: Tx, page: Page) -> Response:
         problems.add("access_needs", f"Access needs must be {LONGEST_NEEDS:,} characters or fewer. You typed {len(needs):,}")
     problems.raise_any()
     people.change_own_details(tx, known_as=known_as, access_needs=needs)
-    return page.go("/my-details", said="details")
+    back = _back(page)
+    return page.go(back) if back else page.go("/my-details", said="details")
+
+
+def _back(page: Page) -> str:
+    """The booking that the reader came from, to return to it; nowhere else."""
+    asked = page.query("back")
+    return asked if re.fullmatch(r"/sessions/\d{1,15}/book", asked) else ""
 
 
 @pages.get("/my-details/password")

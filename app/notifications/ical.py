@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from icalendar import Calendar, Event, Timezone, vCalAddress, vText, vUri
 
@@ -68,17 +68,17 @@ def invitation(
     *,
     uid: str,
     sequence: int,
-    method: IcsMethod,
+    method: IcsMethod | Literal["PUBLISH"],
     summary: str,
     description: str,
     location: str,
     url: str,
     organiser: Party,
-    attendee: Party,
+    attendee: Party | None,
     parts: Sequence[Part],
     now: datetime,
 ) -> str:
-    """The invitation (REQUEST) or its withdrawal (CANCEL) as iCalendar text with CRLF line ends.
+    """The invitation (REQUEST) or its withdrawal (CANCEL) as iCalendar text with CRLF line ends; PUBLISH, without an attendee, for a file.
 
     Each part is an event of its own, so that a course over three mornings does not fill the nights between. A later message about
     the same booking must carry a higher `sequence`, or calendars ignore it.
@@ -106,16 +106,21 @@ def invitation(
         if url:
             event.add("url", vUri(_unbroken(url)))
         event.add("organizer", _address(organiser), encode=False)
-        guest = _address(attendee)
-        guest.params["CUTYPE"] = vText("INDIVIDUAL")
-        guest.params["ROLE"] = vText("REQ-PARTICIPANT")
-        # The place is already theirs: the calendar shows the date without asking for an answer, which would go nowhere.
-        guest.params["PARTSTAT"] = vText("ACCEPTED")
-        guest.params["RSVP"] = vText("FALSE")
-        event.add("attendee", guest, encode=False)
+        if attendee is not None:
+            event.add("attendee", _guest(attendee), encode=False)
         calendar.add_component(event)
     written: bytes = calendar.to_ical()
     return written.decode()
+
+
+def _guest(attendee: Party) -> vCalAddress:
+    guest = _address(attendee)
+    guest.params["CUTYPE"] = vText("INDIVIDUAL")
+    guest.params["ROLE"] = vText("REQ-PARTICIPANT")
+    # The place is already theirs: the calendar shows the date without asking for an answer, which would go nowhere.
+    guest.params["PARTSTAT"] = vText("ACCEPTED")
+    guest.params["RSVP"] = vText("FALSE")
+    return guest
 
 
 def _unbroken(address: str) -> str:

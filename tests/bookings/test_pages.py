@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.bookings import operations
 from app.bookings.models import Booking, Session
+from app.core.calendar import long_date
 from app.core.tx import Actor, transaction
 from tests.factory import Make
 
@@ -30,7 +31,7 @@ def test_booking_a_place(make: Make, sign_in: Any, ledger: Any) -> None:
     assert reply.status_code == 303
     done = browser.get(reply.headers["location"])
     assert "You have a place" in done.text and "ann@westmarch.example" in done.text and "Add to your calendar" in done.text
-    assert "Booked a place by you" in done.text
+    assert "You booked a place" in done.text
     assert ledger.actions() == ["booking.made"] and ledger.outbox() == ["email.booking_made"]
     assert "You have a place" in browser.get("/courses/court-skills").text
 
@@ -53,10 +54,12 @@ def test_a_full_session_puts_you_on_the_waiting_list(make: Make, sign_in: Any) -
         book(make, session, make.person(name))
     ann = make.person("Ann")
     browser = sign_in(ann)
+    assert "You would be 3rd of 3" in browser.get(f"/sessions/{session.id}/book").text
     page = browser.get(f"/sessions/{session.id}")
     assert "Full – 2 waiting" in page.text and "Join the waiting list" in page.text
     done = browser.get(browser.post(f"/sessions/{session.id}/book", data={}).headers["location"])
     assert "You are on the waiting list, 3rd of 3." in done.text and "Add to your calendar" not in done.text
+    assert "Waiting, 3rd of 3" in browser.get(f"/sessions/{session.id}").text
     assert "You are 3rd of 3" in browser.get("/my-bookings").text
     assert (
         browser.get(f"/bookings/{make.rows(select(Booking.id).where(Booking.person_id == ann.id))[0].id}/calendar.ics").status_code == 404
@@ -83,6 +86,51 @@ def test_a_missing_prerequisite_links_to_the_course_that_helps(make: Make, sign_
     assert "You need to complete First things first." in page.text and 'href="/courses/first-things"' in page.text
     make.completion(ann.id, first.id, date(2026, 1, 5))
     assert "Book a place" in browser.get(f"/sessions/{session.id}").text
+
+
+def test_a_prerequisite_that_lapses_before_the_day_points_to_its_refresher(make: Make, sign_in: Any) -> None:
+    ann, again = make.person("Ann"), make.course("First aid again")
+    first = make.course("First aid", validity_months=12, refresher_id=again.id)
+    course = make.course("Second things", requires=(first.id,))
+    session = make.session(course=course.id)
+    day = session.starts_at.date()
+    make.completion(ann.id, first.id, date(2026, 1, 5), day - timedelta(days=1))
+    browser = sign_in(ann)
+    for path in ("/courses/second-things", f"/sessions/{session.id}", f"/sessions/{session.id}/book"):
+        page = browser.get(path).text
+        assert f"Yours lapses on {long_date(day - timedelta(days=1))}, before this session." in page, path
+        assert 'href="/courses/first-aid-again">Book the refresher first</a>' in page and "Book a place" not in page
+    make.completion(ann.id, first.id, date(2026, 2, 5), day)
+    assert "Book a place" in browser.get("/courses/second-things").text
+
+
+def test_whoever_it_is_for_is_carried_along(make: Make, sign_in: Any) -> None:
+    manager = make.person("Mo")
+    ann, eve = make.person("Ann Reed", manager=manager.id), make.person("Eve")
+    session = make.session(course=make.course("Court skills").id)
+    book(make, session, manager)
+    browser = sign_in(manager)
+    course = browser.get(f"/courses/court-skills?for={ann.id}").text
+    assert f'href="/sessions/{session.id}?for={ann.id}"' in course and "You are booking for <strong>Ann Reed</strong>" in course
+    page = browser.get(f"/sessions/{session.id}?for={ann.id}").text
+    assert "You are booking for <strong>Ann Reed</strong>" in page and f"/sessions/{session.id}/book?person={ann.id}" in page
+    assert f'href="/courses/court-skills?for={ann.id}"' in page and "Your place" not in page
+    check = browser.get(f"/sessions/{session.id}/book?person={ann.id}").text
+    assert "You are booking for <strong>Ann Reed</strong>" in check and f'href="/sessions/{session.id}?for={ann.id}">Not now' in check
+    assert browser.get(f"/sessions/{session.id}?for={eve.id}").status_code == 404
+    assert "You are booking for" not in browser.get(f"/sessions/{session.id}?for={manager.id}").text
+
+
+def test_access_needs_are_changed_on_the_way(make: Make, sign_in: Any) -> None:
+    ann, session = make.person("Ann"), make.session()
+    browser = sign_in(ann)
+    change = f"/my-details/change?back=/sessions/{session.id}/book"
+    assert f'href="{change}"' in browser.get(f"/sessions/{session.id}/book").text
+    assert "Back to the booking" in browser.get(change).text
+    needs = {"known_as": "", "access_needs": "A hearing loop"}
+    assert browser.post(change, data=needs).headers["location"] == f"/sessions/{session.id}/book"
+    for elsewhere in ("//evil.example", "https://evil.example", "/people"):
+        assert browser.post(f"/my-details/change?back={elsewhere}", data=needs).headers["location"] == "/my-details?said=details"
 
 
 def test_a_day_off_warns_and_does_not_stop(make: Make, sign_in: Any) -> None:
@@ -153,7 +201,7 @@ def test_cancelling_asks_why_and_keeps_what_was_typed(make: Make, sign_in: Any, 
     assert refused.status_code == 422 and "x" * 501 in refused.text and 'href="#reason"' in refused.text and ledger.actions() == []
     assert browser.post(f"/bookings/{mine}/cancel", data={"reason": "Court hearing"}).status_code == 303
     page = browser.get(f"/bookings/{mine}")
-    assert "This booking was cancelled: “Court hearing”" in page.text and "Cancelled by you" in page.text
+    assert "This booking was cancelled: “Court hearing”" in page.text and "You cancelled the booking" in page.text
     assert ledger.actions() == ["booking.cancelled"]
     again = browser.post(f"/bookings/{mine}/cancel", data={"reason": "Court hearing"})
     assert again.status_code == 409 and "It has already ended" in again.text
@@ -164,7 +212,12 @@ def test_late_cancelling_is_said_before_the_button(make: Make, sign_in: Any) -> 
     mine = book(make, session, ann)
     with make.tx() as tx:
         tx.update(Session, session.id, cancel_by=tx.now - timedelta(days=1))
-    assert "late cancellation" in sign_in(ann).get(f"/bookings/{mine}/cancel").text
+    browser = sign_in(ann)
+    asking = browser.get(f"/bookings/{mine}/cancel").text
+    assert "late cancellation" in asking and "There is no charge." in asking and "are good reasons" in asking
+    assert "counting as late was" in browser.get(f"/bookings/{mine}").text and "still tell us" in browser.get(f"/bookings/{mine}").text
+    done = browser.get(browser.post(f"/bookings/{mine}/cancel", data={"reason": "Court"}).headers["location"]).text
+    assert "it goes from your calendar" in done and "It counts as a late cancellation. There is no charge." in done
 
 
 def test_a_request_is_approved_or_refused_by_the_manager(make: Make, sign_in: Any) -> None:
@@ -174,16 +227,16 @@ def test_a_request_is_approved_or_refused_by_the_manager(make: Make, sign_in: An
     session = make.session(course=make.course("Costly", cost_pence=3550).id, needs_approval=True)
     asked = [book(make, session, person) for person in (ann, ben)]
     own = sign_in(ann).get(f"/bookings/{asked[0]}")
-    assert "held while your manager decides" in own.text and "Approve or refuse" not in own.text
+    assert f"held while {manager.name} decides" in own.text and "Approve or refuse" not in own.text
     browser = sign_in(manager)
     page = browser.get(f"/bookings/{asked[0]}/decide")
     assert "£35.50" in page.text and "Ben Shaw: Costly" in page.text
     nothing = browser.post(f"/bookings/{asked[0]}/decide", data={"reason": "Maybe"})
     assert nothing.status_code == 422 and 'href="#decision"' in nothing.text and "Maybe" in nothing.text
     done = browser.post(f"/bookings/{asked[0]}/decide", data={"decision": "approve"})
-    assert done.status_code == 303 and "You approved the request." in browser.get(done.headers["location"]).text
+    assert done.status_code == 303 and "You approved Ann Reed’s place on Costly, " in browser.get(done.headers["location"]).text
     no_reason = browser.post(f"/bookings/{asked[1]}/decide", data={"decision": "refuse"})
-    assert no_reason.status_code == 422 and 'value="refuse" checked' in no_reason.text
+    assert no_reason.status_code == 422 and 'value="refuse" checked' in no_reason.text and "Say why you refuse" in no_reason.text
     assert browser.post(f"/bookings/{asked[1]}/decide", data={"decision": "refuse", "reason": "Duty week"}).status_code == 303
     assert [make.row(Booking, key).status for key in asked] == ["booked", "declined"]
     assert "not approved: “Duty week”" in sign_in(ben).get(f"/bookings/{asked[1]}").text

@@ -154,6 +154,26 @@ def test_each_date_has_one_button(make: Make, sign_in: Any) -> None:
     assert f'href="/sessions/{ask.id}/book"' in page and "Ask for a place" in page and "Your manager approves" in page
 
 
+def test_a_date_says_why_not_instead_of_a_button(make: Make, sign_in: Any, count_queries: Any) -> None:
+    ann, course, team = make.person("Ann"), make.course("Court skills"), make.unit("Aldermoor 1")
+    clash = make.session(course=course.id)
+    staged = make.session(course=course.id, day=date(2027, 3, 2), audience_stages="asye,student")
+    theirs = make.session(course=course.id, day=date(2027, 4, 6), audience_unit_id=team)
+    free = make.session(course=course.id, day=date(2027, 5, 4))
+    book(make, make.session(course=make.course("Ethics").id, starts=clash.starts_at + timedelta(hours=1)), ann)
+    browser = sign_in(ann)
+    with count_queries() as counted:
+        page = browser.get("/courses/court-skills").text
+    assert len(counted) <= 8
+    assert "You have another booking at that time: Ethics" in page and "This session is for: " in page
+    assert "only for people in Aldermoor 1." in page
+    for other in (clash, staged, theirs):
+        assert f"/sessions/{other.id}/book" not in page
+    assert f"/sessions/{free.id}/book" in page
+    member = make.person("Bob", team=team)
+    assert f"/sessions/{theirs.id}/book" in sign_in(member).get("/courses/court-skills").text
+
+
 def test_drafts_and_unknown_courses_are_not_found(make: Make, sign_in: Any) -> None:
     make.course("Secret plans", status="draft")
     make.course("Old course", status="withdrawn")

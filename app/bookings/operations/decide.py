@@ -21,7 +21,8 @@ def decide(tx: Tx, booking_id: int, granted: bool, reason: str = "") -> None:
     if not granted:
         reason = normal(reason)
         if not 3 <= len(reason) <= 500:
-            raise Invalid("Say why.", errors=[{"field": "reason", "message": "Enter a reason, up to 500 characters"}])
+            words = "Your reason must be 500 characters or fewer" if len(reason) > 500 else "Say why you refuse"
+            raise Invalid(f"{words}.", errors=[{"field": "reason", "message": words}])
         tx.update(Booking, booking.id, approval="refused")
         end(tx, booking, Status.DECLINED, "booking.refused", "email.booking_refused", reason=reason)
         return

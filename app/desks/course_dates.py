@@ -1,0 +1,133 @@
+"""The dates of a course for one person: what is left, their own booking, and what stands in the way of each, all dates at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Date, Row, and_, bindparam, exists, literal_column, select
+from sqlalchemy.orm import aliased
+
+from app.bookings import rules
+from app.bookings.models import HOLDS_SQL, Booking, Part, Session
+from app.bookings.queries import NOW, ONE, held, part_count, span_columns, waiting
+from app.core.calendar import london
+from app.core.facts import current
+from app.core.tx import Tx
+from app.learning.models import Course
+from app.people.models import CareerStage, Membership, Stage, Unit, UnitClosure
+
+_PERSON: Any = bindparam("person")
+_TODAY = bindparam("today", type_=Date())
+_ours, _theirs, _other = aliased(Part, name="ours"), aliased(Part, name="theirs"), aliased(Booking, name="held_elsewhere")
+_HOLDS: Any = literal_column(HOLDS_SQL.replace("status", "held_elsewhere.status"))
+_clash = (
+    select(_other.session_id)
+    .join(_theirs, _theirs.session_id == _other.session_id)
+    .join(_ours, and_(_theirs.starts_at < _ours.ends_at, _ours.starts_at < _theirs.ends_at))
+    .where(_other.person_id == _PERSON, _other.session_id != Session.id, _ours.session_id == Session.id, _HOLDS)
+    .limit(1)
+    .correlate(Session)
+    .scalar_subquery()
+)
+_belongs = exists(
+    select(ONE)
+    .select_from(Membership)
+    .join(UnitClosure, UnitClosure.descendant_id == Membership.unit_id)
+    .where(Membership.person_id == _PERSON, UnitClosure.ancestor_id == Session.audience_unit_id, current(Membership, _TODAY))
+    .correlate(Session)
+)
+_DATES = (
+    select(
+        Session.id,
+        Session.starts_at,
+        Session.ends_at,
+        Session.place,
+        Session.online,
+        Session.capacity,
+        Session.waiting_limit,
+        Session.needs_approval,
+        Session.opens_at,
+        Session.closes_at,
+        Session.audience_stages,
+        Session.audience_unit_id,
+        Unit.name.label("audience_unit"),
+        part_count().label("parts"),
+        *span_columns(),
+        held().label("held"),
+        waiting().label("waiting"),
+        Booking.id.label("booking_id"),
+        Booking.status.label("booking_status"),
+        _clash.label("clash"),
+        _belongs.label("belongs"),
+        select(Stage.stage).where(Stage.person_id == _PERSON, current(Stage, _TODAY)).limit(1).scalar_subquery().label("stage"),
+    )
+    .outerjoin(Unit, Unit.id == Session.audience_unit_id)
+    .outerjoin(
+        Booking,
+        and_(
+            Booking.session_id == Session.id,
+            Booking.person_id == _PERSON,
+            literal_column("bookings.status NOT IN ('cancelled', 'declined', 'expired')"),
+        ),
+    )
+    .where(Session.course_id == bindparam("course"), literal_column("sessions.status = 'published'"), Session.starts_at > NOW)
+    .order_by(Session.starts_at, Session.id)
+    .limit(60)
+)
+
+
+def dates(tx: Tx, course_id: int, person_id: int | None) -> Sequence[Row[Any]]:
+    """The sessions to come, with what is left, the person's own booking, and the facts that `obstacles` judges."""
+    return tx.rows(_DATES, course=course_id, person=person_id, now=tx.now, today=tx.today)
+
+
+def obstacles(tx: Tx, rows: Sequence[Row[Any]], needs: Sequence[Row[Any]], *, you: bool) -> dict[int, rules.Reason]:
+    """By session, the first reason why the person cannot have a place there: the same words as when they try.
+
+    `needs` are the course's prerequisites with until when each counts. Windows and waiting lists are `words.action`'s to say.
+    """
+    who = "You" if you else "They"
+    elsewhere = _named(tx, {row.clash for row in rows if row.clash is not None})
+    codes = {code for row in rows if row.audience_stages and row.stage not in row.audience_stages.split(",") for code in _codes(row)}
+    stages = _titles(tx, codes)
+    found: dict[int, rules.Reason] = {}
+    for row in rows:
+        if row.booking_id is None and (reason := next(_against(tx, row, needs, elsewhere, stages, who), None)) is not None:
+            found[row.id] = reason
+    return found
+
+
+def _against(
+    tx: Tx, row: Row[Any], needs: Sequence[Row[Any]], elsewhere: dict[int, Row[Any]], stages: dict[str, str], who: str
+) -> Iterator[rules.Reason]:
+    if row.clash is not None:
+        yield rules.clashing(elsewhere[row.clash], who)
+    day = london(row.starts_at).date()
+    for need in needs:
+        if need.until is None or need.until < day:
+            yield rules.lacking(need.words, need.link, need.until, need.refresher, who=who, today=tx.today)
+    if row.audience_stages and row.stage not in _codes(row):
+        yield rules.not_the_audience(", ".join(title for code, title in stages.items() if code in _codes(row)) or row.audience_stages)
+    if row.audience_unit_id is not None and not row.belongs:
+        yield rules.not_the_unit(row.audience_unit)
+
+
+def _codes(row: Row[Any]) -> list[str]:
+    codes: list[str] = row.audience_stages.split(",")
+    return codes
+
+
+def _named(tx: Tx, sessions: set[int]) -> dict[int, Row[Any]]:
+    if not sessions:
+        return {}
+    named = select(Session.id, Course.title, Session.starts_at).join(Course, Course.id == Session.course_id)
+    return {row.id: row for row in tx.rows(named.where(Session.id.in_(sessions)))}
+
+
+def _titles(tx: Tx, codes: set[str]) -> dict[str, str]:
+    """Stages of a career by code, in their order."""
+    if not codes:
+        return {}
+    titled = select(CareerStage.code, CareerStage.title).where(CareerStage.code.in_(codes)).order_by(CareerStage.rank)
+    return {row.code: row.title for row in tx.rows(titled)}
