@@ -9,16 +9,16 @@ import codecs
 import csv
 import io
 import re
-import zipfile
 from datetime import date, datetime, time
 
 from app.core.calendar import MONTHS
 from app.core.errors import Invalid
+from app.core.workbooks import DAMAGED, Limits, WorkbookRefused, safe_copy
 
 MOST_BYTES = 2 * 1024 * 1024
 MOST_UNPACKED = 40 * 1024 * 1024  # of a workbook, which is a zip archive
 MOST_COLUMNS = 60
-_FAR = re.compile(rb"""\br\s*=\s*["']([A-Z]{1,3})(\d+)["']""")
+MOST_SHEET_COLUMNS = 200  # of any sheet of a workbook, empty ones included
 _MONTH = {name[:3].lower(): n for n, name in enumerate(MONTHS, 1)}
 
 
@@ -85,40 +85,19 @@ def _csv(text: str) -> list[Line]:
 def _workbook(content: bytes, most_rows: int) -> list[Line]:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError  # most requests never need it
 
-    _check_package(content, most_rows)
     try:
-        with CalamineWorkbook.from_filelike(io.BytesIO(content)) as book:
+        with (
+            safe_copy(io.BytesIO(content), Limits(most_rows * 4 + 1, MOST_SHEET_COLUMNS, MOST_UNPACKED)) as copy,
+            CalamineWorkbook.from_path(copy) as book,
+        ):
             rows = book.get_sheet_by_index(0).iter_rows()
             return [(number, [_as_text(cell) for cell in cells]) for number, cells in enumerate(rows, 1)]
+    except WorkbookRefused as problem:
+        raise SheetRefused(str(problem)) from problem
     except PasswordError as problem:
         raise SheetRefused("The workbook is protected by a password. Remove the password and save it again.") from problem
     except (CalamineError, OSError) as problem:
-        raise SheetRefused("The workbook is damaged. Open it in a spreadsheet, save it again and send that copy.") from problem
-
-
-def _check_package(content: bytes, most_rows: int) -> None:
-    """Is it whole, how large is it unpacked, and how far do its cells reach? The reader lays a sheet out as a full rectangle."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as package:
-            left = MOST_UNPACKED
-            for part in package.infolist():
-                with package.open(part) as stream:
-                    unpacked = stream.read(left + 1)
-                left -= len(unpacked)
-                if left < 0:
-                    raise SheetRefused("The workbook is too large unpacked. Copy the rows into a new workbook without pictures.")
-                if part.filename.startswith("xl/worksheets/") and any(
-                    _too_far(found[1], found[2], most_rows) for found in _FAR.finditer(unpacked)
-                ):
-                    raise SheetRefused("A sheet has cells far below or beside the table. Copy the rows into a new workbook.")
-    except SheetRefused:
-        raise
-    except Exception as problem:  # whatever a forged archive provokes in the unpacker
-        raise SheetRefused("The workbook is damaged. Open it in a spreadsheet, save it again and send that copy.") from problem
-
-
-def _too_far(letters: bytes, row: bytes, most_rows: int) -> bool:
-    return int(row) > most_rows * 4 or len(letters) > 2
+        raise SheetRefused(DAMAGED) from problem
 
 
 def _as_text(cell: object) -> str:

@@ -28,6 +28,8 @@ LOOK_AHEAD = 20
 """Lines searched for the headings: reports often start with a title and the date they were run."""
 
 CHUNK = 1024 * 1024
+_OTHERS = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"{\\rtf", b"<!DOCTYPE", b"<!doctype", b"<html", b"\x1f\x8b")
+"""How a PDF, a picture, a formatted text, a web page and a packed file begin: people send them by mistake."""
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ERROR_CELL = re.compile(rb"""<c\b[^>]{0,200}?\bt\s*=\s*["']e["']""")
 """A cell that shows #N/A, #REF! and the like. The reader makes it blank, and a blank cell means something."""
@@ -60,6 +62,8 @@ def open_rows(path: Path, score: Callable[[list[Cell]], int], sheet: str | None 
         start = file.read(4096)
     if start.startswith(b"PK"):
         return _workbook_rows(path, sheet)
+    if start.startswith(_OTHERS):
+        raise ExtractRefused("This is not a CSV or Excel file. Save the extract as CSV UTF-8 or as Excel workbook (.xlsx).")
     if start.startswith(_OLE):
         raise ExtractRefused(
             "This is an old Excel workbook (.xls) or one protected by a password. "
@@ -82,7 +86,7 @@ def _encoding(path: Path, start: bytes) -> str:
             return "utf-16-le"
         if start[0::2].count(0) > len(start) // 3:
             return "utf-16-be"
-        raise ExtractRefused("This is not a CSV file or an Excel workbook. Save the extract as CSV UTF-8 or as Excel workbook (.xlsx).")
+        raise ExtractRefused("This is not a CSV or Excel file. Save the extract as CSV UTF-8 or as Excel workbook (.xlsx).")
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         with path.open("rb") as file:

@@ -56,6 +56,7 @@ def far_away() -> bytes:
 def heavy() -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("xl/workbook.xml", b"")
         package.writestr("xl/worksheets/sheet1.xml", b"0" * (41 * 1024 * 1024))
     return out.getvalue()
 
