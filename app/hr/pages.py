@@ -15,11 +15,13 @@ from sqlalchemy import func, select
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
+from app.core.calendar import month_name
 from app.core.errors import Conflict, Invalid
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.hr import operations, queries, values
 from app.hr.imports import stage
+from app.hr.left_behind import left_behind
 from app.hr.mapping import Mapping, load_mapping
 from app.hr.models import Label
 from app.hr.problems import ExtractRefused, MappingRefused
@@ -36,15 +38,30 @@ def imports_page(tx: Tx, page: Page) -> Response:
     """All imports, newest first."""
     number = max(page.number("page"), 1)
     statement = queries.imports(tx)
+    open_ = queries.waiting(tx)
     total = tx.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
     found = tx.rows(statement.offset((number - 1) * PER_PAGE).limit(PER_PAGE))
-    return page.render("hr/imports.html", imports=found, total=total, number=number, pages=_pages(total), day=queries.day_in_words)
+    return page.render(
+        "hr/imports.html",
+        imports=found,
+        total=total,
+        number=number,
+        pages=_pages(total),
+        day=queries.day_in_words,
+        state=queries.state_of,
+        open_=open_,
+    )
 
 
 @pages.get("/hr/imports/new", can=Can.IMPORT_PEOPLE)
 def upload_form(tx: Tx, page: Page) -> Response:
     """The form for an extract."""
-    return page.render("hr/upload.html", today=tx.today, limit=page.settings.max_upload_mb, day=queries.day_in_words)
+    return page.render("hr/upload.html", today=tx.today, limit=page.settings.max_upload_mb, day=_typed_day)
+
+
+def _typed_day(day: date) -> str:
+    """A date as somebody would type it: "8 December 2026"."""
+    return f"{day.day} {month_name(day.month)} {day.year}"
 
 
 def _stage(tx: Tx, page: Page) -> int:
@@ -114,9 +131,12 @@ def import_page(tx: Tx, page: Page, key: int) -> Response:
         labels=[(label.value, queries.HEADINGS[label.value]) for label in Label if label.value in queries.HEADINGS],
         rows=queries.rows(tx, found, show, offset=offset) if open_ and show != "problems" else [],
         problems=tx.rows(queries.problems(key).offset(offset).limit(PER_PAGE)) if show == "problems" else [],
+        behind=left_behind(tx, key) if found.state == "applied" and counts.get("leaver") else None,
+        changes=queries.changes(counts),
         before=queries.applied_before(tx, found) if found.state == "staged" else None,
         number=number,
         pages=_pages(total),
+        state=queries.state_of,
         total=total,
         day=queries.day_in_words,
     )
@@ -146,7 +166,15 @@ def apply_form(tx: Tx, page: Page, key: int) -> Response:
     if found.state != "staged":
         raise Conflict("This import has been applied or discarded already.", code="import-closed")
     leavers = queries.rows(tx, found, "leaver", limit=10)
-    return page.render("hr/apply.html", found=found, counts=found.counts, leavers=leavers, day=queries.day_in_words)
+    return page.render(
+        "hr/apply.html",
+        found=found,
+        counts=found.counts,
+        leavers=leavers,
+        behind=left_behind(tx, key) if leavers else None,
+        changes=queries.changes(found.counts),
+        day=queries.day_in_words,
+    )
 
 
 @pages.post("/hr/imports/{key:int}/apply", can=Can.IMPORT_PEOPLE, again=apply_form)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from app import policy
-from app.core.calendar import MONTHS
+from app.core.calendar import long_date
 from app.core.errors import NotFound
 from app.core.facts import current
 from app.core.tx import Tx
@@ -62,6 +62,27 @@ def imports(tx: Tx) -> Select[Any]:
         .where(visible(tx))
         .order_by(Import.id.desc())
     )
+
+
+def changes(counts: dict[str, Any]) -> int:
+    """How many people an import would change; nought means that there is nothing to apply."""
+    return sum(int(counts.get(label) or 0) for label in ("joiner", "mover", "leaver", "rejoiner", "changed"))
+
+
+def state_of(state: str, counts: dict[str, Any]) -> tuple[str, str]:
+    """The state of an import in words, and the colour of its tag."""
+    if state == "staged" and "rows" in counts:
+        if counts["problems"]:
+            return "Problems to correct", "red"
+        return ("Ready to apply", "yellow") if changes(counts) else ("Nothing to change", "grey")
+    words = {"reading": "Being read", "staged": "Not compared", "applied": "Applied", "discarded": "Discarded"}
+    return words[state], "green" if state == "applied" else "grey"
+
+
+def waiting(tx: Tx) -> tuple[int, int]:
+    """How many imports in reach can be applied, and how many wait for their problems to be corrected."""
+    found = [state_of("staged", counts)[0] for (counts,) in tx.rows(select(Import.counts).where(visible(tx), Import.state == "staged"))]
+    return found.count("Ready to apply"), found.count("Problems to correct")
 
 
 def find(tx: Tx, import_id: int, *, lock: bool = False) -> Row[Any]:
@@ -182,5 +203,5 @@ def _shown(value: Any) -> str:
 
 
 def day_in_words(day: date | None) -> str:
-    """A date as lists show it: "8 December 2026"."""
-    return "" if day is None else f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+    """A date as lists show it, with its day of the week: "Tuesday 8 December 2026"."""
+    return "" if day is None else long_date(day)

@@ -28,7 +28,7 @@ def test_a_dry_run_prints_the_preview_and_keeps_nothing(office: Office, tmp_path
     assert run(office, [person("1"), person("2")], tmp_path, dry_run=True) == 0
     said = capsys.readouterr().out
     assert "Joiners:       2" in said
-    assert "First1 Last1 (1, line 2): Starts on 6 January 2020; Team: Meadow, from 6 January 2020" in said
+    assert "First1 Last1 (1, line 2): Starts on Monday 6 January 2020; Team: Meadow, from Monday 6 January 2020" in said
     assert "Dry run: nothing was changed." in said
     assert office.rows(select(Person.id)) == []
     assert office.rows(select(ImportRow.id)) == []

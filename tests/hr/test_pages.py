@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from app.core.tx import clock
 from app.hr.models import Import, ImportRow
 from app.people.models import Person
+from tests.bookings.test_sessions import book
 from tests.factory import Make
 from tests.hr.extracts import as_csv, write_xlsx
 from tests.hr.test_imports import Office, office, person
@@ -47,7 +48,7 @@ def test_from_upload_to_receipt(office: Office, officer: TestClient, ledger: Any
     assert "No extract has been imported yet" in officer.get("/hr/imports").text
     zoe = person("2", "Zoë", "O’Neill", **{"Email": "zoe@westmarch.example", "Manager number": "1"})
     path, preview = follow(officer, upload(officer, as_csv([person("1"), zoe])))
-    assert "Not applied yet" in preview
+    assert "Ready to apply" in preview
     assert "Zoë O’Neill" in preview
     assert "Manager: First1 Last1" in preview
     assert office.rows(select(Person.id).where(Person.employee_number == "2")) == []
@@ -66,7 +67,7 @@ def test_from_upload_to_receipt(office: Office, officer: TestClient, ledger: Any
 def test_moves_and_changes_are_said_in_words(office: Office, officer: TestClient) -> None:
     office.send([person("1"), person("2")], as_at=clock().date())
     path, preview = follow(officer, upload(officer, as_csv([person("1", Team="Harbour"), person("2", "First2", "Newname")])))
-    assert re.search(r"Team: Harbour, from \d+ \w+ \d{4} \(was Meadow\)", preview)
+    assert re.search(r"Team: Harbour, from \w+ \d+ \w+ \d{4} \(was Meadow\)", preview)
     changed = officer.get(f"{path}?show=changed").text
     assert "Last name: Last2 to Newname" in changed
 
@@ -182,3 +183,18 @@ def test_long_lists_come_in_pages_with_few_queries(office: Office, officer: Test
     assert "Page 3 of 3" in last
     assert last.count("Employee number") == 11  # the heading, and a label in each of ten rows
     assert officer.get(f"{path}?show=joiner&page=99").status_code == 200
+
+
+def test_what_leavers_leave_behind_is_said_before_and_after(office: Office, officer: TestClient, make: Make) -> None:
+    office.send([person("1"), person("2")], as_at=clock().date())
+    two = office.rows(select(Person.id, Person.name).where(Person.employee_number == "2"))[0]
+    day = clock().date() + timedelta(days=60)
+    booked, delivered = make.session(day=day), make.session(day=day + timedelta(days=7), trainers=(two.id,))
+    book(make, booked.id, two)
+    assert delivered.id
+    path, preview = follow(officer, upload(officer, as_csv([person("1"), person("900", "Hana", "Officer")]), "full"))
+    assert "Ready to apply" in preview
+    question = officer.get(f"{path}/apply").text
+    assert "leavers still have 1 booking and 1 session to deliver" in question and two.name in question
+    _, receipt = follow(officer, officer.post(f"{path}/apply", data={"confirm_leavers": "1"}))
+    assert "leavers still have 1 booking and 1 session to deliver" in receipt

@@ -17,6 +17,7 @@ from app.core.tx import Tx
 from app.policy import Can, operation
 
 MOST_ROWS = 500
+_OTHERS = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"{\\rtf", b"\xd0\xcf\x11\xe0")  # PDF, pictures, Word and old Excel files
 OWN_REFERENCE = re.compile(r"^S\d+$")  # given out by the service
 _COLUMNS = {  # what an operation calls a field → the column of the file that it came from
     "day": "date",
@@ -37,6 +38,8 @@ _COLUMNS = {  # what an operation calls a field → the column of the file that 
 
 def parse(content: bytes) -> list[dict[str, Any]]:
     """The rows of a CSV file or workbook as {"line", "cells"}; SheetRefused when it is no table of sessions."""
+    if content.startswith(_OTHERS):
+        raise SheetRefused("Choose a CSV or Excel file (.csv or .xlsx)")
     lines = read_sheet(content, MOST_ROWS)
     columns = import_rows.headings(lines[0][1]) if lines else {}
     if len(lines) < 2:
