@@ -136,7 +136,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.MANAGE_ACCESS: Reach.SCOPE,
         Can.MANAGE_CLIENTS: Reach.SCOPE,
         Can.READ_AUDIT: Reach.SCOPE,
-        Can.READ_DELIVERIES: Reach.ALL,
+        Can.READ_DELIVERIES: Reach.SCOPE,
     },
 }
 

@@ -12,18 +12,18 @@ from app.core.calendar import london_day
 from app.core.ledger import Outbox
 from app.core.tx import Tx
 from app.people.models import Person
-from app.policy import Can, require
+from app.policy import Can, within_reach
 
 PER_PAGE = 25
 _WAITING = (Outbox.sent_at.is_(None), Outbox.parked_at.is_(None))
 
 
 def counts(tx: Tx) -> Row[Any]:
-    """How many messages wait, were sent today (London's day), and were set aside."""
-    require(tx, Can.READ_DELIVERIES)
+    """How many messages wait, were sent today (London's day), and were set aside, of those to people in reach."""
+    mine = within_reach(tx, Can.READ_DELIVERIES, Outbox.person_id)
 
     def number(*conditions: Any) -> Any:
-        return select(func.count()).select_from(Outbox).where(*conditions).scalar_subquery()
+        return select(func.count()).select_from(Outbox).where(mine, *conditions).scalar_subquery()
 
     row = tx.one(
         select(
@@ -37,14 +37,14 @@ def counts(tx: Tx) -> Row[Any]:
 
 
 def messages(tx: Tx, show: str, page: int) -> Sequence[Row[Any]]:
-    """One page of 25: `waiting` (next due first), `sent` (today's, newest first) or `parked` (newest first)."""
-    require(tx, Can.READ_DELIVERIES)
+    """25 messages to people in reach: `waiting` (next due first), `sent` (today's, newest first) or `parked` (newest first)."""
+    mine = within_reach(tx, Can.READ_DELIVERIES, Outbox.person_id)
     chosen = {
         "waiting": _list().where(*_WAITING).order_by(Outbox.due_at, Outbox.id),
         "sent": _list().where(*_sent_today(tx)).order_by(Outbox.sent_at.desc(), Outbox.id.desc()),
         "parked": _list().where(Outbox.parked_at.is_not(None)).order_by(Outbox.parked_at.desc(), Outbox.id.desc()),
     }[show]
-    return tx.rows(chosen.limit(PER_PAGE).offset(PER_PAGE * (page - 1)))
+    return tx.rows(chosen.where(mine).limit(PER_PAGE).offset(PER_PAGE * (page - 1)))
 
 
 def _list() -> Any:

@@ -196,3 +196,12 @@ def test_an_administrator_of_one_organisation_does_not_stop_those_with_wider_rol
         assert reply.status_code == 409 and "Ask an administrator of the whole organisation" in reply.text
     assert "account.suspended" not in ledger.actions()
     assert local.post(f"/access/people/{near.id}/suspend").status_code == 303
+
+
+def test_coordinators_are_of_the_host_organisation(sign_in: Any, make: Make, admin: Any) -> None:
+    make.organisation("Little Bears Nursery", host=False)
+    ann, browser = make.person("Ann"), sign_in(admin)
+    make.unit("Fostering", "service")
+    reply = give(browser, ann, unit="Little Bears Nursery")
+    assert reply.status_code == 422 and "belongs to the host organisation" in reply.text and 'value="Little Bears Nursery"' in reply.text
+    assert give(browser, ann, unit="fostering").status_code == 303

@@ -85,3 +85,22 @@ def test_only_for_those_who_look_after_it(make: Make, sign_in: Callable[[Any], A
     ann = sign_in(make.person("Ann", roles=("coordinator",)))
     assert ann.get("/deliveries").status_code == 403 and ann.post("/deliveries/retry").status_code == 403
     assert visitor.get("/deliveries").headers["location"].startswith("/sign-in")
+
+
+def test_an_administrator_of_one_organisation_sees_messages_to_its_own_people(
+    make: Make, sign_in: Callable[[Any], Any], ledger: Any
+) -> None:
+    nursery = make.organisation("Little Bears Nursery", host=False)
+    local = sign_in(make.person("Lo Local", organisation=nursery, roles=("administrator",), scope=nursery))
+    near, far = make.person("Ned Near", organisation=nursery), make.person("Fay Far")
+    queue(make, near, ago=5, error="550 No")
+    queue(make, far, ago=5, error="550 Secret")
+    page = local.get("/deliveries").text
+    assert "Ned Near" in page and "Fay Far" not in page and "550 Secret" not in page
+    home = local.get("/").text
+    assert "1 message that could not be sent" in home or ">1<" in home
+    mine, other = (make.rows(select(Outbox.id).where(Outbox.person_id == person.id))[0].id for person in (near, far))
+    assert local.post(f"/deliveries/{other}/retry").status_code == 404
+    assert local.post("/deliveries/retry").status_code == 303
+    assert make.row(Outbox, mine).parked_at is None and make.row(Outbox, other).parked_at is not None
+    assert local.post("/deliveries/retry").status_code == 409
