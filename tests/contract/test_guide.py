@@ -46,6 +46,7 @@ NOT_HERE = {
     "cross-site": "tokens are no cookies",
     "approval-needed": "told, refuses nothing",
     "non-working-day": "told, refuses nothing",
+    "coordinator-not-of-host": "roles are given on pages",
     "own-role": "roles are given on pages",
     "role-beyond-reach": "roles are given on pages",
     "role-ended": "roles are given on pages",

@@ -232,3 +232,11 @@ def test_a_circle_of_managers_is_refused(make: Make, client: Client) -> None:
     assert (circle.status_code, circle.json()["code"]) == (409, "manager-circle")
     freed = api.patch(f"{PEOPLE}/{ann.id}", json={"manager_id": None}, headers={"If-Match": "*"})
     assert freed.json()["manager_id"] is None
+
+
+def test_an_address_that_opens_more_than_the_client_may_stays(make: Make, client: Client) -> None:
+    ann, cai, api = make.person("Ann"), make.person("Cai", roles=("coordinator",)), client("people:write")
+    new = {"email": "new.address@westmarch.example"}
+    refused = api.patch(f"{PEOPLE}/{cai.id}", json=new, headers={"If-Match": "*"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "email-needs-access")
+    assert api.patch(f"{PEOPLE}/{ann.id}", json=new, headers={"If-Match": "*"}).json()["email"] == new["email"]
