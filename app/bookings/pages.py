@@ -231,8 +231,9 @@ def roster(tx: Tx, page: Page, session_id: int) -> Response:
     waiting = sorted((row for row in everyone if row.status == "waiting"), key=lambda row: (row.priority, row.turn))
     seated = [row for row in everyone if row.status != "waiting"]
     shows_needs = page.query("needs") == "show" and policy.may(tx.actor, Can.READ_ACCESS_NEEDS)
-    needs = queries.access_needs(tx, session_id) if shows_needs else []
-    for row in needs:
+    may_see_needs = _widely(tx, Can.READ_ACCESS_NEEDS)
+    needs = queries.access_needs(tx, session_id) if shows_needs or may_see_needs else []  # how many there are gives nobody away
+    for row in needs if shows_needs else ():
         page.saw("access_needs.viewed", row.id)
     return page.render(
         "bookings/roster.html",
@@ -244,7 +245,7 @@ def roster(tx: Tx, page: Page, session_id: int) -> Response:
         classes=len({row.priority for row in waiting}) > 1,
         needs=needs,
         shows_needs=shows_needs,
-        may_see_needs=_widely(tx, Can.READ_ACCESS_NEEDS),
+        may_see_needs=may_see_needs,
         manages=policy.may(tx.actor, Can.MANAGE_SESSIONS),
         opens_bookings=_widely(tx, Can.READ_BOOKINGS),
         free=session.capacity > session.held and session.starts_at > tx.now and session.status == "published",

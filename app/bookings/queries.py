@@ -398,6 +398,7 @@ _ROSTER: Any = (
         Booking.created_at,
         Person.name,
         Person.employee_number,
+        Person.leaving_on,
         Unit.name.label("team"),
     )
     .select_from(Booking)
