@@ -95,6 +95,7 @@ TOUR: tuple[Stop, ...] = (
     # Bookings
     Stop("/my-bookings", "practitioner", queries=HOT, joining_link=True),
     Stop("/my-bookings", "board", queries=HOT),
+    Stop("/my-learning", "practitioner"),
     Stop("/bookings/{booking_id:int}", "practitioner", _booking("booked"), joining_link=True),
     Stop("/bookings/{booking_id:int}", "practitioner", _booking("booked"), query="made=yes", joining_link=True),
     Stop("/bookings/{booking_id:int}", "practitioner", _booking("waiting")),

@@ -44,6 +44,16 @@ def completed(tx: Tx, person_id: int) -> Sequence[Row[Any]]:
 @pages.get("/people/{person_id:int}/learning", can=Can.READ_COMPLETIONS)
 def learning_of(tx: Tx, page: Page, person_id: int) -> Response:
     """Bookings to come, and everything completed with how long it counts."""
+    return _drawn(tx, page, person_id)
+
+
+@pages.get("/my-learning")
+def my_learning(tx: Tx, page: Page) -> Response:
+    """What the reader has completed, until when each counts, and what is booked."""
+    return _drawn(tx, page, tx.actor.person_id or 0)
+
+
+def _drawn(tx: Tx, page: Page, person_id: int) -> Response:
     person = policy.person(tx, Can.READ_COMPLETIONS, person_id)
     rows = completed(tx, person_id)
     coming = bookings.coming(tx, person_id, 50) if policy.reaches(tx, Can.READ_BOOKINGS, person_id) else None

@@ -13,7 +13,7 @@ from app.bookings import queries as bookings
 from app.bookings import words
 from app.core.errors import NotFound
 from app.core.tx import Tx
-from app.desks import catalogue, course_dates, queries
+from app.desks import catalogue, circles, course_dates, queries
 from app.doors import Page, Pages
 from app.notifications import ical
 from app.policy import Can
@@ -30,7 +30,16 @@ def home(tx: Tx, page: Page) -> Response:
     coming = [(row, "delivers") for row in queries.delivering(tx, most=5)] if trains else []
     coming += [(row, row.status) for row in bookings.coming(tx, me, 6)]
     coming.sort(key=lambda pair: pair[0].next_starts)
-    return page.render("desks/home.html", needs=queries.needs(tx), standing=standing, coming=coming[:6], words=words, today=tx.today)
+    return page.render(
+        "desks/home.html",
+        needs=queries.needs(tx),
+        standing=standing,
+        coming=coming[:6],
+        share=circles.share(tx),
+        assessed=circles.assessed(tx),
+        words=words,
+        today=tx.today,
+    )
 
 
 @pages.get("/courses", can=Can.READ_CATALOGUE)

@@ -273,9 +273,15 @@ def members(tx: Tx, people: Sequence[Row[Any]]) -> list[Member]:
         keys = list(found)
         for row in tx.rows(_THEIRS, people=keys, now=tx.now):
             (found[row.person_id].waiting if row.status == "waiting" else found[row.person_id].coming).append(row)
-        for row in tx.rows(_LAPSING, people=keys, soon=tx.today + SOON):
-            found[row.person_id].lapsing.append(row)
+        lapsing(tx, found)
     return list(found.values())
+
+
+def lapsing(tx: Tx, found: dict[int, Member]) -> None:
+    """Give each of these people, already in reach, what has lapsed or is about to."""
+    if found:
+        for row in tx.rows(_LAPSING, people=list(found), soon=tx.today + SOON):
+            found[row.person_id].lapsing.append(row)
 
 
 _TO_APPROVE = (

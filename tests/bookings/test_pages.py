@@ -31,6 +31,7 @@ def test_booking_a_place(make: Make, sign_in: Any, ledger: Any) -> None:
     assert reply.status_code == 303
     done = browser.get(reply.headers["location"])
     assert "You have a place" in done.text and "ann@westmarch.example" in done.text and "Add to your calendar" in done.text
+    assert 'href="/my-bookings" aria-current="true"' in done.text and "See the session" in done.text
     assert "You booked a place" in done.text
     assert ledger.actions() == ["booking.made"] and ledger.outbox() == ["email.booking_made"]
     assert "You have a place" in browser.get("/courses/court-skills").text
@@ -359,7 +360,7 @@ def test_queries_stay_few(make: Make, sign_in: Any, count_queries: Any) -> None:
     coordinator, session = make.person("Cai", roles=("coordinator",)), make.session(places=3)
     mine = [book(make, session, make.person(f"Ann {n}")) for n in range(5)]
     browser = sign_in(coordinator)
-    most = {f"/sessions/{session.id}": 7, f"/sessions/{session.id}/book": 8, f"/bookings/{mine[0]}": 8, f"/sessions/{session.id}/roster": 4}
+    most = {f"/sessions/{session.id}": 7, f"/sessions/{session.id}/book": 8, f"/bookings/{mine[0]}": 8, f"/sessions/{session.id}/roster": 5}
     for path, limit in most.items():
         browser.get(path)
         with count_queries() as queries:

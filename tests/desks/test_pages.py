@@ -98,6 +98,38 @@ def test_a_trainer_sees_what_they_deliver(make: Make, sign_in: Any) -> None:
     assert "You have no sessions to deliver" in sign_in(make.person("Cai", roles=("coordinator",))).get("/delivering").text
 
 
+def test_an_assessor_sees_whom_they_assess(make: Make, sign_in: Any) -> None:
+    assessor, ann, day = make.person("Asa"), make.person("Ann Reed"), today(make)
+    make.person("Eve Stranger")
+    make.completion(ann.id, make.course("First aid", validity_months=12).id, day - timedelta(days=300), day + timedelta(days=20))
+    with make.tx() as tx:
+        people.give_duty(tx, Duty.ASSESSOR, assessor.id, LONG_AGO, person_id=ann.id)
+    page = sign_in(assessor).get("/").text
+    block = page.partition("People I assess")[2]
+    assert "Ann Reed" in block and "First aid counts until" in block and f"/people/{ann.id}/learning" in block
+    assert "Eve Stranger" not in page and "People I assess" not in sign_in(ann).get("/").text
+
+
+def test_a_principal_social_worker_sees_the_share_in_date(make: Make, sign_in: Any) -> None:
+    psw, ann, day = make.person("Pia", roles=("principal social worker",)), make.person("Ann"), today(make)
+    course = make.course("Safeguarding", kind="safeguarding", validity_months=36, refresher_id=make.course("Again").id)
+    make.completion(ann.id, course.id, day - timedelta(days=30), day + timedelta(days=900))
+    make.completion(psw.id, course.id, day - timedelta(days=1300), day - timedelta(days=1))
+    page = sign_in(psw).get("/").text
+    assert "1 of 2</span> people have Safeguarding in date (50%)" in page and 'href="/completions"' in page
+    assert "How your people" not in sign_in(ann).get("/").text
+
+
+def test_my_learning_lists_what_i_completed(make: Make, sign_in: Any) -> None:
+    ann, day = make.person("Ann"), today(make)
+    make.completion(ann.id, make.course("First aid", validity_months=12).id, day - timedelta(days=300), day + timedelta(days=20))
+    browser = sign_in(ann)
+    assert 'href="/my-learning"' in browser.get("/").text
+    page = browser.get("/my-learning").text
+    assert "What I have completed" in page and "First aid" in page and "Renew soon" in page
+    assert "First aid" not in sign_in(make.person("Bob")).get("/my-learning").text
+
+
 # My bookings -------------------------------------------------------------------------------------------------------
 
 
