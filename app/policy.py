@@ -191,11 +191,15 @@ def may(actor: Actor, can: Can) -> bool:
     return bool(terms(actor, can))
 
 
+_ONLY = {Can.EXPORT_COMPLETIONS: "Only managers, HR and the Academy can see completions."}
+
+
 def require(tx: Tx, can: Can) -> frozenset[Term]:
     """The actor's terms for `can`, or Forbidden."""
     found = terms(tx.actor, can)
     if not found:
-        raise Forbidden(f"Your account cannot {can.value}.", way_out="If you think it should, ask the Academy.")
+        said = _ONLY.get(can) or f"Your account cannot {can.value}."
+        raise Forbidden(said, way_out="If you think it should, ask the Academy.")
     return found
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
+from sqlalchemy import Row
 from starlette.responses import Response
 
 from app import policy
 from app.core import forms
+from app.core.calendar import long_date
 from app.core.db import FOREVER
 from app.core.errors import NotFound
 from app.core.forms import Problems, text
@@ -84,18 +88,20 @@ def one_person(tx: Tx, page: Page, person_id: int) -> Response:
     if not page.form:
         page.form = forms.day_fields("from", tx.today)
         page.saw("access.viewed", person_id)
+    held = queries.roles_of(tx, person_id)
+    said = page.query("said")
     return page.render(
         "identity/access_person.html",
         person=person,
         account=queries.account(tx, person_id),
-        held=queries.roles_of(tx, person_id),
+        held=held,
         roles=ROLES,
         what=WHAT_ROLES_DO,
         everywhere=queries.units(tx, Can.MANAGE_ACCESS) is None,
         today=tx.today,
         forever=FOREVER,
         last_day=_last_day,
-        said=_SAID.get(page.query("said"), ""),
+        said=_given(tx, person.name, held, page.number("role", 0)) if said == "given" else _SAID.get(said, ""),
     )
 
 
@@ -107,24 +113,39 @@ def give_role(tx: Tx, page: Page, person_id: int) -> Response:
     role = text(page.form, "role")
     if role not in dict(ROLES):
         problems.add("role", "Choose a role")
-    unit = _unit(tx, text(page.form, "unit"), problems)
+    unit = _unit(tx, text(page.form, "unit"), problems, everywhere=text(page.form, "everywhere") == "yes")
     from_ = forms.day(page.form, "from", "The day it starts", problems, needed=True)
     last = forms.day(page.form, "until", "The last day", problems)
     if from_ and last and last < from_:
         problems.add("until", "The last day must not be before the day it starts")
     problems.raise_any()
     assert from_ is not None
-    people.give_role(tx, person_id, role, unit, from_, last + timedelta(days=1) if last else FOREVER)
-    return page.go(f"/access/people/{person_id}", said="given")
+    given = people.give_role(tx, person_id, role, unit, from_, last + timedelta(days=1) if last else FOREVER)
+    return page.go(f"/access/people/{person_id}", said="given", role=given)
 
 
-def _unit(tx: Tx, said: str, problems: Problems) -> int | None:
-    """The part of the organisation that was meant; nothing typed means everywhere, for those who may give that."""
-    if not said:
-        if queries.units(tx, Can.MANAGE_ACCESS) is not None:
+def _given(tx: Tx, name: str, held: Sequence[Row[Any]], role_id: int) -> str:
+    """Who has been given what, where and from when."""
+    row = next((row for row in held if row.id == role_id), None)
+    if row is None:
+        return _SAID["given"]
+    since = "today" if row.valid_from == tx.today else long_date(row.valid_from)
+    return f"{name} is {row.role} {'for ' + row.unit if row.unit else 'everywhere'} from {since}."
+
+
+def _unit(tx: Tx, said: str, problems: Problems, *, everywhere: bool) -> int | None:
+    """The part of the organisation that was meant; everywhere has to be chosen, by those who may give that."""
+    if everywhere:
+        if said:
+            problems.add("everywhere", "Choose everywhere, or name a part of the organisation, but not both")
+        elif queries.units(tx, Can.MANAGE_ACCESS) is not None:
             problems.add("unit", "Enter a part of your own organisation")
         return None
-    found = people_queries.units_called(tx, said[:120])
+    if not said:
+        own = queries.units(tx, Can.MANAGE_ACCESS) is not None
+        problems.add("unit", "Enter a part of your own organisation" if own else "Enter a part of the organisation, or choose everywhere")
+        return None
+    found = people_queries.units_called(tx, said[:120], Can.MANAGE_ACCESS)
     if len(found) == 1:
         return int(found[0].id)
     names = ", ".join(f"{row.name} ({row.code})" for row in found)

@@ -23,14 +23,16 @@ def admin(make: Make) -> Any:
 
 
 def give(browser: Any, person: Any, role: str = "coordinator", unit: str = "", **more: str) -> Any:
-    return browser.post(f"/access/people/{person.id}/roles", data={"role": role, "unit": unit, **FROM, **more})
+    return browser.post(
+        f"/access/people/{person.id}/roles", data={"role": role, "unit": unit, "everywhere": "" if unit else "yes", **FROM, **more}
+    )
 
 
 def test_giving_and_ending_a_role(sign_in: Any, make: Make, admin: Any, ledger: Any) -> None:
     ann, browser = make.person("Ann Field"), sign_in(admin)
     make.unit("Fostering", "service")
     ledger.start()
-    assert give(browser, ann, unit="fostering").headers["location"] == f"/access/people/{ann.id}?said=given"
+    assert give(browser, ann, unit="fostering").headers["location"].startswith(f"/access/people/{ann.id}?said=given")
     page = browser.get(f"/access/people/{ann.id}").text
     assert "Coordinator" in page and "Fostering" in page and "No end" in page
     assert "Ann Field" in browser.get("/access", params={"role": "coordinator"}).text
@@ -48,7 +50,10 @@ def test_a_role_to_come_and_with_an_end(sign_in: Any, make: Make, admin: Any) ->
     later = clock().date() + timedelta(days=10)
     dates = {"from": str(later.day), "from-month": str(later.month), "from-year": str(later.year)}
     until = {"until": str(later.day), "until-month": str(later.month), "until-year": str(later.year)}
-    assert browser.post(f"/access/people/{ann.id}/roles", data={"role": "board viewer", "unit": "", **dates, **until}).status_code == 303
+    assert (
+        browser.post(f"/access/people/{ann.id}/roles", data={"role": "board viewer", "everywhere": "yes", **dates, **until}).status_code
+        == 303
+    )
     row = make.rows(select(RoleHeld.__table__).where(RoleHeld.person_id == ann.id))[0]
     assert (row.valid_from, row.valid_to) == (later, later + timedelta(days=1))  # the last day counts
     assert "Planned" in browser.get(f"/access/people/{ann.id}").text
@@ -61,6 +66,8 @@ def test_a_role_to_come_and_with_an_end(sign_in: Any, make: Make, admin: Any) ->
         ({"role": "line manager"}, "Choose a role"),
         ({"role": ""}, "Choose a role"),
         ({"unit": "Nowhere"}, "There is nothing called"),
+        ({}, "or choose everywhere"),
+        ({"unit": "Nowhere", "everywhere": "yes"}, "but not both"),
         ({"from": "31", "from-month": "2"}, "must be a real date"),
         ({"from": "", "from-month": "", "from-year": ""}, "Enter the day it starts"),
         ({"until": "1", "until-month": "10", "until-year": "2026"}, "must not be before"),
