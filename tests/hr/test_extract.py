@@ -258,7 +258,7 @@ def text_in_zip(path: Path) -> None:
         (text_in_zip, "a zip file, not an Excel workbook"),
         (lambda path: path.write_bytes(b"PK\3\4" + b"rubbish" * 50), "damaged"),
         (lambda path: path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600), "old Excel workbook"),
-        (lambda path: path.write_bytes(b"\x7fELF\0\0\1\2\0\0\0\0"), "not a CSV file"),
+        (lambda path: path.write_bytes(b"\x7fELF\0\0\1\2\0\0\0\0"), "not a CSV or Excel file"),
         (lambda path: path.write_bytes(b""), "is empty"),
         (lambda path: path.write_bytes(b"\n\n  \n"), "no rows"),
         (lambda path: path.write_text(as_csv([SAM]).split("\r\n")[0]), "headings and no rows"),
