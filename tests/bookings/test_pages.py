@@ -264,7 +264,8 @@ def test_the_joining_link_is_for_those_with_a_place(make: Make, sign_in: Any) ->
     browser = sign_in(ann)
     for path in (f"/sessions/{session.id}", f"/bookings/{hers}", "/my-bookings", "/"):
         assert LINK in browser.get(path).text, path
-    assert LINK in browser.get(f"/bookings/{hers}/calendar.ics").text.replace("\r\n ", "")
+    file = browser.get(f"/bookings/{hers}/calendar.ics").text.replace("\r\n ", "")
+    assert LINK in file and "METHOD:PUBLISH" in file and "ATTENDEE" not in file
     assert LINK in sign_in(trainer).get(f"/sessions/{session.id}").text
     waiting = sign_in(bob)
     for path in (f"/sessions/{session.id}", f"/bookings/{his}", "/my-bookings", f"/sessions/{session.id}/book", "/"):

@@ -303,7 +303,7 @@ def test_a_move_is_told_to_everyone_with_a_live_booking(make: Make, count_querie
     told = make.rows(select(Outbox.person_id, Outbox.facts).where(Outbox.kind == "email.session_changed").order_by(Outbox.id))
     assert [each.facts["status"] for each in told] == ["booked", "waiting"]
     assert told[0].facts["changes"][1] == "The room is now Elm Room."
-    assert "10am to 3pm" in told[0].facts["changes"][0]
+    assert told[0].facts["changes"][0] == "It now starts at 10am (was 9:30am) and ends at 3pm (was 4pm)."
     assert told[0].facts["before"][0]["room"] == "Oak Room" and told[0].facts["sequence"] == 1
 
 
