@@ -38,7 +38,7 @@ PERSONAS = (
     ),
     Persona(
         "nqsw", "Callum", "Reid", "Newly qualified social worker", "In the first months of the assessed and supported year.",
-        "See your cohort's days and book the Essentials.", "Newly Qualified Social Worker", "ASA-ALD-CPC",
+        "See what you are booked on, and book the Essentials.", "Newly Qualified Social Worker", "ASA-ALD-CPC",
     ),
     Persona(
         "manager", "Joanne", "Pemberton", "Line manager", "Manages a child protection team; eight people report to her.",
@@ -65,12 +65,13 @@ PERSONAS = (
         "Try an HR extract as a dry run and read what would change.", "HR Officer", "COM-HRO",
     ),
     Persona(
-        "board", "Ruth", "Calloway", "Board viewer", "Prepares papers for the Workforce Planning Board; sees figures, not people.",
-        "Browse the catalogue, and see that people's records stay closed to you.", "Policy Adviser and Board Secretary", "DIR",
+        "board", "Ruth", "Calloway", "Board viewer", "Prepares papers for the Workforce Planning Board; may not see anybody's records.",
+        "Browse the catalogue, and see that other people's records stay closed to you.",
+        "Policy Adviser and Board Secretary", "DIR",
     ),
     Persona(
         "administrator", "Samuel", "Okafor", "Administrator", "Gives access, looks after API clients and the message queue.",
-        "Give somebody a role, or read the audit trail.", "Case System Officer", "COM-DAT",
+        "Give somebody a role, and read who did what in the audit trail under Access.", "Case System Officer", "COM-DAT",
     ),
 )  # fmt: skip
 

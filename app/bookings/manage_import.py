@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from app.bookings.models import SessionImport
+from app.bookings.models import Session, SessionImport
 from app.bookings.operations import import_rows, session_import
 from app.core.errors import Conflict
+from app.core.ledger import Audit
 from app.core.listing import csv_bytes
 from app.core.sheets import MOST_BYTES, SheetRefused
 from app.core.tx import Tx
 from app.doors import Page, Pages
+from app.learning.models import Course
 from app.policy import Can
 
 pages = Pages()
@@ -66,7 +69,19 @@ def draw_plan(tx: Tx, page: Page, import_id: int) -> Response:
     """What the file would make, and every cell that is wrong: a dry run, done anew each time the page is opened."""
     kept = tx.get(SessionImport, import_id, what="import")
     plan = session_import.plan(tx, kept.rows) if kept.applied_at is None else None
-    return page.render("bookings/manage/import_plan.html", kept=kept, plan=plan, made=page.number("made", 0))
+    made = _made(tx, import_id) if plan is None else []
+    return page.render("bookings/manage/import_plan.html", kept=kept, plan=plan, made=page.number("made", 0), sessions=made)
+
+
+def _made(tx: Tx, import_id: int) -> Sequence[Row[Any]]:
+    """The sessions that a file made, as they are now: the trail knows which they were."""
+    applied = select(Audit.facts).where(
+        Audit.subject == "session_imports", Audit.subject_id == import_id, Audit.action == "session-import.applied"
+    )
+    facts = tx.scalar(applied)
+    columns = (Session.id, Session.reference, Session.status, Session.starts_at, Session.place, Course.title)
+    statement = select(*columns).join(Course, Course.id == Session.course_id).where(Session.id.in_(facts["sessions"] if facts else ()))
+    return tx.rows(statement.order_by(Session.starts_at, Session.id))
 
 
 @pages.get("/manage/sessions/import/{import_id:int}", can=Can.MANAGE_SESSIONS)

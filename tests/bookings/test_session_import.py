@@ -119,7 +119,7 @@ BAD: list[tuple[dict[str, str], str, str]] = [
     ({"Course": "Nonsense"}, "course", "There is no course with this title"),
     ({"Course": ""}, "course", "There is no course"),
     ({"Date": "soon"}, "date", "This is not a date"),
-    ({"Date": "2024-05-01"}, "date", "This is in the past"),
+    ({"Date": "2024-05-01"}, "date", "Past: Wednesday 1 May 2024"),
     ({"Date": ""}, "date", "There is no date"),
     ({"Start": "half nine"}, "start", "This is not a time"),
     ({"End": ""}, "end", "There is no time"),
@@ -249,7 +249,9 @@ def test_from_upload_to_sessions(make: Make, offer: dict[str, Any], sign_in: Any
     done = browser.post(f"{where}/apply", data={"publish": "yes"})
     assert done.status_code == 303
     page = words(browser.get(done.headers["location"]))
-    assert "1 session was created" in page and "has been applied" in page
+    assert "1 session was created" in page and "has been applied" in page and "Court skills" in page and "Published" in page
+    pdf = browser.post("/manage/sessions/import", files={"file": ("spring.pdf", b"%PDF-1.7 ...")})
+    assert pdf.status_code == 422 and "Choose a CSV or Excel file" in pdf.text
     assert browser.get(f"{where}/apply").status_code == 409
     assert "spring.xlsx" in browser.get("/manage/sessions/import").text
 

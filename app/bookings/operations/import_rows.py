@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.bookings.models import Room
 from app.bookings.operations import timetable
 from app.bookings.operations.timetable import PartNew
-from app.core.calendar import from_london, london_day
+from app.core.calendar import from_london, london_day, long_date
 from app.core.forms import time_of_day
 from app.core.sheets import SheetRefused, as_date
 from app.core.text import shorten
@@ -219,7 +219,7 @@ def _part(made: Draft, row: dict[str, Any], found: Found, now: datetime) -> Part
         _wrong(made, row, "start", *str(hour).split(": ", 1) if ": " in str(hour) else (str(hour), "Choose another time"))
         return None
     if starts_at <= now:
-        _wrong(made, row, "date", "This is in the past", "Enter a date to come, or delete the line")
+        _wrong(made, row, "date", f"Past: {long_date(day)}", "Enter a date to come, or delete the line")
     if len(made.problems) > before:
         return None
     trainers = tuple(found.people[address] for address in addresses)
