@@ -11,6 +11,7 @@ from app.core.text import search_words, slug
 from app.frameworks.models import Standard, StandardsSet
 from app.identity.models import Account
 from app.learning.models import Course, CourseStandard, Curriculum, CurriculumCourse, Prerequisite, Provider, Series
+from app.people.details import person_values
 from app.people.models import (
     CareerStage,
     Duty,
@@ -25,7 +26,6 @@ from app.people.models import (
     Unit,
     UnitClosure,
 )
-from app.people.operations import person_values
 from app.policy import Role
 from seed.content import Content
 from seed.makers import Sketch

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from app.hr.files import Cell
 from app.hr.mapping import folded
+from app.people.details import is_email
 
 SWE_NUMBER = re.compile(r"SW[1-9][0-9]{0,5}")
 EARLIEST, LATEST = date(1940, 1, 1), date(2098, 12, 31)
@@ -112,7 +113,7 @@ def number(cell: Cell) -> str | None:
 
 @lru_cache(maxsize=4_000)
 def _email(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+", value) or ".." in value:
+    if not is_email(value):
         raise Wrong("This is not an e-mail address.", "Give one work e-mail address, such as sam.lee@westmarch.example.")
     return value
 

@@ -14,7 +14,7 @@ from app.core.db import FOREVER
 from app.core.errors import Invalid
 from app.core.listing import HAS_WORD, NO_NUL, BodyKey, Closed, Day, Key, keyset
 from app.core.tx import Tx
-from app.people import listings, operations
+from app.people import details, listings, operations
 from app.people.listings import PeopleOut, PeopleQuery, PersonOut
 from app.people.models import Person
 from app.policy import Can
@@ -23,13 +23,13 @@ router = APIRouter(prefix="/api/v1", tags=["People"])
 
 Name = Annotated[str, Field(max_length=100, pattern=HAS_WORD)]
 Text = Annotated[str, Field(max_length=200, pattern=NO_NUL)]
-Email = Annotated[str, Field(max_length=200, pattern=r"^[^@\s\x00-\x1f]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")]
+Email = Annotated[str, Field(max_length=details.LONGEST_EMAIL, pattern=details.EMAIL_PATTERN)]
 SweNumber = Annotated[str, Field(pattern="^SW[1-9][0-9]{0,5}$")]
 
 
 def _begins(value: date) -> date:
-    if value >= FOREVER:
-        raise ValueError("must be before 9999-12-31")
+    if not details.EARLIEST <= value < FOREVER:
+        raise ValueError("must be between 1940-01-01 and 9999-12-30")
     return value
 
 
@@ -42,7 +42,7 @@ class NewPost(Closed):
     job_title: Name
     contract: Literal["permanent", "fixed term", "agency", "student"]
     fte: float = Field(1.0, ge=0.001, le=1.5, strict=True, description="Full-time equivalent.")
-    working_days: str = Field("1111100", pattern="^[01]{7}$", description="Monday first; 1 means works.")
+    working_days: str = Field("1111100", min_length=7, max_length=7, pattern="^[01]*1[01]*$", description="Monday first; 1 means works.")
 
 
 class PersonDated(Closed):

@@ -11,11 +11,12 @@ from starlette.responses import Response
 
 from app import policy
 from app.core import forms
+from app.core.db import FOREVER
 from app.core.errors import Invalid, NotFound
 from app.core.forms import Problems, text
 from app.core.tx import Tx
 from app.doors import Page, Pages
-from app.people import operations, queries, search
+from app.people import details, operations, queries, search
 from app.people.models import Contract
 from app.policy import Can
 
@@ -47,11 +48,13 @@ def create(tx: Tx, page: Page) -> Response:
     """Record them with their team, post, manager and stage from the day they start."""
     problems = Problems()
     values = _names(page.form, problems)
-    starts = forms.day(page.form, "starts", "Start date", problems, needed=True)
+    starts = _first_day(page.form, "starts", "Start date", problems)
     unit = _unit(tx, page.form, problems)
     manager = _manager(tx, page.form, problems, needed=False)
     post = _post(page.form, problems)
     stage = _stage(tx, page.form, problems, needed=False)
+    if unit is not None and not policy.covers(tx, Can.WRITE_PERSON, unit.organisation_id):
+        problems.add("unit", "Your account cannot add people to this organisation. Ask its HR office")
     problems.raise_any()
     assert starts is not None and unit is not None
     person_id = operations.create_person(tx, unit.organisation_id, **values, started_on=starts)
@@ -81,10 +84,12 @@ def edit_form(tx: Tx, page: Page, person_id: int) -> Response:
 @pages.post("/people/{person_id:int}/edit", can=Can.WRITE_PERSON, again=edit_form)
 def edit(tx: Tx, page: Page, person_id: int) -> Response:
     """Change them, unless somebody else did in the meantime."""
-    policy.person(tx, Can.WRITE_PERSON, person_id)
+    person = policy.person(tx, Can.WRITE_PERSON, person_id)
     problems = Problems()
     values = _names(page.form, problems)
     leaving = forms.day(page.form, "leaving", "Last day", problems)
+    if leaving is not None and leaving < (person.started_on or details.EARLIEST):
+        problems.add("leaving", "The last day must not be before the day they started")
     version = forms.number(page.form, "version", "Version", problems)
     problems.raise_any()
     operations.change_person(tx, person_id, read_version=version, **values, leaving_on=leaving)
@@ -129,7 +134,7 @@ def change(tx: Tx, page: Page, person_id: int, what: str) -> Response:
         raise NotFound("There is nothing at this address.")
     policy.person(tx, Can.WRITE_PERSON, person_id)
     problems = Problems()
-    from_ = forms.day(page.form, "from", "The date it starts", problems, needed=True)
+    from_ = _first_day(page.form, "from", "The date it starts", problems)
     work: Callable[[date], None] = _CHANGES[what](tx, page.form, problems, person_id)
     problems.raise_any()
     assert from_ is not None
@@ -164,6 +169,13 @@ _CHANGES = {"team": _change_team, "manager": _change_manager, "stage": _change_s
 # Reading the forms -------------------------------------------------------------------------------------------------
 
 
+def _first_day(form: dict[str, Any], name: str, label: str, problems: Problems) -> date | None:
+    day = forms.day(form, name, label, problems, needed=True)
+    if day is not None and not details.EARLIEST <= day < FOREVER:
+        problems.add(name, f"{label} must be in {details.EARLIEST.year} or later, and before the year 9999")
+    return day
+
+
 def _names(form: dict[str, Any], problems: Problems) -> dict[str, str]:
     values = {name: text(form, name) for name in NAMES}
     for name, label in (("first_name", "first name"), ("last_name", "last name")):
@@ -172,7 +184,7 @@ def _names(form: dict[str, Any], problems: Problems) -> dict[str, str]:
     for name, value in values.items():
         if len(value) > LONGEST[name]:
             problems.add(name, f"This must be {LONGEST[name]} characters or fewer")
-    for name, check in (("swe_number", operations.swe_number), ("email", operations.email_address)):
+    for name, check in (("swe_number", details.swe_number), ("email", details.email_address)):
         try:
             check(values[name])
         except Invalid as wrong:
@@ -186,7 +198,7 @@ def _unit(tx: Tx, form: dict[str, Any], problems: Problems) -> Any:
     if not said:
         problems.add("unit", "Enter the team’s name or code")
         return None
-    found = queries.units_called(tx, said)
+    found = queries.units_called(tx, said, Can.WRITE_PERSON)
     if len(found) == 1:
         return found[0]
     if not found:

@@ -5,7 +5,6 @@ A dated fact is never overwritten: `replace_period` supersedes the rows it touch
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Any
 
@@ -17,6 +16,7 @@ from app.core.db import FOREVER
 from app.core.errors import Changed, Conflict, Invalid, NotFound
 from app.core.text import normal, search_words
 from app.core.tx import Tx
+from app.people.details import check_begins, check_working_days, person_values
 from app.people.models import (
     CareerStage,
     Duty,
@@ -33,9 +33,6 @@ from app.people.models import (
     UnitKind,
 )
 from app.policy import GIVEN, Can, operation
-
-SWE_NUMBER = re.compile(r"^SW[1-9][0-9]{0,5}$")
-EMAIL = re.compile(r"^[^@\s]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
 
 EMAIL_NEEDS_ACCESS = "They hold a role here, and whoever has their e-mail address could sign in as them."
 
@@ -74,54 +71,6 @@ def create_unit(tx: Tx, kind: str, name: str, code: str, parent_id: int | None =
 # People ------------------------------------------------------------------------------------------------------------
 
 
-def swe_number(given: str | None) -> str | None:
-    """The canonical form of a Social Work England number ("sw 1234" → "SW1234"), or Invalid. None and blank stay None."""
-    if not given or not given.strip():
-        return None
-    canonical = re.sub(r"\s+", "", given).upper()
-    if not SWE_NUMBER.match(canonical):
-        raise Invalid(
-            "Social Work England number must be SW and up to 6 digits, like SW123456.",
-            errors=[{"field": "swe_number", "message": "Social Work England number must be SW and up to 6 digits, like SW123456"}],
-            code="bad-swe-number",
-        )
-    return canonical
-
-
-def email_address(given: str | None) -> str | None:
-    """A work e-mail address in lower case, or Invalid. None and blank stay None."""
-    email = (given or "").strip().lower() or None
-    if email and not EMAIL.match(email):
-        raise Invalid(
-            "E-mail address is not right.", errors=[{"field": "email", "message": "Enter an e-mail address like name@example.gov.uk"}]
-        )
-    return email
-
-
-def person_values(values: dict[str, Any]) -> dict[str, Any]:
-    """Normalised columns of a person with those derived from them: shown name, order of lists, search text."""
-    first, last = normal(values["first_name"]), normal(values["last_name"])
-    blank = [field for field, given in (("first_name", first), ("last_name", last)) if not given]
-    if blank:
-        raise Invalid("A name is missing.", errors=[{"field": field, "message": f"Enter a {field.replace('_', ' ')}"} for field in blank])
-    known = normal(values.get("known_as") or "") or None
-    email = email_address(values.get("email"))
-    number = swe_number(values.get("swe_number"))
-    employee = (values.get("employee_number") or "").strip() or None
-    return {
-        **values,
-        "first_name": first,
-        "last_name": last,
-        "known_as": known,
-        "name": f"{known or first} {last}",
-        "sort_name": search_words(last) + ", " + search_words(known or first),
-        "email": email,
-        "swe_number": number,
-        "employee_number": employee,
-        "search_text": search_words(first, last, known or "", email or "", number or "", employee or ""),
-    }
-
-
 @operation(Can.WRITE_PERSON)
 def create_person(tx: Tx, organisation_id: int, **values: Any) -> int:
     """A new person of an organisation in the actor's reach. `first_name` and `last_name` are needed; the rest as in `Person`."""
@@ -150,9 +99,10 @@ def change_person(tx: Tx, person_id: int, *, read_version: int | None = None, **
     row = policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
     if read_version is not None and read_version != row.version:
         raise Changed("Somebody else changed these details while you had them open.", way_out="Open the page again and repeat your change.")
-    known = {
-        column: getattr(row, column) for column in ("first_name", "last_name", "known_as", "email", "swe_number", "employee_number")
-    } | values
+    columns = ["first_name", "last_name", "known_as", "email", "swe_number", "employee_number"]
+    if values.keys() & {"started_on", "leaving_on"}:
+        columns += ["started_on", "leaving_on"]
+    known = {column: getattr(row, column) for column in columns} | values
     new = person_values(known)
     changed = sorted(key for key, value in new.items() if getattr(row, key) != value and key not in ("search_text", "sort_name", "name"))
     if "email" in changed and policy.outranks(tx, person_id):
@@ -214,6 +164,7 @@ def _own(tx: Tx, person_id: int) -> None:
 def set_team(tx: Tx, person_id: int, unit_id: int, from_: date, to: date = FOREVER) -> None:
     """They belong to this team (or other unit) from a date; a future date is a planned move."""
     _own(tx, person_id)
+    check_begins(from_)
     if tx.scalar(select(Unit.id).where(Unit.id == unit_id)) is None or not policy.covers(tx, Can.WRITE_PERSON, unit_id):
         raise NotFound("There is no team or other unit with that reference, or it is not yours.", code="unit-not-found")
     replace_period(tx, Membership, {"person_id": person_id}, from_, to, {"unit_id": unit_id})
@@ -224,6 +175,7 @@ def set_team(tx: Tx, person_id: int, unit_id: int, from_: date, to: date = FOREV
 def set_stage(tx: Tx, person_id: int, stage: str, from_: date, to: date = FOREVER) -> None:
     """They are at this career stage from a date."""
     _own(tx, person_id)
+    check_begins(from_)
     if tx.scalar(select(CareerStage.code).where(CareerStage.code == stage)) is None:
         raise Invalid("There is no such career stage.", errors=[{"field": "stage", "message": "Choose a career stage from the list"}])
     replace_period(tx, Stage, {"person_id": person_id}, from_, to, {"stage": stage})
@@ -234,6 +186,7 @@ def set_stage(tx: Tx, person_id: int, stage: str, from_: date, to: date = FOREVE
 def set_manager(tx: Tx, person_id: int, manager_id: int | None, from_: date, to: date = FOREVER) -> None:
     """This is their line manager from a date (None: nobody). A circle of managers is refused."""
     _own(tx, person_id)
+    check_begins(from_)
     if manager_id is not None:
         policy.person(tx, Can.WRITE_PERSON, manager_id)
         below = select(literal(1)).where(literal(manager_id).in_(policy.line_below(person_id, from_)))
@@ -250,7 +203,9 @@ def set_post(
 ) -> None:
     """Their primary post from a date."""
     _own(tx, person_id)
-    values = {"job_title": job_title, "contract": contract, "fte": fte, "working_days": working_days}
+    check_begins(from_)
+    check_working_days(working_days)
+    values = {"job_title": normal(job_title), "contract": contract, "fte": fte, "working_days": working_days}
     replace_period(tx, Post, {"person_id": person_id, "is_primary": True}, from_, to, values)
     tx.record("person.post-set", "people", person_id, person_id=person_id, job_title=job_title, valid_from=from_.isoformat())
 

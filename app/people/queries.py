@@ -241,10 +241,15 @@ def _counted(*condition: Any) -> Select[Any]:
     )
 
 
-def units_called(tx: Tx, said: str, most: int = 6) -> Sequence[Row[Any]]:
-    """Parts of the organisation that somebody means by a code or a name: the one with exactly that, else those that begin so."""
+def units_called(tx: Tx, said: str, can: Can, most: int = 6) -> Sequence[Row[Any]]:
+    """Parts of the organisation, of those that `can` reaches, that somebody means by a code or a name: the one with exactly that,
+    else those that begin so."""
     said = said.strip()
+    found = policy.require(tx, can)
     columns = select(Unit.id, Unit.name, Unit.code, Unit.organisation_id).where(Unit.closed_on.is_(None))
+    if (Reach.ALL, None) not in found:
+        nodes = [node for reach, node in found if reach is Reach.SCOPE]
+        columns = columns.where(Unit.id.in_(select(UnitClosure.descendant_id).where(UnitClosure.ancestor_id.in_(nodes))))
     exact = tx.rows(columns.where(or_(func.lower(Unit.code) == said.lower(), func.lower(Unit.name) == said.lower())).limit(most))
     words = query_words(said)
     if exact or not words:

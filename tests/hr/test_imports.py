@@ -18,8 +18,8 @@ from app.hr import imports, operations
 from app.hr.mapping import Mapping, load_mapping
 from app.hr.models import Import, ImportProblem, ImportRow
 from app.people import operations as people
+from app.people.details import person_values
 from app.people.models import CareerStage, Membership, Person, Post, Responsibility, RoleHeld, Stage, Unit
-from app.people.operations import person_values
 from tests.factory import Make
 from tests.hr.extracts import write_csv
 

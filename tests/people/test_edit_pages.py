@@ -211,3 +211,37 @@ def test_a_role_to_come_counts_and_one_beyond_the_scope_too(sign_in: Any, make: 
     with make.tx() as tx:
         operations.give_role(tx, later.id, "administrator", None, tx.today + timedelta(days=1))
     assert change(later) == 409
+
+
+# Parts of the organisation out of reach ----------------------------------------------------------------------------
+
+
+def test_only_parts_in_reach_are_offered_and_others_keep_the_form(sign_in: Any, make: Make) -> None:
+    nursery = make.organisation("Little Bears Nursery", host=False)
+    make.unit("Duty team"), make.unit("Toddlers", parent=nursery)
+    local = sign_in(make.person("Lo Local", organisation=nursery, roles=("HR officer", "administrator"), scope=nursery))
+    ned = make.person("Ned Near", organisation=nursery)
+    team = {"unit": "Duty team", **days("from", 0)}
+    for path, data in ((f"/people/{ned.id}/change/team", team), ("/people/new", {**NEW, "unit": "Duty"})):
+        reply = local.post(path, data=data)
+        assert reply.status_code == 422 and "There is no team called" in reply.text and f'value="{data["unit"]}"' in reply.text
+        assert "Duty team (" not in reply.text
+    reply = local.post(f"/access/people/{ned.id}/roles", data={"role": "setting lead", "unit": "Duty", **days("from", 0)})
+    assert reply.status_code == 422 and "There is nothing called" in reply.text and "Duty team (" not in reply.text
+    assert local.post(f"/people/{ned.id}/change/team", data={**team, "unit": "Toddlers"}).status_code == 303
+
+
+def test_hr_of_a_team_adds_nobody_to_the_organisation_and_hears_so(sign_in: Any, make: Make) -> None:
+    team = make.unit("Duty team")
+    local = sign_in(make.person("Tess Team", team=team, roles=("HR officer",), scope=team))
+    reply = local.post("/people/new", data={**NEW, "unit": "Duty team"})
+    assert reply.status_code == 422 and "cannot add people to this organisation" in reply.text and 'value="Nia"' in reply.text
+
+
+def test_days_that_cannot_be(browser: Any, make: Make) -> None:
+    ann = make.person("Ann", started_on=clock().date())
+    form = {"first_name": "Ann", "last_name": "Ames", "version": str(ann.version), **days("leaving", -1)}
+    reply = browser.post(f"/people/{ann.id}/edit", data=form)
+    assert reply.status_code == 422 and "must not be before the day they started" in reply.text
+    reply = browser.post(f"/people/{ann.id}/change/team", data={"unit": "fostering", "from": "1", "from-month": "1", "from-year": "1890"})
+    assert reply.status_code == 422 and "1940 or later" in reply.text

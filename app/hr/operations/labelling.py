@@ -23,8 +23,8 @@ from app.hr.models import Import, ImportProblem, ImportRow, Label
 from app.hr.operations import checks, matching
 from app.hr.operations.expressions import covers, day, differs, end_after, fresh_statistics, later, lines
 from app.hr.queries import find
+from app.people.details import person_values
 from app.people.models import Duty, Membership, Person, Post, Responsibility, Stage
-from app.people.operations import person_values
 from app.policy import Can, operation
 
 WATCHED = ("people", "units", "unit", "imports")
