@@ -119,6 +119,7 @@ class Sent:
                 arguments["query"] = self.query.model_validate(dict(request.query_params))
             except ValidationError as wrong:
                 errors += _located("query", wrong)
+            errors += _twice(request)
         elif request.scope["query_string"]:
             errors += [
                 {"type": "extra_forbidden", "loc": ("query", name[:100]), "msg": "This address takes no such parameter"}
@@ -133,6 +134,15 @@ class Sent:
         if errors:
             raise RequestValidationError(errors)
         return arguments
+
+
+def _twice(request: Request) -> list[Any]:
+    """A parameter that is there several times: which of them is meant, nobody can know."""
+    given = [name for name, _ in request.query_params.multi_items()]
+    if len(given) == len(set(given)):
+        return []
+    words = "Send this parameter once"
+    return [{"type": "repeated", "loc": ("query", name[:100]), "msg": words} for name in sorted(set(given))[:20] if given.count(name) > 1]
 
 
 def _located(place: str, wrong: ValidationError, *name: str) -> list[Any]:

@@ -17,6 +17,7 @@ from app.core.tx import NOBODY, transaction
 from app.identity import operations
 
 router = APIRouter(tags=["Access"])
+LONGEST_SCOPE = 500  # characters; every scope there is takes less
 
 FORM = {
     "type": "object",
@@ -82,6 +83,8 @@ async def token(request: Request) -> Response:
         if form.get("grant_type") != "client_credentials":
             missing = "grant_type" not in form
             raise _Refused("invalid_request" if missing else "unsupported_grant_type", "grant_type must be client_credentials.")
+        if len(form.get("scope", "")) > LONGEST_SCOPE:
+            raise _Refused("invalid_scope", f"scope must be {LONGEST_SCOPE} characters or fewer.")
         return await run_in_threadpool(_give, request, client_id, secret, form.get("scope", "").split(), basic)
     except _Refused as refused:
         return refused.reply

@@ -97,6 +97,8 @@ def _check(tx: Tx, page: Page) -> str | None:
 @pages.post("/my-details/password", again=password_form, first=_check)
 def change_password(tx: Tx, page: Page) -> Response:
     """Every other sign-in ends; this one goes on."""
+    # Asked again, in turn: many guesses at once get no further than few.
+    operations.throttle(tx, operations.email_of(tx, tx.actor.person_id or 0), client_address(page))
     if page.found is None:
         operations.failed(tx, operations.email_of(tx, tx.actor.person_id or 0), client_address(page))
         wrong = "Your present password is not right"

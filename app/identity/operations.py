@@ -12,6 +12,7 @@ from sqlalchemy import Select, delete, func, insert, or_, select, update
 from app import policy
 from app.core.config import Settings
 from app.core.errors import Conflict, Invalid, NotFound, Refusal, SignInNeeded, TooMany
+from app.core.text import normal
 from app.core.tx import Actor, Tx
 from app.identity.access import digest
 from app.identity.models import Account, ApiClient, ApiToken, Attempt, IdempotencyKey, Link, SignIn
@@ -23,6 +24,7 @@ PASSWORDS = CryptContext(schemes=["argon2"], argon2__time_cost=2, argon2__memory
 MIN_PASSWORD, MAX_PASSWORD = 12, 200
 WINDOW = timedelta(minutes=15)
 PER_ACCOUNT, PER_ADDRESS = 5, 50  # failures in the window before further tries are refused
+LONGEST_NAME = 80  # characters, of a client
 PER_CLIENT = 10  # the same for an API client's id
 RESETS_PER_ACCOUNT, RESETS_PER_ADDRESS = 3, 30  # reset links asked for in the window
 LINK_LIFE = {"invitation": timedelta(days=14), "reset": timedelta(hours=2)}
@@ -162,19 +164,8 @@ def mint_link(tx: Tx, person_id: int, purpose: str, email: str | None = None) ->
     Called when the message is rendered, so that no secret waits in the outbox.
     """
     token = secrets.token_urlsafe(32)
-    tx.insert_many(
-        Link,
-        [
-            dict(
-                token_hash=digest(token),
-                purpose=purpose,
-                person_id=person_id,
-                created_at=tx.now,
-                expires_at=tx.now + LINK_LIFE[purpose],
-                email=email or email_of(tx, person_id),
-            )
-        ],
-    )
+    row = dict(token_hash=digest(token), purpose=purpose, person_id=person_id, email=email or email_of(tx, person_id))
+    tx.db.execute(insert(Link), {**row, "created_at": tx.now, "expires_at": tx.now + LINK_LIFE[purpose]})
     return token
 
 
@@ -318,6 +309,9 @@ def create_client(tx: Tx, name: str, scopes: list[str], organisation_id: int | N
     """A new API client; returns its id and its secret, which is shown this once."""
     if not policy.covers(tx, Can.MANAGE_CLIENTS, organisation_id):
         raise Invalid("You cannot create a client there.", errors=[{"field": "organisation", "message": "Choose your own organisation"}])
+    name = normal(name)
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise Invalid("A client needs a name.", errors=[{"field": "name", "message": f"Enter a name of 1 to {LONGEST_NAME} characters"}])
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise Invalid(f"Unknown scope: {', '.join(unknown) or 'none given'}. Known: {', '.join(sorted(SCOPES))}.", code="unknown-scope")
@@ -373,7 +367,7 @@ def token(tx: Tx, client_id: str, secret: str, scopes: list[str], minutes: int) 
     if row is None or not secrets.compare_digest(row.secret_hash, digest(secret)):
         raise SignInNeeded("The client id or secret is wrong.", code="invalid_client")
     allowed = row.scopes.split()
-    wanted = scopes or allowed
+    wanted = list(dict.fromkeys(scopes)) or allowed
     if set(wanted) - set(allowed):
         raise Invalid("The client may not have that scope.", code="invalid_scope")
     made = secrets.token_urlsafe(32)

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
+from app.core.errors import Invalid
 from app.core.tx import clock
 from app.identity import operations
 from app.identity.models import ApiClient, ApiToken
@@ -100,3 +101,17 @@ def test_an_expired_unknown_or_disabled_token_opens_nothing(make: Make, client: 
     with make.tx() as tx:
         tx.db.execute(update(ApiClient).values(disabled_at=clock()))
     assert disabled.get("/api/v1/people").json()["code"] == "token-invalid"
+
+
+def test_scopes_asked_for_are_bounded_and_each_given_once(visitor: TestClient, known: tuple[str, str], make: Make) -> None:
+    given = visitor.post("/oauth/token", data=GRANT | {"scope": "people:read " * 20}, auth=known)
+    assert given.json()["scope"] == "people:read"
+    assert [row.scopes for row in make.rows(select(ApiToken.scopes))] == ["people:read"]
+    long = visitor.post("/oauth/token", data=GRANT | {"scope": "people:read " * 50}, auth=known)
+    assert (long.status_code, long.json()["error"]) == (400, "invalid_scope")
+
+
+@pytest.mark.parametrize("name", ["", " \x1b ", "x" * 81])
+def test_a_client_has_a_name_that_fits(make: Make, name: str) -> None:
+    with make.tx() as tx, pytest.raises(Invalid, match="needs a name"):
+        operations.create_client(tx, name, ["people:read"])

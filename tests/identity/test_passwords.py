@@ -237,6 +237,24 @@ def test_throttling_is_by_account_whatever_the_case_of_the_address(make: Make) -
         operations.check_new_password("123456789012", "123456789012", "Ann Field", None)
 
 
+def test_many_guesses_at_once_at_ones_own_password_are_counted_in_turn(sign_in: Any, ann: Any, make: Make, monkeypatch: Any) -> None:
+    """Whoever passed the first check while others were being counted meets the second."""
+    browser = sign_in(ann)
+    real = operations.own_new_password
+
+    def slow(tx: Any, *typed: str) -> Any:
+        found = real(tx, *typed)
+        with make.tx() as other:
+            for _ in range(operations.PER_ACCOUNT):
+                operations.failed(other, ann.email, "192.0.2.9")
+        return found
+
+    monkeypatch.setattr(operations, "own_new_password", slow)
+    reply = browser.post("/my-details/password", data={"current": PASSWORD, "password": NEW, "again": NEW})
+    assert reply.status_code == 429
+    assert browser.post("/sign-out").status_code == 303 and enter(browser, NEW).status_code == 429
+
+
 # A changed address -------------------------------------------------------------------------------------------------
 
 
