@@ -41,6 +41,8 @@ def check_size(path: Path) -> int:
         size = path.stat().st_size
     except OSError as problem:
         raise ExtractRefused(f"The file {path.name} cannot be opened: {problem.strerror or problem}.") from problem
+    if not path.is_file():
+        raise ExtractRefused(f"{path.name or path} is a folder, or no ordinary file. Name the file with the extract.")
     if size == 0:
         raise ExtractRefused("The file is empty. Run the extract again and check that it contains rows.")
     if size > MAX_BYTES:
@@ -58,8 +60,11 @@ def open_rows(path: Path, score: Callable[[list[Cell]], int], sheet: str | None 
     Raises ExtractRefused.
     """
     check_size(path)
-    with path.open("rb") as file:
-        start = file.read(4096)
+    try:
+        with path.open("rb") as file:
+            start = file.read(4096)
+    except OSError as problem:
+        raise ExtractRefused(f"The file {path.name} cannot be read: {problem.strerror or problem}.") from problem
     if start.startswith(b"PK"):
         return _workbook_rows(path, sheet)
     if start.startswith(_OTHERS):

@@ -116,6 +116,8 @@ def load_mapping(source: Path | str) -> Mapping:
             raise MappingRefused(f"The mapping file {source.name} cannot be read as UTF-8 text.") from problem
     else:
         text = source
+    if len(text) > MAX_MAPPING_BYTES:
+        raise MappingRefused("The mapping file is larger than 256 KB. It should hold headings and words, not rows.")
     if re.search(r"(?m)(^|[\s:\[{,-])[&*][A-Za-z0-9_]", text):
         raise MappingRefused("The mapping file uses YAML anchors (& or *). Write the words out, in quotation marks if they begin so.")
     try:
@@ -124,6 +126,8 @@ def load_mapping(source: Path | str) -> Mapping:
         mark = getattr(problem, "problem_mark", None)
         where = f" near line {mark.line + 1}" if mark else ""
         raise MappingRefused(f"The mapping file is not valid YAML{where}. Check its indentation and colons.") from problem
+    except RecursionError as problem:
+        raise MappingRefused("The mapping file nests its entries far too deeply. It needs three levels at most.") from problem
     if data is None or data == "":
         return Mapping()
     if not isinstance(data, dict):

@@ -16,6 +16,7 @@ from app.hr.models import ImportProblem, ImportRow
 from app.hr.operations.expressions import lines, problem_rows
 from app.people.models import Duty, Person, Responsibility
 from app.people.operations import EMAIL_NEEDS_ACCESS
+from app.policy import Can
 
 LOOPS_SHOWN = 50
 NAMES_SHOWN = 6
@@ -33,11 +34,11 @@ def check(tx: Tx, found: Any) -> None:
     manager = named("manager_number", named("manager_email", "Manager"))
     for statement in (
         *_several_lines(found.id, headings),
-        *_shared(found.id, "email", email, "e-mail address"),
-        *_shared(found.id, "swe_number", swe, "Social Work England number"),
+        *_shared(tx, found.id, "email", email, "e-mail address"),
+        *_shared(tx, found.id, "swe_number", swe, "Social Work England number"),
         _two_numbers(found.id, number),
         _no_start(found.id, named("start_date", "Start date")),
-        *_managers(found.id, manager, found.as_at),
+        *_managers(tx, found.id, manager, found.as_at),
         _addresses_of_roles(tx, found.id, email),
     ):
         tx.db.execute(statement)
@@ -71,7 +72,7 @@ def _several_lines(import_id: int, headings: dict[str, str]) -> Iterable[Any]:
         )  # fmt: skip
 
 
-def _shared(import_id: int, column: str, heading: str, words: str) -> Iterable[Any]:
+def _shared(tx: Tx, import_id: int, column: str, heading: str, words: str) -> Iterable[Any]:
     """One address or registration number, two people: in the file (a problem on both lines), or with somebody already known."""
     row, other = ImportRow, aliased(ImportRow)
     mine = getattr(row, column)
@@ -88,8 +89,9 @@ def _shared(import_id: int, column: str, heading: str, words: str) -> Iterable[A
     holder = (
         select(
             literal(f"This {words} already belongs to ")
-            .concat(Person.name)
-            .concat(func.coalesce(literal(" (employee number ").concat(Person.employee_number).concat(")"), ""))
+            .concat(
+                _known(tx, Person.name.concat(func.coalesce(literal(" (employee number ").concat(Person.employee_number).concat(")"), "")))
+            )
             .concat(".")
         )
         .where(held == mine, Person.id != func.coalesce(row.person_id, 0), ~gives_up.exists())
@@ -101,6 +103,11 @@ def _shared(import_id: int, column: str, heading: str, words: str) -> Iterable[A
         "Correct the line. If it is the same person, give the employee number that they are known by.",
         mine.is_not(None), row.lead.is_(True), elsewhere.exists(),
     )  # fmt: skip
+
+
+def _known(tx: Tx, words: Any) -> Any:
+    """Words that say who `Person` is, for the people whom the actor may import; of anybody else only that there is somebody."""
+    return case((policy.within_reach(tx, Can.IMPORT_PEOPLE, Person.id), words), else_="somebody else")
 
 
 def address_of_role(tx: Tx) -> ColumnElement[bool]:
@@ -141,7 +148,7 @@ def _no_start(import_id: int, heading: str) -> Any:
     )  # fmt: skip
 
 
-def _managers(import_id: int, heading: str, as_at: date) -> Iterable[Any]:
+def _managers(tx: Tx, import_id: int, heading: str, as_at: date) -> Iterable[Any]:
     """A manager must be known, somebody else, and still here."""
     row, theirs = ImportRow, aliased(ImportRow)
     given = func.coalesce(row.manager_number, row.manager_email)
@@ -160,7 +167,7 @@ def _managers(import_id: int, heading: str, as_at: date) -> Iterable[Any]:
     leaves = [last_day.scalar_subquery() for last_day in (in_file, left_out, held)]
     name = func.coalesce(
         select(theirs.name).where(theirs.id == row.manager_row).scalar_subquery(),
-        select(Person.name).where(Person.id == row.manager_id).scalar_subquery(),
+        select(_known(tx, Person.name)).where(Person.id == row.manager_id).scalar_subquery(),
     )
     gone = case((leaves[1].is_not(None), " is not in this full extract, so they count as having left."), else_=" has left.")
     stays = and_(row.leaves_on.is_(None) | (row.leaves_on >= as_at), row.label.is_(None))
@@ -228,6 +235,6 @@ def circles(above: dict[int, int]) -> list[list[int]]:
 
 def _names(tx: Tx, loops: list[list[int]]) -> dict[int, str]:
     keys = [key for loop in loops for key in loop]
-    people = tx.db.execute(select(Person.id, Person.name).where(Person.id.in_([key for key in keys if key > 0]))).all()
+    people = tx.db.execute(select(Person.id, _known(tx, Person.name)).where(Person.id.in_([key for key in keys if key > 0]))).all()
     new = tx.db.execute(select(-ImportRow.id, ImportRow.name).where(ImportRow.id.in_([-key for key in keys if key < 0]))).all()
     return dict(people) | dict(new)

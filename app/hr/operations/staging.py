@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -16,8 +17,8 @@ from app.hr.mapping import Mapping, folded
 from app.hr.models import Import, ImportProblem, ImportRow
 from app.hr.operations.expressions import fresh_statistics
 from app.hr.problems import Problem, shown
+from app.people.details import person_values
 from app.people.models import CareerStage, Unit
-from app.people.operations import person_values
 from app.policy import Can, Reach, operation
 
 BATCH = 2_000
@@ -189,6 +190,20 @@ def add_rows(tx: Tx, import_id: int, rows: list[Row], words: Lookups, headings: 
         tx.db.execute(insert(ImportProblem), problems)
 
 
+def _named(row: Row, wrong: Callable[[str, str, str], None]) -> dict[str, str]:
+    """The texts that lists and search need; where the person's details cannot be kept as they are, that is said about the line."""
+    given = {column: getattr(row, column) for column in ("known_as", "email", "swe_number", "employee_number")}
+    given |= {"first_name": row.first_name or "", "last_name": row.last_name or ""}
+    try:
+        named = person_values(given)
+    except Invalid as refused:
+        if not row.problems:  # reading the line has not said so already
+            for error in refused.errors or [{"field": "last_name", "message": refused.message}]:
+                wrong(error["field"], f"{error['message']}.", "Correct the value in the file.")
+        named = {"name": f"{row.known_as or row.first_name or ''} {row.last_name or ''}", "sort_name": "", "search_text": ""}
+    return {"name": named["name"].strip(), "sort_name": named["sort_name"], "search_text": named["search_text"]}
+
+
 def _staged(row: Row, words: Lookups, headings: dict[str, str]) -> dict[str, Any]:
     """A row as it is stored: ids for names, and the texts that lists and search need."""
 
@@ -212,25 +227,14 @@ def _staged(row: Row, words: Lookups, headings: dict[str, str]) -> dict[str, Any
                 "There is no career stage of this name or code.",
                 "Correct it, or translate it in the mapping file (values: stage: …).",
             )
-    named = person_values(
-        {
-            "first_name": row.first_name or "",
-            "last_name": row.last_name or "",
-            "known_as": row.known_as,
-            "email": row.email,
-            "swe_number": row.swe_number,
-            "employee_number": row.employee_number,
-        }
-    )
+    named = _named(row, wrong)
     return {
         **{column: getattr(row, column, None) for column in _COPIED},
         "organisation_id": organisation_id,
         "line": row.line,
         "lead": True,
         "person_key": _key(row, organisation_id),
-        "name": named["name"].strip(),
-        "sort_name": named["sort_name"],
-        "search_text": named["search_text"],
+        **named,
         "qualified_in": row.qualification_year,
         "started_on": row.start_date,
         "leaving_on": row.leaving_date,
