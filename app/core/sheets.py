@@ -76,10 +76,20 @@ def _csv(text: str) -> list[Line]:
             lines.append((start, [_tidy(cell) for cell in cells]))
             start = reader.line_num + 1
     except csv.Error as problem:
-        raise SheetRefused(
-            f"Line {start} cannot be read: a quotation mark is opened there and never closed. Correct that line."
-        ) from problem
+        raise SheetRefused(f"Line {start} cannot be read: {_said(str(problem))}") from problem
     return lines
+
+
+def _said(problem: str) -> str:
+    """What the reader of CSV found, in words: it stops at quotation marks within a cell, at an open one, at a cell without end."""
+    if "expected after" in problem:
+        return (
+            "a cell in quotation marks has more of them inside. Write each of those twice "
+            '(“"The ""good enough"" parent"”), or leave them out.'
+        )
+    if "unexpected end" in problem:
+        return "a quotation mark is opened there and never closed. Correct that line."
+    return "one of its cells is far too long, or holds something that is not text. Correct that line."
 
 
 def _workbook(content: bytes, most_rows: int) -> list[Line]:

@@ -37,6 +37,11 @@ def test_csv_in_any_dress(encoding: str, delimiter: str) -> None:
     assert read_sheet(text.encode(encoding), 10) == ROWS
 
 
+def test_quotation_marks_inside_a_cell_are_written_twice_or_stand_in_a_plain_one() -> None:
+    content = b'"The ""good enough"" parent",1\nThe "good enough" parent,2\n'
+    assert [cells[0] for _, cells in read_sheet(content, 10)] == ['The "good enough" parent'] * 2
+
+
 def test_lines_are_counted_as_the_file_has_them() -> None:
     assert [number for number, _ in read_sheet(b'a,b\n\n"two\nlines",c\nd,e\n', 10)] == [1, 3, 5]
 
@@ -68,6 +73,11 @@ def heavy() -> bytes:
         (b"x" * (MOST_BYTES + 1), "larger than 2 MB"),
         (b"\x00\x01\x02", "not a CSV file"),
         (b'a,b\n"never closed,c\n', "Line 2 cannot be read"),
+        (
+            b'a,b\n"The "good enough" parent",c\n',
+            "Line 2 cannot be read: a cell in quotation marks has more of them inside. Write each of those twice",
+        ),
+        (b"a,b\nc," + b"d" * 140_000 + b"\n", "Line 2 cannot be read: one of its cells is far too long"),
         (b"PK\x03\x04 not a zip", "damaged"),
         (workbook(["a"])[:-40], "damaged"),
         (far_away(), "far below"),
