@@ -35,6 +35,7 @@ STATES = (
     ("thin", "Too few people, in the next 30 days"),
     ("overdue", "Decision overdue"),
     ("untaught", "No trainer, in the next 30 days"),
+    ("requests", "Requests waiting over 5 working days"),
     ("give", "Free places and people waiting"),
     ("full", "Full"),
     ("waiting", "People waiting"),
@@ -78,6 +79,7 @@ def desk(tx: Tx, page: Page) -> Response:
             func.count(case((short, 1))).label("short"),
             func.count(case((and_(*_thin(tx, fill)), 1))).label("thin"),
             func.count(case((and_(*_overdue(tx, fill)), 1))).label("overdue"),
+            func.count(case((_stale(tx, fill), 1))).label("requests"),
             func.count(case((and_(live, fill.c.waiting > 0), 1))).label("waiting"),
         ).select_from(fill)
     )
@@ -127,6 +129,16 @@ def _overdue(tx: Tx, fill: Any) -> list[Any]:
     return [fill.c.status == "published", fill.c.starts_at > tx.now, fill.c.held < fill.c.min_numbers, fill.c.decide_by < tx.now]
 
 
+def _stale(tx: Tx, fill: Any) -> Any:
+    """Somebody asked for a place on it more than five working days ago and has no answer."""
+    since, left = tx.today, 5
+    while left:
+        since -= timedelta(days=1)
+        left -= working_day(since)
+    asked = (Booking.session_id == fill.c.id, Booking.status == Status.REQUESTED.value, Booking.created_at < london_day(since)[0])
+    return and_(fill.c.starts_at > tx.now, select(Booking.id).where(*asked).correlate(fill).exists())
+
+
 def _untaught(tx: Tx, fill: Any) -> list[Any]:
     """Published, in the next 30 days, and nobody delivers it."""
     taught = select(Part.session_id).join(PartTrainer, PartTrainer.part_id == Part.id).where(Part.session_id == fill.c.id).exists()
@@ -147,6 +159,7 @@ def _narrowed(tx: Tx, fill: Any, filters: dict[str, str]) -> list[Any]:
         "thin": _thin(tx, fill),
         "overdue": _overdue(tx, fill),
         "untaught": _untaught(tx, fill),
+        "requests": [_stale(tx, fill)],
         "give": [live, fill.c.starts_at > tx.now, fill.c.held < fill.c.capacity, fill.c.waiting > 0],
         "full": [live, fill.c.held >= fill.c.capacity],
         "waiting": [live, fill.c.waiting > 0],

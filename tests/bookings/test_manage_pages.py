@@ -78,6 +78,10 @@ def test_the_desk_filters_and_sorts(make: Make, browser: Any) -> None:
     for status in ("thin", "overdue", "untaught"):
         found = browser.get(f"/manage?status={status}")
         assert thin.reference in found.text and "1 session" in words(found)
+    asked = book(make, thin.id, make.person("Bea"))
+    with make.tx() as tx:
+        tx.update(Booking, asked.id, status="requested", created_at=past - timedelta(days=20))
+    assert thin.reference in browser.get("/manage?status=requests").text
     assert "Decision overdue" in found.text and "No session fits" in words(browser.get("/manage?status=give"))
     assert "No session fits" in words(browser.get("/manage?status=cancelled"))
     for nonsense in ("month=2027-13", "course=x", "status=x", "sort=x", "page=99"):
