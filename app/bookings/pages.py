@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from starlette.responses import Response
 
 from app import policy
-from app.bookings import operations, queries, rules, words
+from app.bookings import operations, queries, rosters, rules, words
 from app.core.calendar import london
 from app.core.errors import Invalid, NotFound
 from app.core.text import plural
@@ -227,12 +227,12 @@ def _text(page: Page, name: str) -> str:
 def roster(tx: Tx, page: Page, session_id: int) -> Response:
     """Who is on a session. Names alone are working information and leave no trail; access needs, shown only on asking, do."""
     session = queries.session(tx, session_id)
-    everyone = queries.roster(tx, session_id)
+    everyone = rosters.roster(tx, session_id)
     waiting = sorted((row for row in everyone if row.status == "waiting"), key=lambda row: (row.priority, row.turn))
     seated = [row for row in everyone if row.status != "waiting"]
     shows_needs = page.query("needs") == "show" and policy.may(tx.actor, Can.READ_ACCESS_NEEDS)
     may_see_needs = _widely(tx, Can.READ_ACCESS_NEEDS)
-    needs = queries.access_needs(tx, session_id) if shows_needs or may_see_needs else []  # how many there are gives nobody away
+    needs = rosters.access_needs(tx, session_id) if shows_needs or may_see_needs else []  # how many there are gives nobody away
     for row in needs if shows_needs else ():
         page.saw("access_needs.viewed", row.id)
     return page.render(

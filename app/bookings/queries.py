@@ -255,7 +255,7 @@ def booking(tx: Tx, booking_id: int, can: Can = Can.READ_BOOKINGS) -> Row[Any]:
     return row
 
 
-_LIVE_OF: Any = literal_column("bookings.status NOT IN ('cancelled', 'declined', 'expired')")
+LIVE_OF: Any = literal_column("bookings.status NOT IN ('cancelled', 'declined', 'expired')")
 _LIVE = (
     select(
         Booking.id,
@@ -264,7 +264,7 @@ _LIVE = (
         case((Booking.status == "waiting", waiting()), else_=null()).label("waiting"),
     )
     .join(Session, Session.id == Booking.session_id)
-    .where(Booking.session_id == bindparam("session"), Booking.person_id == bindparam("person"), _LIVE_OF)
+    .where(Booking.session_id == bindparam("session"), Booking.person_id == bindparam("person"), LIVE_OF)
 )
 
 
@@ -382,59 +382,3 @@ def candidates(tx: Tx, words: str, most: int = 25) -> Sequence[Row[Any]]:
     else:
         return []
     return tx.rows(found, today=tx.today, most=most)
-
-
-# Roster ------------------------------------------------------------------------------------------------------------
-
-_ROSTER: Any = (
-    select(
-        Booking.id,
-        Booking.person_id,
-        Booking.status,
-        Booking.approval,
-        Booking.place,
-        Booking.priority,
-        Booking.turn,
-        Booking.created_at,
-        Person.name,
-        Person.employee_number,
-        Person.leaving_on,
-        Unit.name.label("team"),
-    )
-    .select_from(Booking)
-    .join(Person, Person.id == Booking.person_id)
-    .outerjoin(Membership, and_(Membership.person_id == Person.id, current(Membership, bindparam("today"))))
-    .outerjoin(Unit, Unit.id == Membership.unit_id)
-    .where(Booking.session_id == bindparam("session"), _LIVE_OF)
-    .order_by(Person.sort_name, Booking.id)
-)
-
-
-def roster(tx: Tx, session_id: int) -> Sequence[Row[Any]]:
-    """Everyone with a seat or a turn: all of them for its trainers, those in reach for others; NotFound for whoever is neither."""
-    statement = _ROSTER
-    terms = policy.require(tx, Can.READ_ROSTER)
-    if (Reach.ALL, None) not in terms and not delivers(tx, session_id):
-        if not any(reach is Reach.SCOPE for reach, _ in terms):
-            raise NotFound("There is no session with that reference.", code="session-not-found")
-        statement = statement.where(policy.within_reach(tx, Can.READ_ROSTER, Booking.person_id))
-    return tx.rows(statement, session=session_id, today=tx.today)
-
-
-_NEEDS = (
-    select(Person.id, Person.name, Person.access_needs)
-    .join(Booking, Booking.person_id == Person.id)
-    .where(
-        Booking.session_id == bindparam("session"),
-        _LIVE_OF,
-        Booking.status != "waiting",
-        Person.access_needs.is_not(None),
-        Person.access_needs != "",
-    )
-    .order_by(Person.sort_name)
-)
-
-
-def access_needs(tx: Tx, session_id: int) -> Sequence[Row[Any]]:
-    """What those with a seat need, of the people whose access needs the actor may see."""
-    return tx.rows(_NEEDS.where(policy.within_reach(tx, Can.READ_ACCESS_NEEDS, Person.id)), session=session_id)

@@ -1,0 +1,70 @@
+"""Who is on a session, and what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, bindparam, select
+
+from app import policy
+from app.bookings.models import Booking
+from app.bookings.queries import LIVE_OF, delivers
+from app.core.errors import NotFound
+from app.core.facts import current
+from app.core.tx import Tx
+from app.people.models import Membership, Person, Unit
+from app.policy import Can, Reach
+
+_ROSTER: Any = (
+    select(
+        Booking.id,
+        Booking.person_id,
+        Booking.status,
+        Booking.approval,
+        Booking.place,
+        Booking.priority,
+        Booking.turn,
+        Booking.created_at,
+        Person.name,
+        Person.employee_number,
+        Person.leaving_on,
+        Unit.name.label("team"),
+    )
+    .select_from(Booking)
+    .join(Person, Person.id == Booking.person_id)
+    .outerjoin(Membership, and_(Membership.person_id == Person.id, current(Membership, bindparam("today"))))
+    .outerjoin(Unit, Unit.id == Membership.unit_id)
+    .where(Booking.session_id == bindparam("session"), LIVE_OF)
+    .order_by(Person.sort_name, Booking.id)
+)
+
+
+def roster(tx: Tx, session_id: int) -> Sequence[Row[Any]]:
+    """Everyone with a seat or a turn: all of them for its trainers, those in reach for others; NotFound for whoever is neither."""
+    statement = _ROSTER
+    terms = policy.require(tx, Can.READ_ROSTER)
+    if (Reach.ALL, None) not in terms and not delivers(tx, session_id):
+        if not any(reach is Reach.SCOPE for reach, _ in terms):
+            raise NotFound("There is no session with that reference.", code="session-not-found")
+        statement = statement.where(policy.within_reach(tx, Can.READ_ROSTER, Booking.person_id))
+    return tx.rows(statement, session=session_id, today=tx.today)
+
+
+_NEEDS = (
+    select(Person.id, Person.name, Person.access_needs)
+    .join(Booking, Booking.person_id == Person.id)
+    .where(
+        Booking.session_id == bindparam("session"),
+        LIVE_OF,
+        Booking.status != "waiting",
+        Person.access_needs.is_not(None),
+        Person.access_needs != "",
+    )
+    .order_by(Person.sort_name)
+)
+
+
+def access_needs(tx: Tx, session_id: int) -> Sequence[Row[Any]]:
+    """What those with a seat need, of the people whose access needs the actor may see."""
+    return tx.rows(_NEEDS.where(policy.within_reach(tx, Can.READ_ACCESS_NEEDS, Person.id)), session=session_id)
