@@ -18,6 +18,7 @@ from app.core.workbooks import DAMAGED, Limits, WorkbookRefused, safe_copy
 MOST_BYTES = 2 * 1024 * 1024
 MOST_UNPACKED = 40 * 1024 * 1024  # of a workbook, which is a zip archive
 MOST_COLUMNS = 60
+MOST_TEXTS = 300_000_000
 MOST_SHEET_COLUMNS = 200  # of any sheet of a workbook, empty ones included
 _MONTH = {name[:3].lower(): n for n, name in enumerate(MONTHS, 1)}
 
@@ -97,7 +98,7 @@ def _workbook(content: bytes, most_rows: int) -> list[Line]:
 
     try:
         with (
-            safe_copy(io.BytesIO(content), Limits(most_rows * 4 + 1, MOST_SHEET_COLUMNS, MOST_UNPACKED)) as copy,
+            safe_copy(io.BytesIO(content), Limits(most_rows * 4 + 1, MOST_SHEET_COLUMNS, MOST_UNPACKED, texts=MOST_TEXTS)) as copy,
             CalamineWorkbook.from_path(copy) as book,
         ):
             rows = book.get_sheet_by_index(0).iter_rows()

@@ -31,6 +31,8 @@ _ROW = re.compile(_PREFIX + rb"row" + _WHOLE)
 _CELL = re.compile(_PREFIX + rb"c" + _WHOLE)
 _PLAIN_CELL = re.compile(_PREFIX + rb"""c r="([A-Za-z]{1,3})\d{1,7}"(?: [a-z]+="[^"<>]*")*/?>""")
 _PLAIN_ROW = re.compile(_PREFIX + rb"""c r="[A-Za-z]{1,3}(\d{1,7})\"""")
+_SHARED_CELL = re.compile(rb"""\bt\s*=\s*["']s["']""")
+_TEXT_TAG = re.compile(_PREFIX + rb"si(?=[\s/>])")
 _DIMENSION = re.compile(_PREFIX + rb"""dimension\b[^>]*?\bref\s*=\s*["']([^"']*)""")
 _REFERENCE = re.compile(rb"([A-Za-z]*)(\d{1,9})")
 _OTHER_KINDS = ("mimetype", "content.xml")
@@ -48,6 +50,30 @@ class Limits:
     columns: int
     unpacked: int
     cells: int = 6_000_000
+    texts: int = 1_500_000_000  # bytes, were every cell that points to a shared text to hold the longest of them: each gets its own
+
+
+@dataclass(slots=True)
+class _Texts:
+    """The shared texts of a workbook: a cell of a few bytes may point to a text of a megabyte, and so may the next."""
+
+    cells: int = 0
+    longest: int = 0
+    length: int | None = None  # of the one that is being read, markup included
+
+    def take(self, text: bytes, limits: Limits) -> None:
+        """Measure some more text of any part; WorkbookRefused when the cells together could hold too much."""
+        self.cells += len(_SHARED_CELL.findall(text))
+        more, *others = map(len, _TEXT_TAG.split(text))
+        if self.length is not None:
+            others.insert(0, self.length + more)
+        if others:
+            self.length = others[-1]
+            self.longest = max(self.longest, *others)
+        if self.cells * self.longest > limits.texts:
+            raise WorkbookRefused(
+                "The workbook has too many cells for the length of its longest text. Leave out columns with long notes, or save it as CSV."
+            )
 
 
 @contextmanager
@@ -62,10 +88,10 @@ def safe_copy(source: Path | IO[bytes], limits: Limits, look: Callable[[bytes], 
             with zipfile.ZipFile(source) as sent:
                 parts = _parts(sent, limits)
                 with zipfile.ZipFile(copy, "w") as kept:
-                    left = limits.unpacked
+                    left, texts = limits.unpacked, _Texts()
                     for part in parts:
                         with sent.open(part) as packed, kept.open(zipfile.ZipInfo(part.filename), "w") as unpacked:
-                            for piece in _measured(packed, limits, look):
+                            for piece in _measured(packed, limits, texts, look):
                                 left -= len(piece)
                                 if left < 0:
                                     raise _too_large(limits)
@@ -104,9 +130,10 @@ def _is_text(start: bytes) -> bool:
     return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<") and b"\0" not in start[:8]
 
 
-def _measured(part: IO[bytes], limits: Limits, look: Callable[[bytes], None] | None) -> Iterator[bytes]:
+def _measured(part: IO[bytes], limits: Limits, texts: _Texts, look: Callable[[bytes], None] | None) -> Iterator[bytes]:
     """The part as it is, each piece of it found to be within the limits; nothing of a part that is no XML, which no sheet can be."""
     reach = _Reach(limits)
+    texts.length = None
     chunk = part.read(CHUNK)
     if not _is_text(chunk):
         return
@@ -120,11 +147,13 @@ def _measured(part: IO[bytes], limits: Limits, look: Callable[[bytes], None] | N
                 raise WorkbookRefused(DAMAGED)
             text, rest = text + rest, b""
         reach.take(text)
+        texts.take(text, limits)
         if look:
             look(text)
         yield chunk
         chunk = part.read(CHUNK)
     reach.take(rest)
+    texts.take(rest, limits)
     if look:
         look(rest)
 

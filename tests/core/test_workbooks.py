@@ -75,6 +75,13 @@ HOSTILE = {
     "rows without references": (forged(rows("<row/>" * 200_002)), "far below"),
     "as a binary workbook": (forged(rows(FIRST), others={"xl/workbook.bin": b""}), "not an Excel workbook of the usual kind"),
     "as a spreadsheet of another program": (forged(rows(FIRST), others={"content.xml": b""}), "not an Excel workbook of the usual kind"),
+    "many cells with one huge text": (
+        forged(
+            rows("".join(f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(1, 1_601))),
+            others={"xl/sharedStrings.xml": f'<sst xmlns="{MAIN}"><si><t>{"x" * 1_000_000}</t></si></sst>'.encode()},
+        ),
+        "longest text",
+    ),
     "the same part twice": (forged(rows(FIRST), others={"XL/Worksheets/sheet1.xml": b""}), "damaged"),
 }
 
@@ -109,6 +116,13 @@ def test_a_rectangle_of_too_many_cells_is_refused() -> None:
         safe_copy(io.BytesIO(content), Limits(100, 100, 10**6, 2_000)),
     ):
         pass
+
+
+def test_only_shared_texts_count_for_their_length() -> None:
+    texts = f'<sst xmlns="{MAIN}"><si><t>ab</t></si><x:si xmlns:x="{MAIN}"><t>{"c" * 50}</t></x:si></sst>'.encode()
+    sheet = rows('<row r="1"><c r="A1" t="s"><v>1</v></c><c r="B1" t="str"><v>' + "long " * 200 + "</v></c></row>")
+    with safe_copy(io.BytesIO(forged(sheet, others={"xl/sharedStrings.xml": texts})), Limits(10, 10, 10**6, texts=300)) as copy:
+        assert copy.exists()
 
 
 def test_the_copy_is_gone_afterwards() -> None:
