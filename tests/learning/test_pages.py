@@ -95,7 +95,9 @@ def test_an_old_form_is_refused_and_says_so(make: Make, browser: Any) -> None:
 
 def test_publishing_too_early_says_what_is_missing(make: Make, browser: Any) -> None:
     course = make.course(status="draft", outcomes="")
-    page = browser.post(f"/manage/courses/{course.id}", data={**FORM, "outcomes": "", "summary": "Mine.", "version": "1", "then": "publish"})
+    page = browser.post(
+        f"/manage/courses/{course.id}", data={**FORM, "outcomes": "", "summary": "Mine.", "version": "1", "then": "publish"}
+    )
     assert page.status_code == 422 and "Enter what people will be able to do" in page.text and "Mine." in page.text
     assert 'name="version" value="1"' in page.text and make.row(Course, course.id).summary != "Mine."
 
