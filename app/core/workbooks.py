@@ -25,14 +25,36 @@ _PREFIX = rb"<(?:[^\s<>/:\"']+:)?"
 _ATTRIBUTE = rb"""\s+([\w:.-]+)\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')"""
 _ATTRIBUTES = re.compile(_ATTRIBUTE)
 _WHOLE = rb"""((?:\s+[\w:.-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'))*)\s*/?>"""
-_ROW_TAG = re.compile(_PREFIX + rb"row(?=[\s/>])")
-_CELL_TAG = re.compile(_PREFIX + rb"c(?=[\s/>])")
-_ROW = re.compile(_PREFIX + rb"row" + _WHOLE)
-_CELL = re.compile(_PREFIX + rb"c" + _WHOLE)
-_PLAIN_CELL = re.compile(_PREFIX + rb"""c r="([A-Za-z]{1,3})\d{1,7}"(?: [a-z]+="[^"<>]*")*/?>""")
-_PLAIN_ROW = re.compile(_PREFIX + rb"""c r="[A-Za-z]{1,3}(\d{1,7})\"""")
-_SHARED_CELL = re.compile(rb"""\bt\s*=\s*["']s["']""")
-_TEXT_TAG = re.compile(_PREFIX + rb"si(?=[\s/>])")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tags:
+    """The tags that are looked for; without namespace prefixes the search is several times as fast."""
+
+    row_tag: re.Pattern[bytes]
+    cell_tag: re.Pattern[bytes]
+    text_tag: re.Pattern[bytes]
+    row: re.Pattern[bytes]
+    cell: re.Pattern[bytes]
+    plain_column: re.Pattern[bytes]
+    plain_row: re.Pattern[bytes]
+
+
+def _tags(start: bytes) -> _Tags:
+    return _Tags(
+        row_tag=re.compile(start + rb"row(?=[\s/>])"),
+        cell_tag=re.compile(start + rb"c(?=[\s/>])"),
+        text_tag=re.compile(start + rb"si(?=[\s/>])"),
+        row=re.compile(start + rb"row" + _WHOLE),
+        cell=re.compile(start + rb"c" + _WHOLE),
+        plain_column=re.compile(start + rb"""c r="([A-Za-z]{1,3})\d{1,7}"(?: [a-z]+="[^"<>&]*")*/?>"""),
+        plain_row=re.compile(start + rb"""c r="[A-Za-z]{1,3}(\d{1,7})\""""),
+    )
+
+
+_BARE, _PREFIXED = _tags(b"<"), _tags(_PREFIX)
+_HAS_PREFIX = re.compile(rb":(?:c|row|si)[\s/>]")
+_SHARED_CELL = re.compile(rb"""t\s*=\s*["']s["']""")
 _DIMENSION = re.compile(_PREFIX + rb"""dimension\b[^>]*?\bref\s*=\s*["']([^"']*)""")
 _REFERENCE = re.compile(rb"([A-Za-z]*)(\d{1,9})")
 _OTHER_KINDS = ("mimetype", "content.xml")
@@ -64,7 +86,8 @@ class _Texts:
     def take(self, text: bytes, limits: Limits) -> None:
         """Measure some more text of any part; WorkbookRefused when the cells together could hold too much."""
         self.cells += len(_SHARED_CELL.findall(text))
-        more, *others = map(len, _TEXT_TAG.split(text))
+        tags = _PREFIXED if _HAS_PREFIX.search(text) else _BARE
+        more, *others = map(len, tags.text_tag.split(text))
         if self.length is not None:
             others.insert(0, self.length + more)
         if others:
@@ -170,14 +193,15 @@ class _Reach:
 
     def take(self, text: bytes) -> None:
         """Measure some more text of the part, which holds whole tags; WorkbookRefused when it reaches too far."""
-        for dimension in _DIMENSION.findall(text):
+        tags = _PREFIXED if _HAS_PREFIX.search(text) else _BARE
+        for dimension in _DIMENSION.findall(text) if b"dimension" in text else ():
             for corner in dimension.replace(b"$", b"").split(b":"):
                 self._named(corner)
-        rows = _ROW.findall(text)
-        if len(rows) < len(_ROW_TAG.findall(text)):
+        rows = tags.row.findall(text)
+        if len(rows) < len(tags.row_tag.findall(text)):
             raise WorkbookRefused(DAMAGED)
         self.unnamed_rows += sum(not self._reference(attributes) for attributes in rows)
-        self._cells(text, bool(rows))
+        self._cells(text, tags, bool(rows))
         height, width = self.row + self.unnamed_rows, self.column + self.most_unnamed
         if height > self.limits.rows or width > self.limits.columns:
             raise WorkbookRefused(
@@ -190,19 +214,19 @@ class _Reach:
                 "Leave out columns that are not needed, or send it in parts."
             )
 
-    def _cells(self, text: bytes, new_row: bool) -> None:
-        expected = len(_CELL_TAG.findall(text))
-        columns = _PLAIN_CELL.findall(text)
+    def _cells(self, text: bytes, tags: _Tags, new_row: bool) -> None:
+        expected = len(tags.cell_tag.findall(text))
+        columns = tags.plain_column.findall(text)
         if len(columns) == expected:  # as nearly all programs write them
             if expected:
                 self.column = max(self.column, *map(_number, set(columns)))
-                self.row = max(self.row, *map(int, set(_PLAIN_ROW.findall(text))))
+                self.row = max(self.row, *map(int, set(tags.plain_row.findall(text))))
             if new_row:
                 self.unnamed_cells = 0
             return
-        for n, line in enumerate(_ROW_TAG.split(text)):
-            cells = _CELL.findall(line)
-            if len(cells) < len(_CELL_TAG.findall(line)):
+        for n, line in enumerate(tags.row_tag.split(text)):
+            cells = tags.cell.findall(line)
+            if len(cells) < len(tags.cell_tag.findall(line)):
                 raise WorkbookRefused(DAMAGED)
             self.unnamed_cells = (0 if n else self.unnamed_cells) + sum(not self._reference(attributes) for attributes in cells)
             self.most_unnamed = max(self.most_unnamed, self.unnamed_cells)
