@@ -35,6 +35,7 @@ from app.people.models import (
 from app.policy import GIVEN, Can, operation
 
 EMAIL_NEEDS_ACCESS = "They hold a role here, and whoever has their e-mail address could sign in as them."
+EMAIL_WAY_OUT = "Ask an administrator to end the role, change the address, and have the role given again."
 
 
 # Organisation ------------------------------------------------------------------------------------------------------
@@ -106,7 +107,7 @@ def change_person(tx: Tx, person_id: int, *, read_version: int | None = None, **
     new = person_values(known)
     changed = sorted(key for key, value in new.items() if getattr(row, key) != value and key not in ("search_text", "sort_name", "name"))
     if "email" in changed and policy.outranks(tx, person_id):
-        raise Conflict(EMAIL_NEEDS_ACCESS, code="email-needs-access", way_out="Ask an administrator to change it.")
+        raise Conflict(EMAIL_NEEDS_ACCESS, code="email-needs-access", way_out=EMAIL_WAY_OUT)
     if changed:
         tx.update(Person, person_id, **new, updated_at=tx.now, version=row.version + 1)
         tx.record("person.changed", "people", person_id, person_id=person_id, fields=changed)

@@ -19,7 +19,7 @@ from app.hr.operations.labelling import WATCHED
 from app.hr.operations.staging import SEPARATOR
 from app.hr.queries import find
 from app.people.models import Person, Unit, UnitKind
-from app.people.operations import EMAIL_NEEDS_ACCESS, create_unit
+from app.people.operations import EMAIL_NEEDS_ACCESS, EMAIL_WAY_OUT, create_unit
 from app.policy import Can, operation
 
 _ACTIONS = {
@@ -103,9 +103,7 @@ def _ready(tx: Tx, found: Any, confirmed: int | None) -> None:
         )
     # Asked again, of whoever applies it and of the roles held now: the preview may be somebody else's, and giving a role changes no person.
     if tx.scalar(select(ImportRow.id).where(lines(found.id, checks.address_of_role(tx))).limit(1)):
-        raise Conflict(
-            EMAIL_NEEDS_ACCESS, code="email-needs-access", way_out="Compare again, and ask an administrator about the lines shown."
-        )
+        raise Conflict(EMAIL_NEEDS_ACCESS, code="email-needs-access", way_out=f"Compare again to see the lines. {EMAIL_WAY_OUT}")
     if counts["confirm"] and confirmed != counts["left out"]:
         said = plural(counts["left out"], "person", "people")
         message = f"{said} of {counts['employed']:,} would leave because the file does not name them. Confirm that number to apply."

@@ -15,7 +15,7 @@ from app.core.tx import Tx
 from app.hr.models import ImportProblem, ImportRow
 from app.hr.operations.expressions import lines, problem_rows
 from app.people.models import Duty, Person, Responsibility
-from app.people.operations import EMAIL_NEEDS_ACCESS
+from app.people.operations import EMAIL_NEEDS_ACCESS, EMAIL_WAY_OUT
 from app.policy import Can
 
 LOOPS_SHOWN = 50
@@ -122,7 +122,7 @@ def address_of_role(tx: Tx) -> ColumnElement[bool]:
 def _addresses_of_roles(tx: Tx, import_id: int, heading: str) -> Any:
     return problem_rows(
         import_id, ImportRow, heading, ImportRow.email, EMAIL_NEEDS_ACCESS,
-        "Ask an administrator to change the address, then compare again.", address_of_role(tx),
+        EMAIL_WAY_OUT, address_of_role(tx),
     )  # fmt: skip
 
 
