@@ -81,7 +81,9 @@ def test_files_hold_no_joining_link_but_their_own(visits: dict[str, Visit]) -> N
     assert [stop.name for stop in files if JOINING in visits[stop.name].html] == []
 
 
-def test_every_page_is_valid_html(visits: dict[str, Visit], tmp_path: Path) -> None:
+def test_every_page_is_valid_html(visits: dict[str, Visit], demo_county: County, tmp_path: Path) -> None:
+    if demo_county.kind == "postgresql":
+        return  # the same templates drew them: once is enough for a slow validator
     for stop in TOUR:
         if not stop.file:
             (tmp_path / f"{re.sub(r'[^a-z]+', '-', stop.name)[:80]}-{len(list(tmp_path.iterdir()))}.html").write_text(
