@@ -75,6 +75,7 @@ def test_the_desk_filters_and_sorts(make: Make, browser: Any) -> None:
     assert by_fill.index(second.reference) < by_fill.index(first.reference)
     past = datetime.now(UTC) - timedelta(days=1)
     thin = make.session(min_numbers=5, day=date.today() + timedelta(days=9), decide_by=past)  # noqa: DTZ011
+    found = browser.get("/manage?status=thin")
     for status in ("thin", "overdue", "untaught"):
         found = browser.get(f"/manage?status={status}")
         assert thin.reference in found.text and "1 session" in words(found)

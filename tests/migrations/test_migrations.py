@@ -98,7 +98,10 @@ def test_down_leaves_nothing_and_up_again_works(bare: Database) -> None:
 
 def test_every_constraint_has_a_name() -> None:
     unnamed = [
-        (table.name, type(constraint).__name__) for table in models.metadata.tables.values() for constraint in table.constraints if constraint.name is None
+        (table.name, type(constraint).__name__)
+        for table in models.metadata.tables.values()
+        for constraint in table.constraints
+        if constraint.name is None
     ]
     assert unnamed == []
 
