@@ -24,7 +24,7 @@ from benchmarks import load as generator
 from benchmarks.booking_race import client_token, new_session, open_course
 from benchmarks.house import arguments, both, county, memory, served
 
-SPREAD, CLIENTS = 300, 16
+SPREAD, CLIENTS = 300, 8
 
 
 def bare(database: Database, seconds: float, threads: int) -> float:

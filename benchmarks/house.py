@@ -36,7 +36,7 @@ def arguments(words: str) -> argparse.ArgumentParser:
 
 def _environment(url: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ACADEMY_")}
-    return {**kept, "ACADEMY_DATABASE_URL": url, "ACADEMY_LOG_LEVEL": "warning", "ACADEMY_THREADS": "4", "ACADEMY_DEMO": "1"}
+    return {**kept, "ACADEMY_DATABASE_URL": url, "ACADEMY_LOG_LEVEL": "warning", "ACADEMY_THREADS": "2", "ACADEMY_DEMO": "1"}
 
 
 def _app(url: str, *command: str) -> None:

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     mail_from: str = Field("Social Work Academy <academy@westmarch.example>", description="Sender of every message.")
     idle_minutes: int = Field(60, ge=5, le=1440, description="A sign-in ends after this many minutes without a request.")
     session_hours: int = Field(12, ge=1, le=72, description="A sign-in ends after this many hours in any case.")
-    threads: int = Field(4, ge=1, le=64, description="Requests worked on at once in one process; also its pooled connections.")
+    threads: int = Field(2, ge=1, le=64, description="Requests worked on at once in one process; also its pooled connections.")
     max_body_kb: int = Field(256, ge=16, description="Largest request body in kilobytes, uploads excepted.")
     max_upload_mb: int = Field(50, ge=1, le=500, description="Largest uploaded file in megabytes.")
     trusted_proxies: int = Field(0, ge=0, le=5, description="How many proxies in front set X-Forwarded-For; 0 ignores the header.")
