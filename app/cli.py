@@ -20,7 +20,6 @@ from sqlalchemy.exc import DBAPIError
 from app.core.config import ROOT, Settings, SettingsError, settings
 from app.core.db import Database, connect
 
-
 SWITCH = 0.0005  # seconds
 
 
