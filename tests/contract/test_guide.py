@@ -34,7 +34,7 @@ SOURCES = [
     "main.py",
     "policy.py",
     "identity/access.py",
-    *(f"people/{name}.py" for name in ("api", "listings", "models", "operations")),
+    *(f"people/{name}.py" for name in ("api", "details", "listings", "models", "operations")),
     *(f"learning/{name}.py" for name in ("api", "checks", "listings", "models", "operations")),
     *(f"bookings/{name}.py" for name in ("api", "listings", "models", "rules")),
     *(f"bookings/operations/{name}.py" for name in ("book", "cancel", "changes", "places", "sessions", "timetable")),
