@@ -134,7 +134,8 @@ def test_lists_with_nothing_in_them_say_what_to_do(make: Make, sign_in: Callable
 def lengthen(database: Database) -> dict[str, str]:
     """Names as long as they come, in every place where names stand; returns the pages that show them, by who looks."""
     make = Make(database)
-    team = make.unit(f"{LONG} Children in Care and Care Leavers", parent=make.organisation())
+    organisation = make.organisation()
+    team = make.unit(f"{LONG} Children in Care and Care Leavers", parent=organisation)
     trainer = make.person(f"Aurelia {EVER}", team=team)
     learner = make.person(f"{LONG} {EVER}", team=team, manager=trainer.id, email=f"{LONG.lower()}@westmarch.example")
     course = make.course(f"{EVER}: {LONG.lower()}", summary=f"{EVER} " * 3, outcomes=EVER, materials=f"https://westmarch.example/{EVER}")
@@ -156,6 +157,7 @@ def lengthen(database: Database) -> dict[str, str]:
         f"/people/{learner.id}": "hr",
         f"/people/{learner.id}/edit": "hr",
         f"/access/people/{learner.id}": "administrator",
+        f"/organisation/{organisation}": "practitioner",
         f"/organisation/{team}": "practitioner",
     }
 
