@@ -1,5 +1,6 @@
 """Imports every table, for migrations and tests."""
 
+from app.bookings import event_models, policy_models
 from app.bookings import models as bookings
 from app.core import ledger, schedule
 from app.core.db import Base
@@ -7,8 +8,22 @@ from app.frameworks import models as frameworks
 from app.hr import models as hr
 from app.identity import models as identity
 from app.learning import models as learning
+from app.notifications import models as notifications
 from app.people import models as people
 
 metadata = Base.metadata
 
-__all__ = ["bookings", "frameworks", "hr", "identity", "learning", "ledger", "metadata", "people", "schedule"]
+__all__ = [
+    "bookings",
+    "event_models",
+    "frameworks",
+    "hr",
+    "identity",
+    "learning",
+    "ledger",
+    "metadata",
+    "notifications",
+    "people",
+    "policy_models",
+    "schedule",
+]

@@ -86,3 +86,35 @@ def full_text(table: str, config: str) -> None:
 def drop_full_text(table: str) -> None:
     if not _postgresql():
         op.execute(sa.text(f"DROP TABLE {table}_fts"))
+
+
+def reword(table: str, *edits: tuple[str, str]) -> None:
+    """On SQLite, change constraints in the stored text of a table; each edit is (old, new), and every old must stand there.
+
+    SQLite has no ALTER for constraints. Its own documentation names this way for changes that leave the rows' form as it is: constraints
+    of which every row already there is known to keep the new ones. Add columns before, drop them after. PostgreSQL: does nothing.
+    """
+    if _postgresql():
+        return
+    db = op.get_bind()
+    # The edited text is bound as a value, so nothing of it is read as SQL here; SQLite parses it when the schema is loaded again.
+    sql = db.execute(sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table"), {"table": table}).scalar_one()
+    for old, new in edits:
+        if sql.count(old) != 1:
+            raise RuntimeError(f"{table}: {old!r} stands there {sql.count(old)} times, not once")
+        sql = sql.replace(old, new)
+    version = db.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    db.exec_driver_sql("PRAGMA writable_schema = on")
+    db.execute(sa.text("UPDATE sqlite_master SET sql = :sql WHERE type = 'table' AND name = :table"), {"sql": sql, "table": table})
+    db.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
+    db.exec_driver_sql("PRAGMA writable_schema = reset")
+
+
+def add_to_end(table: str, constraint: str) -> None:
+    """On SQLite, add a constraint after the last one of a table: "CONSTRAINT … FOREIGN KEY(…) REFERENCES …"."""
+    if _postgresql():
+        return
+    db = op.get_bind()
+    sql = db.execute(sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table"), {"table": table}).scalar_one()
+    body = sql.rstrip()[:-1].rstrip()
+    reword(table, (sql, f"{body}, \n\t{constraint}\n)"))

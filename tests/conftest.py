@@ -99,6 +99,8 @@ def postgres_database(postgres_server: str, worker_id: str) -> Iterator[Database
     url = head.rpartition("/")[0] + f"/{name}" + (f"?{tail}" if tail else "")
     database = connect(url, pool=12)
     migrate(database)
+    with database.read.connect() as connection:
+        SHIPPED.update({table: connection.execute(table.select()).mappings().all() for table in reversed(models.metadata.sorted_tables)})
     yield database
     database.dispose()
     with admin.connect() as connection:
@@ -116,6 +118,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+SHIPPED: dict[Any, Any] = {}  # what migrations put into a new database, by table
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty, migrated database of either kind."""
@@ -130,6 +135,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     tables = ", ".join(table.name for table in models.metadata.sorted_tables)
     with shared.write.connect() as connection, connection.begin():
         connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        for table in models.metadata.sorted_tables:
+            if rows := SHIPPED.get(table):
+                connection.execute(table.insert(), [{name: value for name, value in row.items() if name != "id"} for row in rows])
     yield shared
 
 

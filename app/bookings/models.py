@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model, no_overlap
@@ -17,6 +17,7 @@ from app.core.tx import meaning
 class Status(StrEnum):
     """The states of a booking. Requested to excused without waiting and offered's special rules: see docs/bookings.md."""
 
+    RESERVED = "reserved"  # holds a seat for somebody to be named
     REQUESTED = "requested"  # holds a seat, approval pending
     WAITING = "waiting"
     OFFERED = "offered"
@@ -30,10 +31,22 @@ class Status(StrEnum):
     EXCUSED = "excused"
 
 
-HOLDS_SQL = "status IN ('requested', 'offered', 'booked', 'attended', 'partly attended', 'did not attend', 'excused')"
+HOLDS_SQL = "status IN ('reserved', 'requested', 'offered', 'booked', 'attended', 'partly attended', 'did not attend', 'excused')"
 LIVE_SQL = "status NOT IN ('cancelled', 'declined', 'expired')"
 WAITING_SQL = "status = 'waiting'"
-HOLDS = (Status.REQUESTED, Status.OFFERED, Status.BOOKED, Status.ATTENDED, Status.PARTLY_ATTENDED, Status.DID_NOT_ATTEND, Status.EXCUSED)
+OFFERED_SQL = "status = 'offered'"
+RESERVED_SQL = "status = 'reserved'"
+PENDING_SQL = "approval = 'pending'"  # asked together with the state: what has ended keeps its last approval
+HOLDS = (
+    Status.RESERVED,
+    Status.REQUESTED,
+    Status.OFFERED,
+    Status.BOOKED,
+    Status.ATTENDED,
+    Status.PARTLY_ATTENDED,
+    Status.DID_NOT_ATTEND,
+    Status.EXCUSED,
+)
 OVER = (Status.CANCELLED, Status.DECLINED, Status.EXPIRED)
 
 
@@ -72,6 +85,11 @@ class Session(Model):
     audience_unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))  # only for people of this part of the organisation
     status: Mapped[str] = mapped_column(default="draft")  # draft · published · cancelled
     cancel_reason: Mapped[str | None]
+    has_quotas: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )  # some of its places are held for a group or unit: asked on the busiest path
+    runs_at: Mapped[datetime | None]  # when it was decided that it runs although fewer than `min_numbers` had booked
+    register_at: Mapped[datetime | None]  # when its register was finished
     next_turn: Mapped[int] = mapped_column(default=1)  # given out under the session's lock
     sequence: Mapped[int] = mapped_column(default=0)  # of its calendar entries; rises with every change of time or room
     version: Mapped[int] = mapped_column(default=1)
@@ -115,12 +133,31 @@ class PartTrainer(Model):
     __table_args__ = (Index("ix_part_trainers_person", "person_id", "starts_at"),)
 
 
+class Quota(Model):
+    """Places of a session kept for a group (a cohort) or a unit (a team, an organisation) until a date, then for everybody."""
+
+    __tablename__ = "quotas"
+    session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id"), index=True)
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id"))
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))  # all below it included
+    places: Mapped[int]  # how many
+    release_on: Mapped[date]  # from the start of this London day the places are everybody's
+    released_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    __table_args__ = (
+        CheckConstraint("(group_id IS NULL) <> (unit_id IS NULL)", name="one_holder"),
+        CheckConstraint("places > 0", name="places"),
+        Index("ix_quotas_release", "release_on", sqlite_where=text("released_at IS NULL"), postgresql_where=text("released_at IS NULL")),
+    )
+
+
 class Place(Base):
     """One seat. Capacity is how many rows there are, so the database itself refuses one booking too many."""
 
     __tablename__ = "places"
     session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
+    quota_id: Mapped[int | None] = mapped_column(ForeignKey("quotas.id"))  # only for these people; NULL: for everybody
     closing: Mapped[bool] = mapped_column(default=False)  # capacity was lowered: goes when it is vacated
 
 
@@ -129,14 +166,20 @@ class Booking(Model):
 
     __tablename__ = "bookings"
     session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id"))
-    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))  # NULL: reserved, or was when it ended
     booked_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))  # NULL: through the API
     place: Mapped[int | None]  # NULL again once the booking no longer holds a seat
     priority: Mapped[int] = mapped_column(default=5)  # class, fixed at joining; the queue is (priority, turn)
+    priority_because: Mapped[str | None]  # the rule that gave the class, in words; NULL: the usual class
     turn: Mapped[int]  # order of asking, given out under the session's lock
     approval: Mapped[str] = mapped_column(default="not needed")  # not needed · pending · granted · refused · expired
+    approval_due_at: Mapped[datetime | None]  # a request that nobody has answered by then expires
     status: Mapped[str]
-    reason: Mapped[str | None]  # of cancelling
+    offer_ends_at: Mapped[datetime | None]  # while offered: until when the place is held for them
+    name_by: Mapped[datetime | None]  # while reserved: until when somebody has to be named
+    reason: Mapped[str | None]  # of cancelling, in words
+    reason_code: Mapped[str | None] = mapped_column(ForeignKey("cancel_reasons.code"))
+    passed_from: Mapped[int | None] = mapped_column(ForeignKey("bookings.id"))  # whose place this was, and whose turn and class it keeps
     sequence: Mapped[int] = mapped_column(default=0)  # of this person's calendar entry
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -144,17 +187,35 @@ class Booking(Model):
     __table_args__ = (
         ForeignKeyConstraint(["session_id", "place"], ["places.session_id", "places.number"], name="fk_bookings_place"),
         CheckConstraint(f"(place IS NOT NULL) = ({HOLDS_SQL})", name="seat"),  # a seat exactly when the state holds one
+        CheckConstraint("person_id IS NOT NULL OR status IN ('reserved', 'cancelled', 'expired')", name="named"),
+        CheckConstraint("status <> 'offered' OR offer_ends_at IS NOT NULL", name="offer"),
+        CheckConstraint("status <> 'reserved' OR (name_by IS NOT NULL AND person_id IS NULL)", name="reserved"),
         CheckConstraint(
-            "status IN ('requested', 'waiting', 'offered', 'booked', 'cancelled', 'declined', 'expired', 'attended', 'partly attended', "
-            "'did not attend', 'excused')",
+            "status IN ('reserved', 'requested', 'waiting', 'offered', 'booked', 'cancelled', 'declined', 'expired', 'attended', "
+            "'partly attended', 'did not attend', 'excused')",
             name="status",
         ),
         CheckConstraint("approval IN ('not needed', 'pending', 'granted', 'refused', 'expired')", name="approval"),
         Index("uq_bookings_seat", "session_id", "place", unique=True),
         Index("uq_bookings_person", "session_id", "person_id", unique=True, sqlite_where=text(LIVE_SQL), postgresql_where=text(LIVE_SQL)),
-        Index("uq_bookings_turn", "session_id", "turn", unique=True),
+        Index("uq_bookings_turn", "session_id", "turn", unique=True, sqlite_where=text(LIVE_SQL), postgresql_where=text(LIVE_SQL)),
         Index("ix_bookings_queue", "session_id", "priority", "turn", sqlite_where=text(WAITING_SQL), postgresql_where=text(WAITING_SQL)),
         Index("ix_bookings_person", "person_id", "session_id"),
+        Index("ix_bookings_offers", "offer_ends_at", sqlite_where=text(OFFERED_SQL), postgresql_where=text(OFFERED_SQL)),
+        Index("ix_bookings_reserved", "name_by", sqlite_where=text(RESERVED_SQL), postgresql_where=text(RESERVED_SQL)),
+        Index("ix_bookings_approvals", "approval_due_at", sqlite_where=text(PENDING_SQL), postgresql_where=text(PENDING_SQL)),
+    )
+
+
+class PassOn(Model):
+    """Work to do: a place of this session may have become free for whoever waits. Written with the change that freed it."""
+
+    __tablename__ = "pass_ons"
+    session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id"))
+    asked_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index("ix_pass_ons_open", "session_id", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
     )
 
 

@@ -53,6 +53,11 @@ class Outbox(Model):
     sent_at: Mapped[datetime | None]
     parked_at: Mapped[datetime | None]  # gave up: an administrator sees it
     error: Mapped[str | None]
+    how: Mapped[str] = mapped_column(
+        default="email", server_default="email"
+    )  # email · digest: waits for the reader's daily summary · inbox: only there
+    digest_id: Mapped[int | None] = mapped_column(ForeignKey("outbox.id"))  # the summary that told it
+    read_at: Mapped[datetime | None]  # in the inbox
     __table_args__ = (
         Index(
             "ix_outbox_waiting",
@@ -61,6 +66,7 @@ class Outbox(Model):
             postgresql_where=WAITING,
         ),
         Index("ix_outbox_subject", "subject", "subject_id"),
+        Index("ix_outbox_person", "person_id", "created_at"),
         Index("ix_outbox_sent", "sent_at", sqlite_where=text("sent_at IS NOT NULL"), postgresql_where=text("sent_at IS NOT NULL")),
         Index("ix_outbox_parked", "parked_at", sqlite_where=text("parked_at IS NOT NULL"), postgresql_where=text("parked_at IS NOT NULL")),
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Base, Model
+from app.core.db import Base, Key, Model
 
 
 class Account(Base):
@@ -49,13 +49,14 @@ class Link(Base):
 
     __tablename__ = "links"
     token_hash: Mapped[str] = mapped_column(primary_key=True)
-    purpose: Mapped[str]  # invitation · reset
+    purpose: Mapped[str]  # invitation · reset · offer
+    subject_id: Mapped[int | None] = mapped_column(Key)  # offer: the booking
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     email: Mapped[str | None]  # the address it was sent to: it works only while that is the person's
-    __table_args__ = (CheckConstraint("purpose IN ('invitation', 'reset')", name="purpose"),)
+    __table_args__ = (CheckConstraint("purpose IN ('invitation', 'reset', 'offer')", name="purpose"),)
 
 
 class ApiClient(Model):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model, full_text
+from app.core.ledger import Json
 from app.core.tx import meaning
 
 
@@ -70,6 +72,13 @@ class Course(Model):
     cost_pence: Mapped[int] = mapped_column(default=0)  # for each place, charged to a cost centre
     materials: Mapped[str] = mapped_column(default="")
     needs_approval: Mapped[bool] = mapped_column(default=False)  # the rule new sessions start with
+    approver: Mapped[str] = mapped_column(default="manager", server_default="manager")  # manager, or whoever stands in · coordinator
+    approval_days: Mapped[int | None]  # working days until an unanswered request expires; NULL: the council's figure
+    completes: Mapped[bool] = mapped_column(default=True, server_default=true())  # attending all of a session completes the course
+    certificate: Mapped[bool] = mapped_column(default=True, server_default=true())  # completing it earns a certificate
+    pass_while_waiting: Mapped[bool] = mapped_column(
+        default=True, server_default=true()
+    )  # a place may be passed to a colleague while others wait
     status: Mapped[str] = mapped_column(default="draft")  # draft · published · withdrawn
     search_text: Mapped[str] = mapped_column(default="")
     version: Mapped[int] = mapped_column(default=1)
@@ -79,6 +88,8 @@ class Course(Model):
         CheckConstraint("status IN ('draft', 'published', 'withdrawn')", name="status"),
         CheckConstraint("bucket IN ('experience', 'social', 'formal')", name="bucket"),
         CheckConstraint("cpd_minutes >= 0 AND cost_pence >= 0", name="amounts"),
+        CheckConstraint("approver IN ('manager', 'coordinator')", name="approver"),
+        CheckConstraint("approval_days IS NULL OR approval_days > 0", name="approval_days"),
         CheckConstraint("validity_months IS NULL OR validity_months > 0", name="validity"),
         CheckConstraint("refresher_id IS NULL OR validity_months IS NOT NULL", name="refresher"),
         Index("ix_courses_title", "status", "title"),
@@ -140,6 +151,7 @@ class Completion(Model):
     expires_on: Mapped[date | None]  # the last day it counts; NULL: does not expire
     source: Mapped[str]  # attendance · e-learning · prior learning · import
     session_id: Mapped[int | None]
+    by_course_id: Mapped[int | None] = mapped_column(ForeignKey("courses.id"))  # the refresher that renewed it; NULL: the course itself
     recorded_at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]
     __table_args__ = (
@@ -149,3 +161,84 @@ class Completion(Model):
         CheckConstraint("expires_on IS NULL OR expires_on >= completed_on", name="expiry"),
         CheckConstraint("source IN ('attendance', 'e-learning', 'prior learning', 'import')", name="source"),
     )
+
+
+class LearningRecord(Model):
+    """One event of learning: what it was, when and for how long. Written by what happened, or by the person; a correction supersedes."""
+
+    __tablename__ = "learning_records"
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    on_date: Mapped[date]
+    minutes: Mapped[int]
+    bucket: Mapped[str]
+    title: Mapped[str]
+    source: Mapped[str]  # attendance · e-learning · prior learning
+    course_id: Mapped[int | None] = mapped_column(ForeignKey("courses.id"), index=True)
+    session_id: Mapped[int | None]
+    booking_id: Mapped[int | None]
+    recorded_at: Mapped[datetime]
+    superseded_at: Mapped[datetime | None]
+    __table_args__ = (
+        CheckConstraint("minutes >= 0", name="minutes"),
+        CheckConstraint("bucket IN ('experience', 'social', 'formal')", name="bucket"),
+        CheckConstraint("source IN ('attendance', 'e-learning', 'prior learning')", name="source"),
+        Index("ix_learning_records_person", "person_id", "on_date"),
+        Index(
+            "uq_learning_records_booking",
+            "booking_id",
+            unique=True,
+            sqlite_where=text("superseded_at IS NULL"),
+            postgresql_where=text("superseded_at IS NULL"),
+        ),
+    )
+
+
+class Certificate(Model):
+    """Shows one completion. `facts` is what is printed on it; whoever has the code can check that, and nothing more."""
+
+    __tablename__ = "certificates"
+    code: Mapped[str] = mapped_column(unique=True)  # random, printed on it: "K7QF-2M9X-WT4D"
+    completion_id: Mapped[int] = mapped_column(ForeignKey("completions.id"), unique=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    facts: Mapped[dict[str, Any]] = mapped_column(Json)
+    issued_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_because: Mapped[str | None]
+
+
+class PriorLearning(Model):
+    """Somebody asks that learning from elsewhere counts as a completion; a coordinator decides."""
+
+    __tablename__ = "prior_learning"
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    course_id: Mapped[int] = mapped_column(ForeignKey("courses.id"))
+    completed_on: Mapped[date]
+    provider: Mapped[str]
+    evidence: Mapped[str]  # in words: what shows it
+    state: Mapped[str]  # asked · accepted · refused
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str | None]  # the reason given
+    completion_id: Mapped[int | None] = mapped_column(ForeignKey("completions.id"))
+    version: Mapped[int] = mapped_column(default=1)
+    __table_args__ = (
+        CheckConstraint("state IN ('asked', 'accepted', 'refused')", name="state"),
+        CheckConstraint("(state = 'accepted') = (completion_id IS NOT NULL)", name="accepted"),
+        Index(
+            "uq_prior_learning_asked",
+            "person_id",
+            "course_id",
+            unique=True,
+            sqlite_where=text("state = 'asked'"),
+            postgresql_where=text("state = 'asked'"),
+        ),
+    )
+
+
+meaning(
+    "uq_prior_learning_asked",
+    "prior_learning.person_id, prior_learning.course_id",
+    message="They have already asked for this; it has not been decided yet.",
+    code="already-asked",
+)

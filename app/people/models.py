@@ -53,6 +53,7 @@ class Unit(Model):
     search_text: Mapped[str] = mapped_column(default="")
     host: Mapped[bool] = mapped_column(default=False)  # the council that runs the academy
     closed_on: Mapped[date | None]
+    cost_centre: Mapped[str | None]  # charged for its people; NULL: that of the unit above
     version: Mapped[int] = mapped_column(default=1)
     __table_args__ = (
         CheckConstraint("kind IN ('organisation', 'service', 'locality', 'team')", name="kind"),
@@ -198,6 +199,14 @@ class RoleHeld(Fact, Model):
     __table_args__ = (CheckConstraint("valid_from < valid_to", name="period"),)
 
 
+class Absence(Fact, Model):
+    """Away for a period; the reason is not kept here. Clocks that wait for the person stand still meanwhile."""
+
+    __tablename__ = "absences"
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    __table_args__ = (CheckConstraint("valid_from < valid_to", name="period"),)
+
+
 class Group(Model):
     """A named set of people: a cohort, an audience, a priority class."""
 
@@ -220,6 +229,7 @@ class GroupMember(Fact, Model):
 VALID = "superseded_at IS NULL"
 no_overlap(Post.__table__, "person_id", "valid_from", "valid_to", f"{VALID} AND is_primary", name="ex_posts_primary")
 no_overlap(Membership.__table__, "person_id", "valid_from", "valid_to", VALID, name="ex_memberships")
+no_overlap(Absence.__table__, "person_id", "valid_from", "valid_to", VALID, name="ex_absences")
 no_overlap(Stage.__table__, "person_id", "valid_from", "valid_to", VALID, name="ex_stages")
 no_overlap(
     Responsibility.__table__,
@@ -231,5 +241,6 @@ no_overlap(
 )
 meaning("ex_posts_primary", message="That person already has a primary post in that period.", code="periods-overlap")
 meaning("ex_memberships", message="That person already belongs to a team in that period.", code="periods-overlap")
+meaning("ex_absences", message="That person is already away in that period.", code="periods-overlap")
 meaning("ex_stages", message="That person already has a career stage in that period.", code="periods-overlap")
 meaning("ex_responsibilities_manager", message="That person already has a manager in that period.", code="periods-overlap")
