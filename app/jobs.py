@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import OperationalError
 
+from app.bookings.operations import offers, queue
 from app.core.db import Database
 from app.core.errors import Conflict
 from app.core.schedule import JobRun
-from app.core.tx import Tx, clock
+from app.core.tx import Tx
+from app.core.tx import clock as read_clock
 from app.doors import job
 from app.identity import operations as identity
 
@@ -21,6 +23,15 @@ Job = Callable[[Tx, datetime], None]
 TIMETABLE: dict[str, tuple[timedelta, Job]] = {
     "tidy-identity": (timedelta(days=1), identity.tidy)
 }  # every so long, counted from midnight UTC
+
+
+# What runs at every look: each finds its work by an index and takes each piece in a transaction of its own.
+CLOCKS: tuple[Callable[[Database], int], ...] = (offers.lapse_due, queue.pass_on_due)
+
+
+def run_clocks(database: Database) -> int:
+    """Everything whose time is over, then everything that follows; returns how many things were done."""
+    return sum(clock(database) for clock in CLOCKS)
 
 
 def _turn(now: datetime, every: timedelta) -> datetime:
@@ -31,7 +42,7 @@ def _turn(now: datetime, every: timedelta) -> datetime:
 
 def run_due(database: Database, now: datetime | None = None) -> int:
     """Run each job whose turn has not been taken; returns how many ran. The turn is a unique row, so two workers cannot both have it."""
-    moment = now or clock()
+    moment = now or read_clock()
     ran = 0
     for name, (every, function) in TIMETABLE.items():
         due = _turn(moment, every)
@@ -55,7 +66,7 @@ def _run(database: Database, name: str, due: datetime, function: Job) -> None:
     with job(database) as tx:
         tx.db.execute(insert(JobRun), dict(name=name, due_at=due, started_at=tx.now))
         function(tx, tx.now)
-        tx.db.execute(update(JobRun).where(JobRun.name == name, JobRun.due_at == due).values(finished_at=clock(), outcome="done"))
+        tx.db.execute(update(JobRun).where(JobRun.name == name, JobRun.due_at == due).values(finished_at=read_clock(), outcome="done"))
 
 
 def _failed(database: Database, name: str, due: datetime, kind: str) -> None:

@@ -18,7 +18,7 @@ LONGEST_PAUSE = 30.0  # … and after several faults in a row
 
 def tick(database: Database, settings: Settings, stop: threading.Event | None = None) -> int:
     """Do everything that is due now; returns how many things were done. Leaves off early when told to stop."""
-    done = jobs.run_due(database)
+    done = jobs.run_due(database) + jobs.run_clocks(database)
     while not (stop is not None and stop.is_set()) and (delivered := delivery.deliver_due(database, settings, stop)):
         done += delivered
     return done

@@ -8,16 +8,16 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, case, exists, func, literal_column, null, select
+from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, case, exists, func, literal_column, null, or_, select
 from sqlalchemy.orm import aliased
 
-from app.bookings.models import HOLDS_SQL, LIVE_SQL, WAITING_SQL, Booking, Part, Place, Session
+from app.bookings.models import HOLDS_SQL, LIVE_SQL, WAITING_SQL, Booking, Part, Place, Quota, Session
 from app.core.calendar import clock, deadline, london, long_date, working_day
 from app.core.db import ONE, AnySelect
 from app.core.facts import current
 from app.core.tx import Tx
 from app.learning.models import Completion, Course, Prerequisite
-from app.people.models import CareerStage, Membership, Post, Stage, Unit, UnitClosure
+from app.people.models import CareerStage, GroupMember, Membership, Post, Stage, Unit, UnitClosure
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,30 @@ class Reason:
     link: str = ""
 
 
-@lru_cache(maxsize=1)
-def facts_statement() -> AnySelect:
-    """Everything about one person and one session that the rules ask, in one statement. Parameters: session, person, course, today, day."""
+def may_take(person: Any, quota_id: Any, today: Any) -> ColumnElement[bool]:
+    """SQL: may this person have a place of this quota (NULL: everybody may)?"""
+    member = exists(
+        select(ONE)
+        .select_from(GroupMember)
+        .join(Quota, Quota.group_id == GroupMember.group_id)
+        .where(Quota.id == quota_id, GroupMember.person_id == person, current(GroupMember, today))
+    )
+    belongs = exists(
+        select(ONE)
+        .select_from(Membership)
+        .join(UnitClosure, UnitClosure.descendant_id == Membership.unit_id)
+        .join(Quota, Quota.unit_id == UnitClosure.ancestor_id)
+        .where(Quota.id == quota_id, Membership.person_id == person, current(Membership, today))
+    )
+    return or_(quota_id.is_(None), member, belongs)
+
+
+@lru_cache(maxsize=2)
+def facts_statement(*, quotas: bool = False) -> AnySelect:
+    """Everything about one person and one session that the rules ask, in one statement. Parameters: session, person, course, today, day.
+
+    `quotas`: some of the session's places are kept for a group or unit, so that each place has its own people and its own queue.
+    """
     live: ColumnElement[bool] = literal_column(LIVE_SQL.replace("status", "bookings.status"))
     session: BindParameter[int] = bindparam("session")
     person: BindParameter[int] = bindparam("person")
@@ -57,26 +78,35 @@ def facts_statement() -> AnySelect:
     )
     missing = select(Prerequisite.requires_id).where(Prerequisite.course_id == bindparam("course"), ~in_date).limit(1).scalar_subquery()
     stage = select(Stage.stage).where(Stage.person_id == person, current(Stage, bindparam("today"))).limit(1).scalar_subquery()
-    waiting = exists(
+    waits = (
         select(ONE)
         .select_from(Booking)
         .where(Booking.session_id == session, literal_column(WAITING_SQL.replace("status", "bookings.status")))
     )
     taken = exists(select(ONE).select_from(Booking).where(Booking.session_id == Place.session_id, Booking.place == Place.number))
-    free = select(Place.number).where(Place.session_id == session, ~Place.closing, ~taken).order_by(Place.number).limit(1).scalar_subquery()
+    places = select(Place.number).where(Place.session_id == session, ~Place.closing, ~taken)
+    # A free seat is nobody else's while someone waits who may have it.
+    if quotas:
+        today: BindParameter[date] = bindparam("today")
+        places = places.where(
+            may_take(person, Place.quota_id, today), ~exists(waits.where(may_take(Booking.person_id, Place.quota_id, today)))
+        )
+        place: Any = places.order_by(Place.quota_id.is_(None), Place.number).limit(1).scalar_subquery()
+    else:
+        place = case((exists(waits), null()), else_=places.order_by(Place.number).limit(1).scalar_subquery())
     return select(
         mine.label("mine"),
         clash.label("clash"),
         missing.label("missing"),
         stage.label("stage"),
-        case((waiting, null()), else_=free).label("place"),  # a free seat is nobody else's while someone waits
+        place.label("place"),
     )
 
 
 def facts(tx: Tx, session: Row[Any], person_id: int) -> Row[Any]:
     """The row that `reasons` judges; its `place` is the seat that the person would get, None: they would wait."""
     row = tx.one(
-        facts_statement(),
+        facts_statement(quotas=session.has_quotas),
         session=session.id,
         person=person_id,
         course=session.course_id,
@@ -142,6 +172,11 @@ def clashing(row: Row[Any], who: str) -> Reason:
         "Cancel it or choose another date.",
         link="/my-bookings",
     )
+
+
+def clash_words(tx: Tx, session_id: int, *, you: bool) -> str:
+    """The sentence that says with which session it clashes."""
+    return clashing(_elsewhere(tx, session_id), "You" if you else "They").message
 
 
 _renewing = aliased(Course, name="renewing")

@@ -53,6 +53,7 @@ _ASKED = (  # what the rules ask of a session: every column that is not fetched 
     Session.needs_approval,
     Session.audience_stages,
     Session.audience_unit_id,
+    Session.has_quotas,
     Session.next_turn,
 )
 _LOCK_BOTH = _turn.where(select(_locked.c.id).scalar_subquery().is_not(None)).returning(

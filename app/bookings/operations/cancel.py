@@ -8,6 +8,7 @@ from sqlalchemy import Row, delete, select
 
 from app import policy
 from app.bookings.models import OVER, Booking, Place, Session, Status
+from app.bookings.operations.queue import freed
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.text import normal
 from app.core.tx import Tx
@@ -44,11 +45,18 @@ def cancel(tx: Tx, booking_id: int, reason: str) -> None:
 def end(tx: Tx, booking: Row[Any], status: Status, action: str, tell: str, *, reason: str, **facts: Any) -> None:
     """The booking gives up its seat or turn; a seat whose session was made smaller goes with it."""
     values = dict(
-        status=status.value, place=None, reason=reason, sequence=booking.sequence + 1, updated_at=tx.now, version=booking.version + 1
+        status=status.value,
+        place=None,
+        offer_ends_at=None,
+        reason=reason,
+        sequence=booking.sequence + 1,
+        updated_at=tx.now,
+        version=booking.version + 1,
     )
     tx.update(Booking, booking.id, **values)
     if booking.place is not None:
         tx.db.execute(delete(Place).where(Place.session_id == booking.session_id, Place.number == booking.place, Place.closing))
+        freed(tx, booking.session_id)
     tx.record(
         action,
         "bookings",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import and_, delete, select, update
 
 from app.bookings.models import Booking, Place
+from app.bookings.operations.queue import freed
 from app.core.tx import Tx
 
 
@@ -32,3 +33,4 @@ def set_capacity(tx: Tx, session_id: int, capacity: int) -> None:
         last = max((row.number for row in rows), default=0)
         new = -surplus - len(again)
         tx.insert_many(Place, [dict(session_id=session_id, number=number) for number in range(last + 1, last + 1 + new)])
+        freed(tx, session_id)
