@@ -53,6 +53,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--port", type=_between(0, 65535), default=8000)
     command.add_argument("--processes", type=_between(1, 64), default=1, help="web processes sharing the port")
     command.add_argument("--no-worker", action="store_true", help="leave background work to `worker`")
+    command.add_argument("--listener", type=int, help=argparse.SUPPRESS)  # these two are the supervisor's
+    command.add_argument("--number", type=int, default=0, help=argparse.SUPPRESS)
     add("migrate", migrate, "Bring the database to the newest structure.")
     command = add("seed", seed, "Load the demonstration county.")
     command.add_argument("--people", type=int, default=1286)
@@ -96,63 +98,60 @@ def database(config: Settings) -> Database:
 
 def serve(options: argparse.Namespace, config: Settings) -> int:
     """One process serves and works in the background; several share one listening socket, and the first also works."""
-    import uvicorn
-
+    from app import supervisor
     from app.main import create_app
 
+    if options.listener is not None:  # in place of one that died
+        listener = socket.socket(fileno=options.listener)
+        _answer(create_app(config, background=options.number == 0 and not options.no_worker), listener)
+        return 0
     listener = socket.create_server(
         (options.host, options.port), family=socket.AF_INET6 if ":" in options.host else socket.AF_INET, backlog=2048
     )
-
-    def run(background: bool) -> None:
-        # Whoever holds the writer's turn must not wait five milliseconds for Python's own lock after each call to the database.
-        sys.setswitchinterval(SWITCH)
-        app = create_app(config, background=background)
-        quiet = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, date_header=True, proxy_headers=False)
-        uvicorn.Server(quiet).run(sockets=[listener])
-
     where = f"http://{options.host}:{options.port}"
     print(f"Serving {config.service_name} on {where}" + (" (demonstration county)" if config.demo else ""), flush=True)
+    app = create_app(config, background=not options.no_worker)
     if options.processes <= 1:
-        run(not options.no_worker)
+        _answer(app, listener)
         return 0
-    import app.rooms as rooms
-
-    rooms.page_routes()
-    rooms.api_routers()  # imported before forking, so that the processes share the memory
-    gc.freeze()
-    return _supervise(options.processes, lambda number: run(number == 0 and not options.no_worker))
-
-
-def _supervise(processes: int, run: Any) -> int:
-    """Fork `processes` children, start another when one dies, pass on the signal to stop."""
+    warm()
+    gc.collect()
+    gc.freeze()  # else looking for garbage would write to every page of memory that the processes share
+    supervisor.hold()
     children: dict[int, int] = {}
-    stopping = threading.Event()
-
-    def begin(number: int) -> None:
+    for number in range(options.processes):
         child = os.fork()
         if child == 0:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            run(number)
+            supervisor.release()
+            app.state.background = number == 0 and not options.no_worker
+            _answer(app, listener)
             os._exit(0)
         children[child] = number
+    listener.set_inheritable(True)
+    again = [sys.executable, "-m", "app", "serve", "--listener", str(listener.fileno()), *(["--no-worker"] if options.no_worker else [])]
+    return supervisor.become(supervisor.Charge(children, [*again, "--number"]))
 
-    def stop(*_: Any) -> None:
-        stopping.set()
-        for child in list(children):
-            os.kill(child, signal.SIGTERM)
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    for number in range(processes):
-        begin(number)
-    while children:
-        child, _status = os.wait()
-        number = children.pop(child, 0)
-        if not stopping.is_set():
-            begin(number)
-    return 0
+def _answer(app: Any, listener: socket.socket) -> None:
+    """Requests, until told to stop."""
+    import uvicorn
+
+    # Whoever holds the writer's turn must not wait five milliseconds for Python's own lock after each call to the database.
+    sys.setswitchinterval(SWITCH)
+    quiet = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, date_header=True, proxy_headers=False)
+    uvicorn.Server(quiet).run(sockets=[listener])
+
+
+def warm() -> None:
+    """Load what every web process needs sooner or later, so that they share it."""
+    import uvicorn.protocols.http.auto
+
+    from app.core.web import environment
+
+    assert uvicorn.protocols.http.auto.AutoHTTPProtocol
+    pages = environment()
+    for name in pages.list_templates(filter_func=lambda name: not name.startswith(("govuk_frontend_jinja/", "email/"))):
+        pages.get_template(name)
 
 
 def migrate(_options: argparse.Namespace, config: Settings) -> int:
@@ -215,7 +214,7 @@ def client(options: argparse.Namespace, config: Settings) -> int:
     from sqlalchemy import select
 
     from app.core.errors import Refusal
-    from app.doors import job
+    from app.core.work import job
     from app.identity import operations
     from app.people.models import Unit
 

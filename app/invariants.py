@@ -20,7 +20,7 @@ from app import models
 from app.bookings.models import HOLDS_SQL, LIVE_SQL, Status
 from app.core.db import Database, is_postgresql
 from app.core.tx import Tx
-from app.doors import job
+from app.core.work import job
 
 SHOWN = 20  # ids named for each broken rule
 

@@ -16,7 +16,7 @@ from app.core.errors import Conflict
 from app.core.schedule import JobRun
 from app.core.tx import Tx
 from app.core.tx import clock as read_clock
-from app.doors import job
+from app.core.work import job
 from app.identity import operations as identity
 
 Job = Callable[[Tx, datetime], None]

@@ -131,7 +131,7 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = config.threads
-        stop = worker.start(data, config) if background else None
+        stop = worker.start(data, config) if app.state.background else None
         yield
         if stop:
             stop()
@@ -147,6 +147,7 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
         redirect_slashes=False,  # a redirect would be built from whatever Host the request names
     )
     app.state.settings, app.state.database, app.state.navigation = config, data, rooms.navigation
+    app.state.background = background
     for router in rooms.api_routers():
         app.include_router(router)
     app.state.executor = ThreadPoolExecutor(config.threads, "page")

@@ -13,7 +13,7 @@ from app.core.db import Database
 from app.core.errors import Invalid, Refusal
 from app.core.text import plural
 from app.core.tx import Tx
-from app.doors import job
+from app.core.work import job
 from app.hr import imports, operations, queries
 from app.hr.mapping import Mapping, load_mapping
 

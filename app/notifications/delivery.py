@@ -25,7 +25,7 @@ from app.core.db import Database, is_postgresql
 from app.core.ledger import Outbox
 from app.core.mail import MailRefused, Message, Sends, build, mailer
 from app.core.tx import Tx
-from app.doors import job
+from app.core.work import job
 from app.identity.operations import LINK_LIFE, mint_link
 from app.notifications.facts import Facts, compose
 from app.notifications.messages import FactsError, render

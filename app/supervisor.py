@@ -1,0 +1,77 @@
+"""Watches over the web processes of `serve --processes N`: starts another when one dies, passes on the signal to stop.
+
+Forking shares memory between the processes, but the parent would keep a third copy of whatever they change. So it becomes this small
+program (`exec` keeps its children) and holds nothing of the service: only the standard library is imported here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from typing import NamedTuple, NoReturn
+
+WATCHED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+
+
+class Charge(NamedTuple):
+    """What there is to watch."""
+
+    children: dict[int, int]  # process id → number; the first, 0, may also work in the background
+    command: list[str]  # starts one web process, given its number
+
+
+def hold() -> None:
+    """Keep the signals for the watcher, also across exec."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+
+
+def release() -> None:
+    """A child handles signals itself."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+
+
+def become(charge: Charge) -> NoReturn:
+    """Go on as the watcher, in this same process."""
+    kept = json.dumps([list(charge.children.items()), charge.command])
+    os.execv(sys.executable, [sys.executable, "-I", "-S", __file__, kept])  # noqa: S606 - our own program
+
+
+def begin(charge: Charge, number: int) -> None:
+    """Start the web process of this number afresh; it shares no memory with the others."""
+    child = os.fork()
+    if child == 0:
+        release()
+        os.execv(charge.command[0], [*charge.command, str(number)])  # noqa: S606 - our own program
+    charge.children[child] = number
+
+
+def watch(charge: Charge) -> None:
+    """Until the last one has gone."""
+    stopping = False
+    while charge.children:
+        if signal.sigwait(WATCHED) != signal.SIGCHLD:
+            stopping = True
+            for child in charge.children:
+                os.kill(child, signal.SIGTERM)
+        for number in _gone(charge):
+            if not stopping:
+                begin(charge, number)
+
+
+def _gone(charge: Charge) -> list[int]:
+    """The numbers of those that have ended since the last look."""
+    found = []
+    while charge.children:
+        child, _status = os.waitpid(-1, os.WNOHANG)
+        if child == 0:
+            break
+        if child in charge.children:
+            found.append(charge.children.pop(child))
+    return found
+
+
+if __name__ == "__main__":
+    children, command = json.loads(sys.argv[1])
+    watch(Charge(dict(children), command))
