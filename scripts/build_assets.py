@@ -23,6 +23,8 @@ MODULES = ROOT / "node_modules"
 GOVUK = MODULES / "govuk-frontend" / "dist" / "govuk"
 PACKAGES = [ROOT / "package.json", ROOT / "package-lock.json"]
 OLDEST_NODE = (20, 19)
+FONTS = MODULES / "@expo-google-fonts" / "noto-sans"  # for PDFs: the typesetter reads no system fonts, so that they look alike everywhere
+FACES = ("400Regular", "700Bold")
 GOVUK_LICENCE = (
     "/*! GOV.UK Frontend {version}. Copyright (c) 2017 Crown Copyright (Government Digital Service). "
     "MIT licence: https://github.com/alphagov/govuk-frontend/blob/main/LICENSE.txt */\n"
@@ -110,6 +112,9 @@ def build_into(folder: Path) -> None:
     versioned = script.replace(module, f"{module}?v={short(folder / 'govuk-frontend.min.js')}")
     (folder / "app.js").write_text(versioned, encoding="utf-8")
     manifest = {path.name: short(path) for path in sorted(folder.iterdir())}
+    (folder / "fonts").mkdir()
+    for face in FACES:
+        shutil.copy2(FONTS / face / f"NotoSans_{face}.ttf", folder / "fonts")
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
 
 
