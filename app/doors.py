@@ -11,10 +11,11 @@ from asyncio import get_running_loop
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from fastapi import Request
+from markupsafe import Markup
 from starlette.datastructures import UploadFile
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -23,8 +24,8 @@ from app import policy
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.errors import NotFound, Refusal, SignInNeeded
-from app.core.tx import NOBODY, SYSTEM, Actor, Tx, transaction
-from app.core.web import UPLOADS, environment, url
+from app.core.tx import NOBODY, Actor, Tx, transaction
+from app.core.web import UPLOADS, environment, fragment, url
 from app.identity import access
 from app.policy import Can
 
@@ -59,11 +60,14 @@ class Page:
 
     @property
     def path(self) -> str:
-        return self.request.url.path
+        return self.request.scope["path"]  # type: ignore[no-any-return]
 
-    @property
-    def navigation(self) -> tuple[tuple[str, str], ...]:
-        return self.request.app.state.navigation(self.actor.roles)  # type: ignore[no-any-return]
+    def menu(self, inside: str = "") -> Markup:
+        """The menu with the entry marked that the reader is at or in; `inside` names it where the address does not."""
+        entries: tuple[tuple[str, str], ...] = self.request.app.state.navigation(self.actor.roles)
+        here = self.path
+        marks = ("page" if to == here else "true" if to == inside or (to != "/" and here.startswith(to + "/")) else "" for _, to in entries)
+        return _menu(entries, tuple(marks))
 
     def can(self, what: str) -> bool:
         """For templates: may the reader do this at all? `what` is the name of a permission."""
@@ -109,6 +113,12 @@ class Page:
         for name, value, options in self._cookies:
             response.set_cookie(name, value, **options)
         return response
+
+
+@lru_cache(maxsize=512)
+def _menu(entries: tuple[tuple[str, str], ...], marks: tuple[str, ...]) -> Markup:
+    """Drawn once for each set of roles and place in the service."""
+    return fragment("_layout/_menu.html", "menu", [(words, to, mark) for (words, to), mark in zip(entries, marks, strict=True)])
 
 
 PageFunction = Callable[..., Response]
@@ -254,11 +264,3 @@ def _afterwards(database: Database, page: Page, tx: Tx, seen: Any) -> None:
             writing.record(action, subject, None, **facts)
         if stale:
             access.touch(writing, seen.token_hash)
-
-
-# Jobs --------------------------------------------------------------------------------------------------------------
-
-
-def job(database: Database, *, writes: bool = True, snapshot: bool = False) -> AbstractContextManager[Tx]:
-    """A transaction for work nobody asked for: the actor is the system."""
-    return transaction(database, SYSTEM, writes=writes, snapshot=snapshot)

@@ -23,6 +23,7 @@ from app.core.config import ROOT, Settings, load
 from app.core.db import Database, connect
 from app.core.ledger import Audit, Outbox
 from app.core.tx import SYSTEM, transaction
+from app.desks import catalogue
 from app.identity import access
 from app.identity import operations as identity
 from app.main import create_app
@@ -124,6 +125,7 @@ SHIPPED: dict[Any, Any] = {}  # what migrations put into a new database, by tabl
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty, migrated database of either kind."""
+    catalogue.kept.clear()  # the choices of an earlier test's courses
     if request.param == "sqlite":
         path = tmp_path / "academy.sqlite3"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)

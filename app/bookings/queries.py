@@ -14,6 +14,7 @@ from app.core.db import UtcDateTime, matches
 from app.core.errors import NotFound
 from app.core.facts import current
 from app.core.ledger import Audit
+from app.core.ready import Ready
 from app.core.text import query_words
 from app.core.tx import Tx
 from app.learning.models import Course
@@ -77,7 +78,7 @@ def span_columns() -> tuple[Any, Any]:
 
 # Sessions ----------------------------------------------------------------------------------------------------------
 
-_SESSION = (
+_SESSION = Ready(
     select(
         Session.__table__,
         Course.title,
@@ -111,7 +112,7 @@ _TRAINERS = (
     .correlate(Part)
     .scalar_subquery()
 )
-_PARTS = (
+_PARTS = Ready(
     select(
         Part.starts_at,
         Part.ends_at,
@@ -141,11 +142,15 @@ def meetings(tx: Tx, session_id: int) -> list[tuple[list[Row[Any]], Row[Any]]]:
     return [(together, together[0]) for together in found.values()]
 
 
-_DELIVERS = select(ONE).where(
-    Responsibility.subject == bindparam("subject"),
-    Responsibility.kind == Duty.TRAINER.value,
-    Responsibility.holder_id == bindparam("holder"),
-    current(Responsibility, bindparam("today")),
+_DELIVERS = Ready(
+    select(ONE)
+    .where(
+        Responsibility.subject == bindparam("subject"),
+        Responsibility.kind == Duty.TRAINER.value,
+        Responsibility.holder_id == bindparam("holder"),
+        current(Responsibility, bindparam("today")),
+    )
+    .limit(1)
 )
 
 
@@ -153,7 +158,7 @@ def delivers(tx: Tx, session_id: int) -> bool:
     """Is the actor a trainer of this session today?"""
     if (Reach.DELIVERED, None) not in policy.terms(tx.actor, Can.READ_ROSTER):
         return False
-    return tx.scalar(_DELIVERS.limit(1), subject=f"session:{session_id}", holder=tx.actor.person_id, today=tx.today) is not None
+    return tx.scalar(_DELIVERS, subject=f"session:{session_id}", holder=tx.actor.person_id, today=tx.today) is not None
 
 
 # Bookings ----------------------------------------------------------------------------------------------------------
@@ -189,11 +194,12 @@ _MINE = (
     .join(Course, Course.id == Session.course_id)
     .where(Booking.person_id == bindparam("person"))
 )
-_COMING = _MINE.where(Session.ends_at >= NOW, Booking.status.in_(("booked", "requested", "offered", "waiting"))).order_by(
+_COMING_OF = _MINE.where(Session.ends_at >= NOW, Booking.status.in_(("booked", "requested", "offered", "waiting"))).order_by(
     Session.starts_at, Booking.id
 )
-_FIRST_COMING = _COMING.limit(bindparam("most"))
-_PAST = (
+_COMING = Ready(_COMING_OF)
+_FIRST_COMING = Ready(_COMING_OF.limit(bindparam("most")))
+_PAST = Ready(
     select(*_ABOUT, func.count().over().label("found"))
     .join(Session, Session.id == Booking.session_id)
     .join(Course, Course.id == Session.course_id)
@@ -220,7 +226,7 @@ def past(tx: Tx, person_id: int, skip: int = 0, most: int = 25) -> Sequence[Row[
 
 
 _booker = aliased(Person, name="booker")
-_BOOKING = (
+_BOOKING = Ready(
     select(
         *_ABOUT,
         Booking.person_id,
@@ -256,7 +262,7 @@ def booking(tx: Tx, booking_id: int, can: Can = Can.READ_BOOKINGS) -> Row[Any]:
 
 
 LIVE_OF: Any = literal_column("bookings.status NOT IN ('cancelled', 'declined', 'expired')")
-_LIVE = (
+_LIVE = Ready(
     select(
         Booking.id,
         Booking.status,
@@ -273,7 +279,7 @@ def live(tx: Tx, session_id: int, person_id: int | None) -> Row[Any] | None:
     return tx.one(_LIVE, session=session_id, person=person_id)
 
 
-_MANAGER = (
+_MANAGER = Ready(
     select(Person.id, Person.name)
     .join(Responsibility, Responsibility.holder_id == Person.id)
     .where(
@@ -298,7 +304,7 @@ def whom(tx: Tx, given: str) -> Row[Any] | None:
     return policy.person(tx, Can.BOOK, int(given))
 
 
-_HISTORY = (
+_HISTORY = Ready(
     select(Audit.at, Audit.action, Audit.state, Audit.facts, Audit.actor_kind, Audit.actor_id, Person.name.label("actor"))
     .outerjoin(Person, and_(Person.id == Audit.actor_id, Audit.actor_kind.in_(("person", "link"))))
     .where(Audit.subject == "bookings", Audit.subject_id == bindparam("booking"))

@@ -12,6 +12,7 @@ from app.bookings.models import Booking
 from app.bookings.queries import LIVE_OF, delivers
 from app.core.errors import NotFound
 from app.core.facts import current
+from app.core.ready import Ready
 from app.core.tx import Tx
 from app.people.models import Membership, Person, Unit
 from app.policy import Can, Reach
@@ -38,16 +39,17 @@ _ROSTER: Any = (
     .where(Booking.session_id == bindparam("session"), LIVE_OF)
     .order_by(Person.sort_name, Booking.id)
 )
+_EVERYONE = Ready(_ROSTER)
 
 
 def roster(tx: Tx, session_id: int) -> Sequence[Row[Any]]:
     """Everyone with a seat or a turn: all of them for its trainers, those in reach for others; NotFound for whoever is neither."""
-    statement = _ROSTER
+    statement: Any = _EVERYONE
     terms = policy.require(tx, Can.READ_ROSTER)
     if (Reach.ALL, None) not in terms and not delivers(tx, session_id):
         if not any(reach is Reach.SCOPE for reach, _ in terms):
             raise NotFound("There is no session with that reference.", code="session-not-found")
-        statement = statement.where(policy.within_reach(tx, Can.READ_ROSTER, Booking.person_id))
+        statement = _ROSTER.where(policy.within_reach(tx, Can.READ_ROSTER, Booking.person_id))
     return tx.rows(statement, session=session_id, today=tx.today)
 
 
@@ -63,8 +65,11 @@ _NEEDS = (
     )
     .order_by(Person.sort_name)
 )
+_EVERY_NEED = Ready(_NEEDS)
 
 
 def access_needs(tx: Tx, session_id: int) -> Sequence[Row[Any]]:
     """What those with a seat need, of the people whose access needs the actor may see."""
-    return tx.rows(_NEEDS.where(policy.within_reach(tx, Can.READ_ACCESS_NEEDS, Person.id)), session=session_id)
+    everybody = (Reach.ALL, None) in policy.require(tx, Can.READ_ACCESS_NEEDS)
+    statement = _EVERY_NEED if everybody else _NEEDS.where(policy.within_reach(tx, Can.READ_ACCESS_NEEDS, Person.id))
+    return tx.rows(statement, session=session_id)

@@ -6,8 +6,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from markupsafe import Markup
+
 from app.core.calendar import clock, london, long_date, time_range, when
 from app.core.text import ordinal, plural
+from app.core.web import fragment
 
 # What a booking is called once it is over or done, by status; live ones say more than a word.
 STATUS_TAGS = {
@@ -23,6 +26,12 @@ STATUS_TAGS = {
     "did not attend": ("Did not attend", "red"),
     "excused": ("Excused", "grey"),
 }
+
+
+@lru_cache(maxsize=16)
+def tag(status: str) -> Markup:
+    """The tag of a booking that is over, done or has a place."""
+    return fragment("_ui/ui.html", "tag", *STATUS_TAGS[status])
 
 
 def places(session: Any) -> str:

@@ -73,6 +73,14 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
+        """On SQLite the text is read in one step; elsewhere, and for anything but text, as above."""
+        return _read_instant if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+def _read_instant(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(stored).replace(tzinfo=UTC)
+
 
 class Base(DeclarativeBase):
     """Tables are declared as classes for their typed columns; rows are read and written with Core statements (docs/decisions/0002)."""
@@ -102,6 +110,20 @@ def _sqlite_setup(connection: Any, _record: Any) -> None:
         connection.execute("pragma " + pragma)
 
 
+# Reading on PostgreSQL. A page's statements are planned once for each connection: planning one anew with the values at hand takes longer
+# than running it. The working set is in memory, where rows cost the same in whatever order, and too little is read for compiling to pay.
+_READING = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "timezone=UTC",
+        "default_transaction_read_only=on",
+        "plan_cache_mode=force_generic_plan",
+        "random_page_cost=1.1",
+        "jit=off",
+    )
+)
+
+
 class Database:
     """Two pools over one database: `write` transactions take their place in the queue of writers, `read` ones cannot change anything."""
 
@@ -123,7 +145,8 @@ class Database:
                 event.listen(engine, "connect", _sqlite_setup)
             event.listen(self.read, "connect", lambda connection, _: connection.execute("pragma query_only=on"))
             event.listen(self.write, "begin", lambda connection: connection.exec_driver_sql("begin immediate"))
-            event.listen(self.read, "begin", lambda connection: connection.exec_driver_sql("begin"))
+            # Reading begins with every page, and a plain "begin" cannot fail or wait: the driver is asked directly.
+            event.listen(self.read, "begin", lambda connection: connection.connection.driver_connection.execute("begin"))
         else:
             url = url.replace("postgresql://", "postgresql+psycopg://", 1)
             self.write = create_engine(url, connect_args={"options": "-c timezone=UTC", "prepare_threshold": 2}, **common)
@@ -132,7 +155,7 @@ class Database:
             self.read = create_engine(
                 url,
                 isolation_level="AUTOCOMMIT",
-                connect_args={"options": "-c timezone=UTC -c default_transaction_read_only=on", "prepare_threshold": 2},
+                connect_args={"options": _READING, "prepare_threshold": 2},
                 **common,
             )
 

@@ -16,6 +16,7 @@ from app.core import ledger
 from app.core.calendar import london
 from app.core.db import Base, Database, is_postgresql
 from app.core.errors import Conflict, NotFound
+from app.core.ready import Ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Tx:
     request_id: str | None = None
     writes: bool = False
     memo: dict[str, Any] = field(default_factory=dict)  # what this transaction already asked, such as the actor's reach
+    afterwards: list[Callable[[Database], Any]] = field(default_factory=list)  # done once it is committed, each in a transaction of its own
 
     @property
     def today(self) -> date:
@@ -65,12 +67,20 @@ class Tx:
 
     # reading -------------------------------------------------------------------------------------------------------
     def rows(self, statement: Any, **parameters: Any) -> Sequence[Row[Any]]:
+        if type(statement) is Ready:
+            return statement.rows(self.db, parameters, plainly=self.writes)
         return self.db.execute(statement, parameters).all()
 
     def one(self, statement: Any, **parameters: Any) -> Row[Any] | None:
+        if type(statement) is Ready:
+            found = statement.rows(self.db, parameters, plainly=self.writes)
+            return found[0] if found else None
         return self.db.execute(statement, parameters).first()
 
     def scalar(self, statement: Any, **parameters: Any) -> Any:
+        if type(statement) is Ready:
+            found = statement.rows(self.db, parameters, plainly=self.writes)
+            return found[0][0] if found else None
         return self.db.execute(statement, parameters).scalar()
 
     def get(self, table: type[Any], key: int, *, lock: bool = False, what: str = "") -> Row[Any]:
@@ -153,9 +163,12 @@ def transaction(
     with database.writer_turn():
         try:
             with database.write.connect() as connection, connection.begin():
-                yield Tx(connection, actor, moment, request_id, writes=True)
+                tx = Tx(connection, actor, moment, request_id, writes=True)
+                yield tx
         except IntegrityError as broken:
             raise conflict_from(broken) from broken
+    for work in tx.afterwards:
+        work(database)
 
 
 WORDS: dict[str, Callable[[], Conflict]] = {}  # constraint name (or the columns SQLite names) → what it means to a person; rooms add theirs

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 from fastapi import HTTPException
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
+from markupsafe import Markup
 from pydantic import BaseModel, ValidationError
 
 from app.core import calendar, text
@@ -177,6 +178,12 @@ def environment() -> Environment:
     }
     made.globals.update(url=url, asset=asset)
     return made
+
+
+def fragment(template: str, name: str, *given: Any) -> Markup:
+    """A macro of a template, drawn for these arguments. For parts of pages that are remembered by what they show."""
+    drawn: Markup = getattr(environment().get_template(template).module, name)(*given)
+    return drawn
 
 
 @lru_cache(maxsize=32)

@@ -5,23 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 from markupsafe import Markup
 from sqlalchemy import Date, Integer, Row, Select, String, and_, bindparam, cast, exists, func, literal_column, null, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from app import policy
+from app.bookings import words
 from app.bookings.models import Room, Session
 from app.bookings.queries import NOW, ONE, held, waiting
 from app.core.calendar import london, london_day, month_and_year
 from app.core.db import UtcDateTime, matches
 from app.core.errors import NotFound
+from app.core.ready import Ready
 from app.core.text import query_words
 from app.core.tx import Tx
-from app.core.web import url
+from app.core.web import fragment, url
 from app.doors import Page
 from app.frameworks.models import Standard
 from app.learning.models import Completion, Course, CourseKind, CourseStandard, Curriculum, CurriculumCourse, Prerequisite, Provider, Series
@@ -102,6 +105,9 @@ def _search(shape: tuple[str, ...]) -> Any:
     if "free" in shape:
         dates += [fits.capacity > held(fits), waiting(fits) == 0, or_(fits.closes_at.is_(None), fits.closes_at > NOW)]
     soonest = select(fits.id).where(*dates).order_by(fits.starts_at, fits.id).limit(1).correlate(Course).scalar_subquery()
+    # Set apart, because PostgreSQL otherwise reads all sessions to join a handful of them
+    found_dates = select(Course.id, soonest.label("session_id")).where(literal_column("courses.status = 'published'"))
+    offered = found_dates.cte("offered").prefix_with("MATERIALIZED")
     found: Any = (
         select(
             Course.slug,
@@ -120,15 +126,17 @@ def _search(shape: tuple[str, ...]) -> Any:
             waiting().label("waiting"),
             func.count().over().label("found"),
         )
-        .select_from(Course)
+        .select_from(offered)
+        .join(Course, Course.id == offered.c.id)
         .outerjoin(Provider, Provider.id == Course.provider_id)
-        .where(literal_column("courses.status = 'published'"))
         .order_by(Session.starts_at.is_(None), Session.starts_at, Course.title, Course.id)
         .limit(PAGE)
         .offset(bindparam("skip"))
     )
     dated = {"month", "place", "online", "free"} & set(shape)
-    found = found.join(Session, Session.id == soonest) if dated else found.outerjoin(Session, Session.id == soonest)
+    found = (
+        found.join(Session, Session.id == offered.c.session_id) if dated else found.outerjoin(Session, Session.id == offered.c.session_id)
+    )
     if "kind" in shape:
         found = found.where(Course.kind == bindparam("kind"))
     if "provider" in shape:
@@ -139,14 +147,19 @@ def _search(shape: tuple[str, ...]) -> Any:
     return found
 
 
+@lru_cache(maxsize=256)
+def _listing(shape: tuple[str, ...]) -> Ready:
+    return Ready(_search(shape))
+
+
 def search(tx: Tx, filters: Filters, number: int) -> tuple[Sequence[Row[Any]], int]:
     """One page of courses and how many there are. A page beyond the last is answered with the first."""
-    statement = _search(filters.shape)
+    statement: Any = _listing(filters.shape)
     wanted = query_words(filters.words)
     if filters.words and not wanted:
         return [], 0  # nothing but punctuation
     if wanted:
-        statement = statement.where(matches(tx.db, "courses", Course.__table__.c.id, wanted, "english"))
+        statement = _search(filters.shape).where(matches(tx.db, "courses", Course.__table__.c.id, wanted, "english"))
     given = filters.parameters()
     rows = tx.rows(statement, now=tx.now, skip=(number - 1) * PAGE, **given)
     if not rows and number > 1:
@@ -155,19 +168,33 @@ def search(tx: Tx, filters: Filters, number: int) -> tuple[Sequence[Row[Any]], i
 
 
 _offered = select(ONE).where(Course.provider_id == Provider.id, literal_column("courses.status = 'published'"))
-_OPTIONS: Any = union_all(
-    select(literal_column("'provider'").label("kind"), cast(Provider.id, String).label("value"), Provider.name.label("words")).where(
-        exists(_offered)
-    ),
-    select(literal_column("'place'"), Room.place, Room.place).where(~Room.closed).distinct(),
-    select(literal_column("'standard'"), Standard.code, Standard.title + " (" + Standard.code + ")").where(
-        exists(select(ONE).where(CourseStandard.standard == Standard.code))
-    ),
+_OPTIONS = Ready(
+    union_all(
+        select(literal_column("'provider'").label("kind"), cast(Provider.id, String).label("value"), Provider.name.label("words")).where(
+            exists(_offered)
+        ),
+        select(literal_column("'place'"), Room.place, Room.place).where(~Room.closed).distinct(),
+        select(literal_column("'standard'"), Standard.code, Standard.title + " (" + Standard.code + ")").where(
+            exists(select(ONE).where(CourseStandard.standard == Standard.code))
+        ),
+    )
 )
 
 
-def options(tx: Tx) -> dict[str, tuple[tuple[str, str], ...]]:
-    """(value, words) pairs for each filter, in the order in which people look for them."""
+Options: TypeAlias = dict[str, tuple[tuple[str, str], ...]]
+KEPT = timedelta(seconds=60)
+kept: WeakKeyDictionary[Any, tuple[datetime, Options]] = WeakKeyDictionary()
+
+
+def options(tx: Tx) -> Options:
+    """(value, words) pairs for each filter, in the order in which people look for them. A new provider or place may be a minute late."""
+    asked, found = kept.get(tx.db.engine, (tx.now, None))
+    if found is None or abs(tx.now - asked) > KEPT:
+        asked, found = kept[tx.db.engine] = tx.now, _options(tx)
+    return found
+
+
+def _options(tx: Tx) -> Options:
     found: dict[str, list[tuple[str, str]]] = {"provider": [], "place": [], "standard": []}
     for row in tx.rows(_OPTIONS):
         found[row.kind].append((row.value, row.words))
@@ -193,10 +220,21 @@ def choices(any_words: str, pairs: tuple[tuple[str, str], ...], chosen: str) -> 
     return Markup('<option value="">{}</option>').format(any_words) + Markup("").join(rest)
 
 
+@lru_cache(maxsize=256)
+def result(course: Row[Any], suffix: str) -> Markup:
+    """One course of a search: the same row looks the same to everybody, so it is drawn once while nothing in it changes."""
+    return fragment("desks/_result.html", "result", course, suffix, words)
+
+
+def results(courses: Sequence[Row[Any]], suffix: str) -> Markup:
+    """The courses of one page of a search."""
+    return Markup("").join(result(course, suffix) for course in courses)
+
+
 # One course --------------------------------------------------------------------------------------------------------
 
 _refresher = aliased(Course, name="refresher")
-_COURSE = (
+_COURSE = Ready(
     select(
         *(column for column in Course.__table__.c if column.name != "search_text"),
         Provider.name.label("provider"),
@@ -229,35 +267,39 @@ def _done(course_id: Any) -> Select[Any]:
 
 
 _required, _renewing = aliased(Course, name="required"), aliased(Course, name="renewing")
-_AROUND: Any = union_all(
-    select(
-        literal_column("'prerequisite'").label("kind"),
-        _required.title.label("words"),
-        _required.slug.label("link"),
-        _done(Prerequisite.requires_id).scalar_subquery().label("until"),
-        cast(null(), Integer).label("number"),
-        _renewing.slug.label("refresher"),
+_AROUND = Ready(
+    union_all(
+        select(
+            literal_column("'prerequisite'").label("kind"),
+            _required.title.label("words"),
+            _required.slug.label("link"),
+            _done(Prerequisite.requires_id).scalar_subquery().label("until"),
+            cast(null(), Integer).label("number"),
+            _renewing.slug.label("refresher"),
+        )
+        .select_from(Prerequisite)
+        .join(_required, _required.id == Prerequisite.requires_id)
+        .outerjoin(_renewing, and_(_renewing.id == _required.refresher_id, _renewing.status == "published"))
+        .where(Prerequisite.course_id == bindparam("course")),
+        select(literal_column("'standard'"), Standard.title, Standard.code, cast(null(), Date), cast(null(), Integer), null())
+        .select_from(CourseStandard)
+        .join(Standard, Standard.code == CourseStandard.standard)
+        .where(CourseStandard.course_id == bindparam("course")),
+        select(literal_column("'curriculum'"), Curriculum.title, Curriculum.rule, cast(null(), Date), Curriculum.needed, null())
+        .select_from(CurriculumCourse)
+        .join(Curriculum, Curriculum.id == CurriculumCourse.curriculum_id)
+        .where(CurriculumCourse.course_id == bindparam("course")),
+        select(
+            literal_column("'done'"),
+            literal_column("''"),
+            literal_column("''"),
+            func.max(Completion.completed_on),
+            func.count(Completion.id),
+            null(),
+        ).where(
+            Completion.course_id == bindparam("course"), Completion.person_id == bindparam("person"), Completion.superseded_at.is_(None)
+        ),
     )
-    .select_from(Prerequisite)
-    .join(_required, _required.id == Prerequisite.requires_id)
-    .outerjoin(_renewing, and_(_renewing.id == _required.refresher_id, _renewing.status == "published"))
-    .where(Prerequisite.course_id == bindparam("course")),
-    select(literal_column("'standard'"), Standard.title, Standard.code, cast(null(), Date), cast(null(), Integer), null())
-    .select_from(CourseStandard)
-    .join(Standard, Standard.code == CourseStandard.standard)
-    .where(CourseStandard.course_id == bindparam("course")),
-    select(literal_column("'curriculum'"), Curriculum.title, Curriculum.rule, cast(null(), Date), Curriculum.needed, null())
-    .select_from(CurriculumCourse)
-    .join(Curriculum, Curriculum.id == CurriculumCourse.curriculum_id)
-    .where(CurriculumCourse.course_id == bindparam("course")),
-    select(
-        literal_column("'done'"),
-        literal_column("''"),
-        literal_column("''"),
-        func.max(Completion.completed_on),
-        func.count(Completion.id),
-        null(),
-    ).where(Completion.course_id == bindparam("course"), Completion.person_id == bindparam("person"), Completion.superseded_at.is_(None)),
 )
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
+from markupsafe import Markup
 from sqlalchemy import Date, Row, and_, bindparam, exists, literal_column, select
 from sqlalchemy.orm import aliased
 
-from app.bookings import rules
+from app.bookings import rules, words
 from app.bookings.models import HOLDS_SQL, Booking, Part, Session
 from app.bookings.queries import NOW, ONE, held, part_count, span_columns, waiting
 from app.core.calendar import london
 from app.core.facts import current
+from app.core.ready import Ready
 from app.core.tx import Tx
+from app.core.web import fragment
 from app.learning.models import Course
 from app.people.models import CareerStage, Membership, Stage, Unit, UnitClosure
 
@@ -21,11 +25,18 @@ _PERSON: Any = bindparam("person")
 _TODAY = bindparam("today", type_=Date())
 _ours, _theirs, _other = aliased(Part, name="ours"), aliased(Part, name="theirs"), aliased(Booking, name="held_elsewhere")
 _HOLDS: Any = literal_column(HOLDS_SQL.replace("status", "held_elsewhere.status"))
-_clash = (
-    select(_other.session_id)
+# What the person holds and is not over: asked once, then held against each date
+_held_parts = (
+    select(_other.session_id, _theirs.starts_at, _theirs.ends_at)
     .join(_theirs, _theirs.session_id == _other.session_id)
-    .join(_ours, and_(_theirs.starts_at < _ours.ends_at, _ours.starts_at < _theirs.ends_at))
-    .where(_other.person_id == _PERSON, _other.session_id != Session.id, _ours.session_id == Session.id, _HOLDS)
+    .where(_other.person_id == _PERSON, _HOLDS, _theirs.ends_at > NOW)
+    .cte("held_parts")
+    .prefix_with("MATERIALIZED")
+)
+_clash = (
+    select(_held_parts.c.session_id)
+    .join(_ours, and_(_held_parts.c.starts_at < _ours.ends_at, _ours.starts_at < _held_parts.c.ends_at))
+    .where(_ours.session_id == Session.id, _held_parts.c.session_id != Session.id)
     .limit(1)
     .correlate(Session)
     .scalar_subquery()
@@ -37,7 +48,7 @@ _belongs = exists(
     .where(Membership.person_id == _PERSON, UnitClosure.ancestor_id == Session.audience_unit_id, current(Membership, _TODAY))
     .correlate(Session)
 )
-_DATES = (
+_DATES = Ready(
     select(
         Session.id,
         Session.starts_at,
@@ -80,6 +91,12 @@ _DATES = (
 def dates(tx: Tx, course_id: int, person_id: int | None) -> Sequence[Row[Any]]:
     """The sessions to come, with what is left, the person's own booking, and the facts that `obstacles` judges."""
     return tx.rows(_DATES, course=course_id, person=person_id, now=tx.now, today=tx.today)
+
+
+@lru_cache(maxsize=512)
+def one_date(row: Row[Any], label: str, closed: str, reason: rules.Reason | None, whom: int | None) -> Markup:
+    """A date as the course's page shows it. What is shown follows from these values alone, so it is drawn once for each."""
+    return fragment("desks/_date.html", "one_date", row, label, closed, reason, whom, words)
 
 
 def obstacles(tx: Tx, rows: Sequence[Row[Any]], needs: Sequence[Row[Any]], *, you: bool) -> dict[int, rules.Reason]:

@@ -55,6 +55,7 @@ def find(tx: Tx, page: Page) -> Response:
         whom=bookings.whom(tx, filters.whom),
         options=catalogue.options(tx),
         choices=catalogue.choices,
+        results=catalogue.results,
         courses=rows,
         found=found,
         number=number if number <= last else 1,
@@ -74,6 +75,7 @@ def one_course(tx: Tx, page: Page, slug: str) -> Response:
     return page.render(
         "desks/course.html",
         course=course,
+        one_date=course_dates.one_date,
         dates=[(row, *words.action(row, tx.now)) for row in dates],
         obstacles=course_dates.obstacles(tx, dates, around["prerequisite"], you=whom is None),
         around=around,

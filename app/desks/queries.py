@@ -17,6 +17,7 @@ from app.bookings.queries import NOW, ONE, held, leads_line, next_part, part_cou
 from app.core.db import UtcDateTime
 from app.core.facts import current
 from app.core.ledger import Outbox
+from app.core.ready import Ready
 from app.core.tx import Tx
 from app.hr.queries import waiting as imports_waiting
 from app.learning.models import Completion, Course
@@ -31,7 +32,7 @@ FOREVER: Any = literal_column("'9999-12-31'", Date)
 # My own completions ------------------------------------------------------------------------------------------------
 
 _refresher = aliased(Course, name="refresher")
-_STANDING = (
+_STANDING = Ready(
     select(
         Course.title,
         func.coalesce(_refresher.slug, Course.slug).label("slug"),
@@ -96,12 +97,14 @@ _no_trainer = ~exists(
     .join(SessionPart, SessionPart.id == PartTrainer.part_id)
     .where(SessionPart.session_id == Session.id)
 )
-_COORDINATING = select(
-    _count(Session.starts_at < bindparam("month_ahead", type_=UtcDateTime()), held() < Session.min_numbers).label("thin"),
-    _count(held() < Session.capacity, waiting() > 0).label("to_give"),
-    _count(Session.starts_at < bindparam("month_ahead", type_=UtcDateTime()), _no_trainer).label("untaught"),
+_COORDINATING = Ready(
+    select(
+        _count(Session.starts_at < bindparam("month_ahead", type_=UtcDateTime()), held() < Session.min_numbers).label("thin"),
+        _count(held() < Session.capacity, waiting() > 0).label("to_give"),
+        _count(Session.starts_at < bindparam("month_ahead", type_=UtcDateTime()), _no_trainer).label("untaught"),
+    )
 )
-_REQUESTS = (
+_REQUESTS = Ready(
     select(func.count())
     .select_from(Booking)
     .join(Session, Session.id == Booking.session_id)
@@ -189,12 +192,12 @@ _DELIVERING = (
     .join(Course, Course.id == Session.course_id)
     .where(Session.id.in_(_delivered))
 )
-_DELIVER_NEXT = (
+_DELIVER_NEXT = Ready(
     _DELIVERING.where(Session.ends_at >= NOW, Session.status != "cancelled")
     .order_by(literal_column("next_starts"), Session.id)
     .limit(bindparam("most"))
 )
-_DELIVERED = _DELIVERING.where(Session.ends_at < NOW).order_by(Session.starts_at.desc(), Session.id).limit(bindparam("most"))
+_DELIVERED = Ready(_DELIVERING.where(Session.ends_at < NOW).order_by(Session.starts_at.desc(), Session.id).limit(bindparam("most")))
 
 
 def delivering(tx: Tx, *, most: int = 100) -> Sequence[Row[Any]]:

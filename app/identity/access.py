@@ -15,6 +15,7 @@ from app.core.config import Settings
 from app.core.db import UtcDateTime
 from app.core.errors import SignInNeeded
 from app.core.facts import current
+from app.core.ready import Ready
 from app.core.tx import Actor, Tx
 from app.identity.models import Account, ApiClient, ApiToken, SignIn
 from app.people.models import Duty, Person, Responsibility, RoleHeld
@@ -78,7 +79,7 @@ _roles = (
     .correlate(Person)
     .scalar_subquery()
 )
-_SIGNED_IN = (
+_SIGNED_IN = Ready(
     select(
         SignIn.last_seen_at,
         Person.id,
@@ -130,7 +131,7 @@ def touch(tx: Tx, token_hash: str) -> None:
     tx.db.execute(update(SignIn).where(SignIn.token_hash == token_hash).values(last_seen_at=tx.now))
 
 
-_CLIENT = (
+_CLIENT = Ready(
     select(ApiClient.id, ApiClient.name, ApiClient.organisation_id, ApiToken.scopes)
     .join(ApiClient, ApiClient.id == ApiToken.client_id)
     .where(

@@ -1,0 +1,89 @@
+"""Statements that hot pages ask again and again: compiled once for each kind of database, then run on its driver.
+
+SQLAlchemy writes them, and names and types their columns; between its `execute` and the driver lie 100 to 200 microseconds that such a
+statement need not pay each time. Rows are named tuples: like SQLAlchemy's, they are read by name or unpacked.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Dialect
+from sqlalchemy.engine import Connection
+
+Processor = Callable[[Any], Any]
+
+
+class Ready:
+    """A SELECT that never changes, ready to run. Give every value as a bound parameter; lists of values are not possible."""
+
+    def __init__(self, statement: Any) -> None:
+        self.statement = statement
+        self._compiled: dict[str, _Compiled] = {}
+
+    def rows(self, connection: Connection, parameters: dict[str, Any], *, plainly: bool = False) -> Sequence[Any]:
+        """What SQLAlchemy would answer; `plainly`: it does, as it does where somebody listens to its statements.
+
+        When something is wrong it is asked again by SQLAlchemy, so that a broken connection or a busy database is reported and cleaned
+        up in its one way. In a transaction that writes nothing can be asked again, hence `plainly`.
+        """
+        if plainly or connection.engine.dispatch.before_cursor_execute:
+            return connection.execute(self.statement, parameters).all()
+        dialect = connection.dialect
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = self._compiled[dialect.name] = _Compiled(self.statement, dialect, parameters)
+        driver: Any = connection.connection.driver_connection
+        try:
+            cursor = driver.cursor()
+            cursor.execute(compiled.sql, compiled.bind(parameters))
+            found = cursor.fetchall()
+            cursor.close()
+        except dialect.loaded_dbapi.Error:
+            return connection.execute(self.statement, parameters).all()
+        return compiled.read(found)
+
+
+class _Compiled:
+    """One statement in one dialect: its text, and how values go in and come out."""
+
+    def __init__(self, statement: Any, dialect: Dialect, parameters: dict[str, Any]) -> None:
+        made = statement.compile(dialect=dialect)
+        state = made.construct_expanded_state(parameters)  # its own lists of values, such as statuses, written out
+        self.sql: str = state.statement
+        self._order: Sequence[str] | None = state.positiontup if made.positional else None
+        writers = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in made.bind_names.items()}
+        given = {name for bind, name in made.bind_names.items() if bind.required}
+        self._fixed = {name: _written(writers.get(name), value) for name, value in state.parameters.items() if name not in given}
+        self._writers = [(name, writers[name]) for name in given]
+        columns = made._result_columns
+        readers = ((at, column.type.dialect_impl(dialect).result_processor(dialect, None)) for at, column in enumerate(columns))
+        self._readers = [(at, reader) for at, reader in readers if reader is not None]
+        self._row = partial(tuple.__new__, namedtuple("Found", [column.keyname for column in columns], rename=True))
+
+    def bind(self, parameters: dict[str, Any]) -> Any:
+        """The values as the driver takes them: by name, or in the order of the text's question marks."""
+        values = self._fixed.copy()
+        for name, writer in self._writers:
+            values[name] = _written(writer, parameters[name])
+        return values if self._order is None else [values[name] for name in self._order]
+
+    def read(self, found: Sequence[Any]) -> list[Any]:
+        """The driver's rows as ours."""
+        row, readers = self._row, self._readers
+        if not readers:
+            return [row(each) for each in found]
+        rows = []
+        for each in found:
+            values = list(each)
+            for at, reader in readers:
+                values[at] = reader(values[at])
+            rows.append(row(values))
+        return rows
+
+
+def _written(writer: Processor | None, value: Any) -> Any:
+    return value if writer is None else writer(value)
