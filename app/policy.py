@@ -51,6 +51,7 @@ class Can(StrEnum):
     READ_BOOKINGS = "see someone's bookings"
     CANCEL_BOOKING = "cancel someone's booking"
     READ_ROSTER = "see who is on a session"
+    TAKE_REGISTER = "take the register of a session"
     READ_PERSON = "see someone's work details"
     READ_OWN_PAGE = "see one's own pages"
     READ_ACCESS_NEEDS = "see someone's access needs"
@@ -58,6 +59,7 @@ class Can(StrEnum):
     IMPORT_PEOPLE = "import people from HR"
     READ_COMPLETIONS = "see what someone has completed"
     EXPORT_COMPLETIONS = "export the completion matrix"
+    DECIDE_PRIOR = "decide whether learning from elsewhere counts"
     MANAGE_ACCESS = "give and end roles, invite people"
     MANAGE_CLIENTS = "see and manage API clients"
     READ_AUDIT = "read the audit trail"
@@ -96,7 +98,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.EXPORT_COMPLETIONS: Reach.REPORTS,
     },
     Role.ASSESSOR: {Can.READ_PERSON: Reach.ASSIGNED, Can.READ_COMPLETIONS: Reach.ASSIGNED},
-    Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED},
+    Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED, Can.TAKE_REGISTER: Reach.DELIVERED},
     Role.COORDINATOR: {
         Can.WRITE_CATALOGUE: Reach.ALL,
         Can.MANAGE_SESSIONS: Reach.ALL,
@@ -104,10 +106,12 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_BOOKINGS: Reach.SCOPE,
         Can.CANCEL_BOOKING: Reach.SCOPE,
         Can.READ_ROSTER: Reach.SCOPE,
+        Can.TAKE_REGISTER: Reach.SCOPE,
         Can.READ_PERSON: Reach.SCOPE,
         Can.READ_ACCESS_NEEDS: Reach.SCOPE,
         Can.READ_COMPLETIONS: Reach.SCOPE,
         Can.EXPORT_COMPLETIONS: Reach.SCOPE,
+        Can.DECIDE_PRIOR: Reach.SCOPE,
     },
     Role.PSW: {
         Can.READ_PERSON: Reach.SCOPE,

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from app.core.calendar import add_months
 from seed.content import Content, CourseSpec
-from seed.makers import Sketch, add_months
+from seed.makers import Sketch
 from seed.timetable import Meeting
 from seed.workforce import Workforce
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import calendar
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
+from app.core.calendar import add_months
 from seed.content import content
 from seed.names import KNOWN_AS, Addresses, people_names
 from seed.tree import Seat
@@ -84,13 +84,6 @@ class Sketch:
     def title(self) -> str:
         """What they do today, or last did."""
         return self.work[-1].title
-
-
-def add_months(day: date, months: int) -> date:
-    """The same day of another month, or that month's last day."""
-    month = day.month - 1 + months
-    year, month = day.year + month // 12, month % 12 + 1
-    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
 def monday(day: date) -> date:

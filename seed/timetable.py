@@ -7,9 +7,9 @@ import random
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
-from app.core.calendar import from_london, working_day
+from app.core.calendar import add_months, from_london, working_day
 from seed.content import Content, CourseSpec, RoomSpec
-from seed.makers import Sketch, add_months
+from seed.makers import Sketch
 from seed.tree import Seat
 from seed.workforce import Workforce
 

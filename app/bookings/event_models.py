@@ -45,8 +45,10 @@ class Attendance(Base):
     source: Mapped[str]  # register · check-in
     marked_at: Mapped[datetime]  # when it was noted, by the clock of the phone it was noted on, never later than it arrived
     marked_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    reason_code: Mapped[str | None] = mapped_column(ForeignKey("cancel_reasons.code"))  # of an absence, where it is known
     __table_args__ = (
         CheckConstraint("mark IN ('present', 'partly', 'absent')", name="mark"),
+        CheckConstraint("reason_code IS NULL OR mark <> 'present'", name="reason"),
         CheckConstraint("source IN ('register', 'check-in')", name="source"),
     )
 

@@ -6,6 +6,7 @@ The functions that hot pages call for the same few sessions again and again reme
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
@@ -112,6 +113,13 @@ def last_day(at: datetime) -> str:
     if local.time() == _MIDNIGHT:
         return long_date(local.date() - timedelta(days=1))
     return f"{long_date(at)}, until {clock(at)}"
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day of another month, or that month's last day: a month after 31 January is 28 or 29 February."""
+    month = day.month - 1 + months
+    year, month = day.year + month // 12, month % 12 + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
 def month_name(month: int) -> str:

@@ -368,10 +368,13 @@ def _session_tables() -> None:
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("marked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("marked_by", KEY, nullable=True),
+        sa.Column("reason_code", sa.String(), nullable=True),
         sa.CheckConstraint("mark IN ('present', 'partly', 'absent')", name=op.f("ck_attendances_mark")),
+        sa.CheckConstraint("reason_code IS NULL OR mark <> 'present'", name=op.f("ck_attendances_reason")),
         sa.CheckConstraint("source IN ('register', 'check-in')", name=op.f("ck_attendances_source")),
         sa.ForeignKeyConstraint(["booking_id"], ["bookings.id"], name=op.f("fk_attendances_booking_id")),
         sa.ForeignKeyConstraint(["marked_by"], ["people.id"], name=op.f("fk_attendances_marked_by")),
+        sa.ForeignKeyConstraint(["reason_code"], ["cancel_reasons.code"], name=op.f("fk_attendances_reason_code")),
         sa.ForeignKeyConstraint(["part_id"], ["parts.id"], name=op.f("fk_attendances_part_id")),
         sa.PrimaryKeyConstraint("booking_id", "part_id", name=op.f("pk_attendances")),
     )

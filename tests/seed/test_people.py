@@ -9,8 +9,9 @@ from functools import cache
 
 import pytest
 
+from app.core.calendar import add_months
 from seed.content import content
-from seed.makers import Maker, add_months, cohort_starts, monday
+from seed.makers import Maker, cohort_starts, monday
 from seed.tree import FEWEST, SPAN, Tree, build_tree, shares
 from seed.workforce import Workforce, build_workforce
 

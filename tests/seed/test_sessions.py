@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
 
-from app.core.calendar import london, working_day
+from app.core.calendar import add_months, london, working_day
 from seed.content import content
 from seed.county import last_moment
 from seed.history import Attendance, History
-from seed.makers import Maker, add_months
+from seed.makers import Maker
 from seed.timetable import AHEAD, AM, PM, Meeting, Planner, hours
 from seed.workforce import Workforce, build_workforce
 
