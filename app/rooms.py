@@ -25,6 +25,7 @@ PAGES = (
     "app.learning.pages",
     "app.learning.curricula",
     "app.learning.completions_pages",
+    "app.learning.certificate_pages",
     "app.bookings.pages",
     "app.bookings.manage",
     "app.bookings.manage_form",

@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
+
 from app.bookings import operations
 from app.bookings.models import Status
 from app.core.db import Database
 from app.core.errors import Refusal
-from app.core.tx import Actor, Tx, transaction
+from app.core.tx import SYSTEM, Actor, Tx, transaction
+from app.learning import certificates
+from app.learning.models import Completion
 from app.policy import Role
 from seed.timetable import SOON, Meeting
 from seed.workforce import Workforce
@@ -40,6 +44,9 @@ def act_out(database: Database, force: Workforce, meetings: list[Meeting], now: 
     if len(asked) > 1:
         with stage.as_(joanne) as tx:
             operations.decide(tx, asked[0], True)
+    with transaction(database, SYSTEM, writes=True, now=now) as tx:
+        of_personas = select(Completion.id).where(Completion.person_id.in_([i + 1 for i in force.persona.values()]))
+        certificates.issue(tx, [row.id for row in tx.rows(of_personas)])
 
 
 class Stage:

@@ -14,7 +14,7 @@ from app.core.calendar import london, working_day
 from app.core.facts import current
 from app.core.tx import Tx
 from app.identity import operations as identity
-from app.learning.models import Course, Curriculum, Prerequisite
+from app.learning.models import Certificate, Course, Curriculum, Prerequisite
 from app.people.models import Duty, Membership, Person, Responsibility, RoleHeld
 from seed.personas import persona
 
@@ -28,6 +28,12 @@ class Finder:
     def _the(self, statement: Select[Any], what: str) -> Any:
         found = self.tx.scalar(statement.limit(1))
         assert found is not None, f"the demonstration county has no {what}"
+        return found
+
+    def certificate(self, key: str) -> Any:
+        """A certificate of this persona's: its id and number."""
+        found = self.tx.one(select(Certificate.id, Certificate.code).where(Certificate.person_id == self.person(key)).limit(1))
+        assert found is not None, f"the {key} has no certificate"
         return found
 
     def person(self, key: str) -> int:

@@ -9,8 +9,10 @@ from typing import Any
 from markupsafe import Markup
 
 from app.core.calendar import clock, london, long_date, time_range, when
-from app.core.text import ordinal, plural
+from app.core.text import duration, ordinal, plural
 from app.core.web import fragment
+
+length = duration  # for templates, which reach all their words through here
 
 # What a booking is called once it is over or done, by status; live ones say more than a word.
 STATUS_TAGS = {
@@ -72,16 +74,6 @@ def next_part(session: Any) -> str:
     """When the next part of a session is; `session` needs next_starts, next_ends and parts (how many in all)."""
     said = when(session.next_starts, session.next_ends)
     return f"{said} (one of {session.parts} parts)" if session.parts > 1 else said
-
-
-@lru_cache(maxsize=512)
-def length(minutes: int) -> str:
-    """How long something takes: "45 minutes", "3 hours", "1 hour 30 minutes"."""
-    hours, rest = divmod(minutes, 60)
-    said = [plural(hours, "hour")] if hours else []
-    if rest or not hours:
-        said.append(plural(rest, "minute"))
-    return " ".join(said)
 
 
 def months(number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import islice
 
 LONGEST_WORD = 40  # characters; the index and a query cut at the same place, so they still meet
@@ -95,3 +96,10 @@ def shorten(text: str, longest: int) -> str:
     if " " in cut[longest // 2 :]:
         cut = cut.rsplit(" ", 1)[0]
     return cut.rstrip(" ,;:.-–") + "…"
+
+
+@lru_cache(maxsize=512)
+def duration(minutes: int) -> str:
+    """How long something takes: "45 minutes", "3 hours", "1 hour 30 minutes"."""
+    hours, rest = divmod(minutes, 60)
+    return " ".join(plural(n, noun) for n, noun in ((hours, "hour"), (rest, "minute")) if n or (noun == "minute" and not hours))

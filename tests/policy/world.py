@@ -27,7 +27,8 @@ from app.hr.mapping import Mapping
 from app.identity import access
 from app.identity import operations as identity
 from app.identity.models import ApiClient, Link
-from app.learning.models import Curriculum, CurriculumCourse, Provider, Series
+from app.learning import certificates
+from app.learning.models import Certificate, Curriculum, CurriculumCourse, Provider, Series
 from app.people.models import RoleHeld
 from app.policy import SCOPES
 from tests.factory import Make
@@ -82,6 +83,7 @@ def build(database: Database) -> World:
         world.here["import_id"] = session_import.stage(tx, "sessions.csv", [{"line": 2, "cells": {"course": "Court skills"}}])
         for found, where in ((world.here, council), (world.elsewhere, neighbour)):
             found["role_id"] = tx.scalar(select(RoleHeld.id).where(RoleHeld.unit_id == where, RoleHeld.role == "HR officer"))
+    _certificates(make, world, ann, odette)
     both = dict(world.here)
     world.here = {**both, "person_id": ann, "unit_id": team, "organisation_id": council}
     world.elsewhere = {**both, "person_id": odette, "unit_id": neighbour, "organisation_id": neighbour, **world.elsewhere}
@@ -109,6 +111,18 @@ def build(database: Database) -> World:
             world.cookies[role] = identity.sign_in(tx, person, "matrix", settings())
     _clients(make, world, council, neighbour)
     return world
+
+
+def _certificates(make: Make, world: World, ann: int, odette: int) -> None:
+    """One of Ann's and one of Odette's."""
+    course = make.course("Life story work").id
+    for found, person in ((world.here, ann), (world.elsewhere, odette)):
+        completion = make.completion(person, course, date(2026, 5, 4))
+        with make.tx() as tx:
+            certificates.issue(tx, [completion])
+            row = tx.one(select(Certificate.id, Certificate.code).where(Certificate.completion_id == completion))
+            assert row is not None
+            found |= {"certificate_id": row.id, "code": row.code}
 
 
 def _offer(make: Make, world: World, ann: int, odette: int, people: dict[str, int]) -> None:
