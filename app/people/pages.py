@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from markupsafe import Markup
 from starlette.responses import Response
 
 from app import policy
@@ -24,6 +27,7 @@ def find(tx: Tx, page: Page) -> Response:
     number = page.number("page")
     found = search.search(tx, asked, number) if asked.anything else None if asked.q else search.everyone(tx, number)
     narrowed = asked.unit_id is not None or bool(asked.stage) or asked.left
+    parts = queries.parts_of_organisation(tx)
 
     def link(to: int) -> str:
         left = "1" if asked.left else ""
@@ -35,13 +39,21 @@ def find(tx: Tx, page: Page) -> Response:
         found=found,
         narrowed=narrowed,
         unit=queries.unit_name(tx, asked.unit_id) if asked.unit_id else "",
-        parts=queries.parts_of_organisation(tx),
+        unit_is_part=any(key == asked.unit_id for key, _ in parts),
+        parts_options=_options(parts, asked.unit_id),
         stages=queries.stages(tx),
         state=queries.state,
         today=tx.today,
         most=search.MOST,
         link=link,
     )
+
+
+@lru_cache(maxsize=64)
+def _options(parts: tuple[tuple[int, str], ...], chosen: int | None) -> Markup:
+    """What to choose a part of the organisation from: hundreds of lines that change a few times a year, so each list is written once."""
+    line = Markup('<option value="{}"{}>{}</option>')
+    return Markup("").join(line.format(key, Markup(" selected") if key == chosen else "", words) for key, words in parts)
 
 
 @pages.get("/people/{person_id:int}", can=Can.READ_PERSON)

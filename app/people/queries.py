@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from time import monotonic
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import (
+    Engine,
     Float,
     Row,
     Select,
@@ -262,9 +265,26 @@ def unit_name(tx: Tx, unit_id: int) -> str:
     return str(tx.scalar(select(Unit.name).where(Unit.id == unit_id)) or "")
 
 
-def parts_of_organisation(tx: Tx) -> list[tuple[int, str]]:
-    """Services and localities to filter by, of the organisations the reader may see; teams are found by typing their name."""
+def parts_of_organisation(tx: Tx) -> tuple[tuple[int, str], ...]:
+    """Services and localities to filter by, of the organisations the reader may see; teams are found by typing their name.
+
+    Every list of people offers them and they change a few times a year, so each process remembers them for PARTS_KEPT seconds.
+    """
     roots = _visible_roots(tx)
-    chosen = select(Unit.id, Unit.name).where(Unit.kind != UnitKind.TEAM, Unit.closed_on.is_(None))
-    chosen = chosen if roots is None else chosen.where(Unit.organisation_id.in_(roots))
-    return [(row.id, row.name) for row in tx.rows(chosen.order_by(Unit.kind != UnitKind.ORGANISATION, Unit.name).limit(400))]
+    kept = _parts.setdefault(tx.db.engine, {})
+    key = None if roots is None else tuple(roots)
+    until, found = kept.get(key, (0.0, ()))
+    if monotonic() > until:
+        chosen = select(Unit.id, Unit.name).where(Unit.kind != UnitKind.TEAM, Unit.closed_on.is_(None))
+        chosen = chosen if roots is None else chosen.where(Unit.organisation_id.in_(roots))
+        rows = tx.rows(chosen.order_by(Unit.kind != UnitKind.ORGANISATION, Unit.name).limit(400))
+        found = tuple((row.id, row.name) for row in rows)
+        if len(kept) >= MOST_LISTS:
+            kept.clear()
+        kept[key] = monotonic() + PARTS_KEPT, found
+    return found
+
+
+PARTS_KEPT = 15.0  # seconds
+MOST_LISTS = 100  # one for each organisation whose people look
+_parts: WeakKeyDictionary[Engine, dict[tuple[int, ...] | None, tuple[float, tuple[tuple[int, str], ...]]]] = WeakKeyDictionary()
