@@ -26,8 +26,9 @@ SHOWN = 20  # ids named for each broken rule
 
 # From each state of a booking, where it may go next. A waiting turn that is approved stays waiting.
 _SEEN = ("attended", "partly attended", "did not attend", "excused")
-STARTS = ("requested", "waiting", "booked")
+STARTS = ("reserved", "requested", "waiting", "booked")
 MOVES: dict[str, tuple[str, ...]] = {
+    "reserved": ("requested", "booked", "cancelled", "expired"),
     "requested": ("booked", "cancelled", "declined", "expired"),
     "waiting": ("waiting", "offered", "requested", "booked", "cancelled", "declined", "expired"),
     "offered": ("offered", "booked", "requested", "cancelled", "declined", "expired"),

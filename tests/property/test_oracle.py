@@ -1,0 +1,33 @@
+"""Thousands of random histories: after every step the engine agrees with a slow, obvious oracle, and every promise holds."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from app import invariants
+from app.core.db import Database
+from tests.conftest import THOROUGH
+from tests.factory import Make
+from tests.property.game import History, Table, failure, shortest
+
+HISTORIES = int(os.environ.get("ACADEMY_HISTORIES", "0")) or (2000 if THOROUGH else 100)  # on each database
+
+
+@pytest.fixture
+def table(make: Make, database: Database, monkeypatch: pytest.MonkeyPatch) -> Table:
+    """A database whose every clock is the game's."""
+    made = Table(database, make)
+    monkeypatch.setattr("app.core.tx.clock", made.clock)
+    return made
+
+
+def test_the_engine_agrees_with_the_oracle(table: Table, make: Make) -> None:
+    for seed in range(HISTORIES):
+        history = History.drawn(seed)
+        if failure(table, history):
+            least, wrong = shortest(table, history)
+            pytest.fail(f"{wrong}\n{least}")
+    with make.tx(writes=False) as tx:
+        assert invariants.check(tx) == []
