@@ -30,8 +30,16 @@ CLOCKS: tuple[Callable[[Database], int], ...] = (offers.lapse_due, queue.pass_on
 
 
 def run_clocks(database: Database) -> int:
-    """Everything whose time is over, then everything that follows; returns how many things were done."""
-    return sum(clock(database) for clock in CLOCKS)
+    """Everything whose time is over, then everything that follows; returns how many things were done. One that fails stops no other."""
+    done = 0
+    for clock in CLOCKS:
+        try:
+            done += clock(database)
+        except OperationalError:
+            raise  # the database did not answer
+        except Exception as wrong:  # noqa: BLE001 - see above
+            sys.stderr.write(json.dumps({"event": "clock-fault", "clock": clock.__name__, "kind": type(wrong).__name__}) + "\n")
+    return done
 
 
 def _turn(now: datetime, every: timedelta) -> datetime:

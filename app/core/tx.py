@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -168,7 +170,10 @@ def transaction(
         except IntegrityError as broken:
             raise conflict_from(broken) from broken
     for work in tx.afterwards:
-        work(database)
+        try:
+            work(database)
+        except Exception as wrong:  # noqa: BLE001 - what was asked for is done and committed; the worker takes up what is left
+            sys.stderr.write(json.dumps({"event": "afterwards-fault", "kind": type(wrong).__name__}) + "\n")
 
 
 WORDS: dict[str, Callable[[], Conflict]] = {}  # constraint name (or the columns SQLite names) → what it means to a person; rooms add theirs

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from app.bookings.models import Booking, Part, PartTrainer, Room, Session
+from app.bookings.policy_models import BookingPolicy
 from app.core.calendar import clock, london
 from tests.bookings.test_sessions import book
 from tests.factory import Make
@@ -268,7 +269,7 @@ def test_a_limited_coordinator_sees_only_their_own_people(make: Make, sign_in: A
     assert "Ann Rowe" in page.text and "Eve Stone" not in page.text and "1 other person" in words(page)
 
 
-def test_free_places_and_a_waiting_list_point_to_the_roster(make: Make, browser: Any) -> None:
+def test_free_places_that_cannot_be_offered_and_a_waiting_list_point_to_the_roster(make: Make, browser: Any) -> None:
     session = make.session(places=1)
     for name in ("Ann", "Bob"):
         book(make, session.id, make.person(name))
@@ -276,6 +277,7 @@ def test_free_places_and_a_waiting_list_point_to_the_roster(make: Make, browser:
     data = form(session, part(1, room, day=london(session.starts_at).date(), ends="12:30pm"), capacity="1", version="1")
     with make.tx() as tx:
         tx.update(Room, room, capacity=30)
+        tx.insert(BookingPolicy, recorded_at=tx.now, offer_least_minutes=60 * 24 * 365)
     assert browser.post(f"/manage/sessions/{session.id}/change", data={**data, "capacity": "3"}).status_code == 303
     assert "2 places are free and 1 person is waiting" in words(browser.get(f"/manage/sessions/{session.id}"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import func, select
 from app.bookings import operations
 from app.bookings.models import Booking, Status
 from app.core.errors import Conflict, NotFound, Refusal
-from app.core.tx import Actor, transaction
+from app.core.tx import Actor, clock, transaction
 from tests.factory import Make
 
 
@@ -52,8 +53,28 @@ def test_nobody_books_twice(make: Make) -> None:
     assert refusal.value.code == "already-booked"
 
 
-def test_a_freed_seat_is_kept_for_those_who_wait(make: Make) -> None:
+def test_a_freed_seat_is_offered_to_whoever_is_next_and_to_nobody_else(make: Make, ledger: Any) -> None:
     ann, bob, eve, session = make.person("Ann"), make.person("Bob"), make.person("Eve"), make.session(places=1)
+    with acting(make, ann) as tx:
+        mine = operations.book(tx, session.id, ann.id)
+    with acting(make, bob) as tx:
+        waiting = operations.book(tx, session.id, bob.id)
+    ledger.start()
+    with acting(make, ann) as tx:
+        operations.cancel(tx, mine.id, "Court hearing")
+    assert make.row(Booking, waiting.id).status == "offered" and make.row(Booking, waiting.id).place == 1
+    assert ledger.actions() == ["booking.cancelled", "booking.offered"] and ledger.outbox()[-1] == "email.booking_offered"
+    with acting(make, eve) as tx:
+        later = operations.book(tx, session.id, eve.id)
+    assert later.status is Status.WAITING
+    with acting(make, bob) as tx:
+        assert operations.accept(tx, waiting.id) is Status.BOOKED
+    assert make.row(Booking, waiting.id).offer_ends_at is None and ledger.outbox()[-1] == "email.booking_made"
+
+
+def test_a_seat_freed_too_late_to_be_offered_is_kept_for_those_who_wait(make: Make, ledger: Any) -> None:
+    ann, bob, eve = make.person("Ann"), make.person("Bob"), make.person("Eve")
+    session = make.session(places=1, starts=clock() + timedelta(minutes=100))
     coordinator = make.person("Cai", roles=("coordinator",))
     with acting(make, ann) as tx:
         mine = operations.book(tx, session.id, ann.id)
@@ -61,6 +82,7 @@ def test_a_freed_seat_is_kept_for_those_who_wait(make: Make) -> None:
         waiting = operations.book(tx, session.id, bob.id)
     with acting(make, ann) as tx:
         operations.cancel(tx, mine.id, "Court hearing")
+    assert ledger.outbox()[-1] == "email.place_unoffered"  # the coordinator is told, once
     with acting(make, eve) as tx:
         later = operations.book(tx, session.id, eve.id)
     assert later.status is Status.WAITING

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.bookings import operations
 from app.bookings.models import Booking, Session
 from app.core.calendar import long_date
-from app.core.tx import Actor, transaction
+from app.core.tx import Actor, clock, transaction
 from tests.factory import Make
 
 
@@ -333,8 +333,9 @@ def test_a_roster_shows_only_those_in_reach(make: Make, sign_in: Any) -> None:
     assert "Ann Reed" in page.text and "Zed Far" not in page.text and "1 other person" in page.text
 
 
-def test_the_free_place_goes_to_the_head_of_the_list(make: Make, sign_in: Any) -> None:
-    coordinator, session = make.person("Cai", roles=("coordinator",)), make.session(places=1)
+def test_a_free_place_without_time_to_offer_it_goes_to_the_head_of_the_list(make: Make, sign_in: Any) -> None:
+    soon = clock() + timedelta(minutes=100)  # past the cut-off: nobody could be asked any more
+    coordinator, session = make.person("Cai", roles=("coordinator",)), make.session(places=1, starts=soon)
     ann, bob, cat = (make.person(name) for name in ("Ann", "Bob", "Cat"))
     hers = book(make, session, ann)
     his, last = book(make, session, bob), book(make, session, cat)

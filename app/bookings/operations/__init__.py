@@ -3,6 +3,7 @@
 from app.bookings.operations.book import book
 from app.bookings.operations.cancel import cancel
 from app.bookings.operations.decide import decide
-from app.bookings.operations.give import give_next
+from app.bookings.operations.give import change_priority, give_next, give_to
+from app.bookings.operations.offers import accept, decline
 
-__all__ = ["book", "cancel", "decide", "give_next"]
+__all__ = ["accept", "book", "cancel", "change_priority", "decide", "decline", "give_next", "give_to"]

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, select, update
 
 from app import policy
-from app.bookings import rules
+from app.bookings import priority, rules
 from app.bookings.models import Booking, Session, Status
 from app.core.db import is_postgresql
 from app.core.errors import Conflict, NotFound
@@ -19,7 +19,6 @@ from app.core.tx import Tx
 from app.people.models import Duty, Person, Responsibility
 from app.policy import Can, Reach, operation
 
-USUAL_CLASS = 5  # priority class of a booking without statutory or programme need
 TOLD = {Status.BOOKED: "email.booking_made", Status.REQUESTED: "email.booking_requested", Status.WAITING: "email.booking_waiting"}
 
 
@@ -35,6 +34,7 @@ class Booked:
     approval: str
     place: int | None
     priority: int
+    priority_because: str | None
     created_at: datetime
 
 
@@ -82,12 +82,14 @@ def book(tx: Tx, session_id: int, person_id: int) -> Booked:
     status = Status.WAITING if found.place is None else seated
     approval = "pending" if session.needs_approval else "not needed"
     turn = session.next_turn - 1
+    rank, because = priority.of(tx, person_id, session.course_id) if status is Status.WAITING else (priority.USUAL, None)
     values = dict(
         session_id=session_id,
         person_id=person_id,
         booked_by=tx.actor.person_id,
         place=found.place,
-        priority=USUAL_CLASS,
+        priority=rank,
+        priority_because=because,
         turn=turn,
         approval=approval,
         status=status.value,
@@ -96,12 +98,13 @@ def book(tx: Tx, session_id: int, person_id: int) -> Booked:
         created_at=tx.now,
         updated_at=tx.now,
     )
+    facts = {"session_id": session_id} if because is None else {"session_id": session_id, "priority": rank, "because": because}
     booking_id = tx.insert_recorded(
-        Booking, values, action="booking.made", person_id=person_id, state=status.value, tell=[TOLD[status]], session_id=session_id
+        Booking, values, action="booking.made", person_id=person_id, state=status.value, tell=[TOLD[status]], **facts
     )
     if session.needs_approval:
         _ask_manager(tx, booking_id, person_id)
-    return Booked(booking_id, session_id, person_id, status, turn, approval, found.place, USUAL_CLASS, tx.now)
+    return Booked(booking_id, session_id, person_id, status, turn, approval, found.place, rank, because, tx.now)
 
 
 def _ask_manager(tx: Tx, booking_id: int, person_id: int) -> None:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, literal_column, select
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column, select, update
 
 from app.bookings import rules
-from app.bookings.models import OFFERED_SQL, Booking, Status
+from app.bookings.models import OFFERED_SQL, Booking, Place, Session, Status
 from app.bookings.operations.cancel import end, locked
+from app.bookings.operations.queue import each, freed
 from app.core.db import Database
 from app.core.errors import Conflict
+from app.core.ledger import Audit, Outbox, entry, message
 from app.core.tx import SYSTEM, Tx, transaction
 from app.policy import Can, operation
 
 _OFFERED: ColumnElement[bool] = literal_column(OFFERED_SQL.replace("status", "bookings.status"))
+OVER = "This offer is over: the place has gone to the next person."
 
 
 @operation(Can.BOOK)
 def accept(tx: Tx, booking_id: int) -> Status:
     """Take the place that is held: booked, or requested while approval is pending. Refused once its time is over, or with a clash."""
     booking, session = locked(tx, booking_id, Can.BOOK)
-    if booking.status != Status.OFFERED.value or booking.offer_ends_at <= tx.now or session.starts_at <= tx.now:
-        raise Conflict("This offer is over: the place has gone to the next person.", code="offer-over", way_out="See my bookings.")
+    if booking.status != Status.OFFERED.value:
+        raise _no_offer(booking.status)
+    if booking.offer_ends_at <= tx.now or session.starts_at <= tx.now:
+        raise Conflict(OVER, code="offer-over", way_out="See my bookings.", link="/my-bookings")
     found = rules.facts(tx, session, booking.person_id)
     if found.clash is not None:
         words = rules.clash_words(tx, found.clash, you=booking.person_id == tx.actor.person_id)
@@ -36,26 +44,56 @@ def accept(tx: Tx, booking_id: int) -> Status:
 def decline(tx: Tx, booking_id: int) -> None:
     """Say no to the place that is held; it passes on at once, and the turn on the waiting list ends."""
     booking, session = locked(tx, booking_id, Can.CANCEL_BOOKING)
-    if booking.status != Status.OFFERED.value or session.starts_at <= tx.now:
-        raise Conflict("This offer is over.", code="offer-over", way_out="See my bookings.")
+    if booking.status != Status.OFFERED.value:
+        raise _no_offer(booking.status)
+    if session.starts_at <= tx.now:
+        raise Conflict("This offer is over: the session has started.", code="offer-over")
     end(tx, booking, Status.DECLINED, "booking.offer-declined", "email.offer_declined", reason="Declined the offer")
 
 
+def _no_offer(status: str) -> Conflict:
+    if status == Status.EXPIRED.value:
+        return Conflict(OVER, code="offer-over", way_out="See my bookings.", link="/my-bookings")
+    return Conflict("This has been decided already, or no place is on offer.", code="offer-over", way_out="See my bookings.")
+
+
 def lapse_due(database: Database) -> int:
-    """End every offer whose time is over, each in its own transaction, so that the place passes on at once; returns how many."""
+    """End every offer whose time is over, a session at a time, so that its places pass on at once; returns how many."""
     with transaction(database, SYSTEM, writes=False) as tx:
-        due = tx.rows(select(Booking.id).where(_OFFERED, Booking.offer_ends_at <= tx.now).order_by(Booking.offer_ends_at, Booking.id))
-    lapsed = 0
-    for row in due:
-        with transaction(database, SYSTEM, writes=True) as tx:
-            lapsed += lapse(tx, row.id)
-    return lapsed
+        due = tx.rows(select(Booking.session_id).where(_OFFERED, Booking.offer_ends_at <= tx.now).distinct().order_by(Booking.session_id))
+        now = tx.now
+    return each([row.session_id for row in due], lambda session_id: _lapse_now(database, session_id, now))
 
 
-def lapse(tx: Tx, booking_id: int) -> bool:
-    """End one offer if it is still open and its time is over."""
-    booking, _ = locked(tx, booking_id, Can.CANCEL_BOOKING)
-    if booking.status != Status.OFFERED.value or booking.offer_ends_at > tx.now:
-        return False
-    end(tx, booking, Status.EXPIRED, "booking.offer-lapsed", "email.offer_lapsed", reason="No answer to the offer in time")
-    return True
+def _lapse_now(database: Database, session_id: int, now: datetime) -> int:
+    with transaction(database, SYSTEM, writes=True, now=now) as tx:
+        return lapse(tx, session_id)
+
+
+_LAPSED: dict[str, Any] = {"status": Status.EXPIRED.value, "place": None, "offer_ends_at": None, "reason": "No answer to the offer in time"}
+_LAPSE = (
+    update(Booking)
+    .where(Booking.id == bindparam("b_id"))
+    .values(**_LAPSED, sequence=Booking.sequence + 1, version=Booking.version + 1, updated_at=bindparam("b_now"))
+)
+
+
+def lapse(tx: Tx, session_id: int) -> int:
+    """End the offers of one session whose time is over, tell their people, and have the places passed on: a few statements however many."""
+    tx.get(Session, session_id, lock=True)
+    over = select(Booking.id, Booking.person_id, Booking.place).where(
+        Booking.session_id == session_id, _OFFERED, Booking.offer_ends_at <= tx.now
+    )
+    rows = tx.rows(over.order_by(Booking.priority, Booking.turn))
+    if not rows:
+        return 0
+    tx.db.execute(_LAPSE, [dict(b_id=row.id, b_now=tx.now) for row in rows])
+    tx.db.execute(delete(Place).where(Place.session_id == session_id, Place.number.in_([row.place for row in rows]), Place.closing))
+    actor = (tx.actor.kind, tx.actor.id, tx.now, tx.request_id)
+    facts = {"was": "offered", "reason": _LAPSED["reason"]}
+    moves = [(row, entry(*actor, "booking.offer-lapsed", "bookings", row.person_id, Status.EXPIRED.value, facts)) for row in rows]
+    tx.db.execute(insert(Audit), [audit | {"subject_id": row.id} for row, audit in moves])
+    told = [(row, message("email.offer_lapsed", tx.now, "bookings", row.person_id, facts)) for row in rows]
+    tx.db.execute(insert(Outbox), [mail | {"subject_id": row.id} for row, mail in told])
+    freed(tx, session_id)
+    return len(rows)

@@ -33,4 +33,4 @@ def set_capacity(tx: Tx, session_id: int, capacity: int) -> None:
         last = max((row.number for row in rows), default=0)
         new = -surplus - len(again)
         tx.insert_many(Place, [dict(session_id=session_id, number=number) for number in range(last + 1, last + 1 + new)])
-        freed(tx, session_id)
+    freed(tx, session_id)  # more places, or a later date by which a free one can be offered after all

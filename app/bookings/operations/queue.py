@@ -6,12 +6,15 @@ session's lock and offers what is free. Until then the place is nobody's: `rules
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, insert, literal_column, select, update
+from sqlalchemy.exc import OperationalError
 
 from app import policy
 from app.bookings import clocks
@@ -27,15 +30,22 @@ from app.core.tx import SYSTEM, Tx, transaction
 from app.people.models import Absence, GroupMember, Membership, Post, RoleHeld, UnitClosure
 
 WAITING: ColumnElement[bool] = literal_column(WAITING_SQL.replace("status", "bookings.status"))
+_OPEN: ColumnElement[bool] = literal_column("pass_ons.done_at").is_(None)
 _SOMEBODY_WAITS = select(ONE).select_from(Booking).where(Booking.session_id == bindparam("session"), WAITING).limit(1)
 
 
 def freed(tx: Tx, session_id: int) -> None:
-    """A place of this session may have become free: see to it, straight after this transaction, that whoever waits is offered it."""
-    if tx.scalar(_SOMEBODY_WAITS, session=session_id) is None:
+    """A place of this session may have become free: see to it, straight after this transaction, that whoever waits is offered it.
+
+    The caller holds the session's lock. However often it is called, one transaction leaves one piece of work for each session.
+    """
+    asked: set[int] = tx.memo.setdefault("freed", set())
+    if session_id in asked or tx.scalar(_SOMEBODY_WAITS, session=session_id) is None:
         return
-    tx.insert(PassOn, session_id=session_id, asked_at=tx.now)
-    tx.afterwards.append(lambda database: pass_on_now(database, session_id, tx.now))
+    asked.add(session_id)
+    now = tx.now
+    tx.insert(PassOn, session_id=session_id, asked_at=now)
+    tx.afterwards.append(lambda database: pass_on_now(database, session_id, now))
 
 
 def pass_on_now(database: Database, session_id: int, now: datetime) -> int:
@@ -47,9 +57,22 @@ def pass_on_now(database: Database, session_id: int, now: datetime) -> int:
 def pass_on_due(database: Database) -> int:
     """Every session with work left, such as after a crash; returns how many offers went out."""
     with transaction(database, SYSTEM, writes=False) as tx:
-        sessions = tx.rows(select(PassOn.session_id).where(literal_column("pass_ons.done_at").is_(None)).distinct())
+        sessions = [row.session_id for row in tx.rows(select(PassOn.session_id).where(_OPEN).distinct())]
         now = tx.now
-    return sum(pass_on_now(database, row.session_id, now) for row in sessions)
+    return each(sessions, lambda session_id: pass_on_now(database, session_id, now))
+
+
+def each(keys: Iterable[int], work: Callable[[int], int]) -> int:
+    """Do every piece of work; one that goes wrong is logged, keeps its place for the next look, and holds up none of the others."""
+    done = 0
+    for key in keys:
+        try:
+            done += work(key)
+        except OperationalError:
+            raise  # the database did not answer: nor will it for the others
+        except Exception as wrong:  # noqa: BLE001 - see above
+            sys.stderr.write(json.dumps({"event": "clock-fault", "session": key, "kind": type(wrong).__name__}) + "\n")
+    return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +86,7 @@ class Seat:
 def pass_on(tx: Tx, session_id: int) -> int:
     """Offer the free places of a session, in the order of the queue, each to the first person waiting who may have it."""
     session = tx.get(Session, session_id, lock=True)
-    done = literal_column("pass_ons.done_at").is_(None)
-    tx.db.execute(update(PassOn).where(PassOn.session_id == session_id, done).values(done_at=tx.now))
+    tx.db.execute(update(PassOn).where(PassOn.session_id == session_id, _OPEN).values(done_at=tx.now))
     if session.status != "published" or session.starts_at <= tx.now:
         return 0
     seats = free_seats(tx, session_id)
@@ -93,8 +115,11 @@ def free_seats(tx: Tx, session_id: int) -> list[Seat]:
     return [Seat(row.number, row.quota_id) for row in rows]
 
 
-def match(tx: Tx, session: Row[Any], seats: Sequence[Seat]) -> list[tuple[Row[Any], Seat]]:
-    """Who of those waiting gets which free place: in order, each a place they may have, one kept for them before others."""
+def match(tx: Tx, session: Row[Any], seats: Sequence[Seat], only: int | None = None) -> list[tuple[Row[Any], Seat]]:
+    """Who of those waiting gets which free place: in order, each a place they may have, one kept for them before others.
+
+    `only` is one booking, to see which place it could have if it were first.
+    """
     kept = [seat for seat in seats if seat.quota_id is not None]
     open_seats = [seat for seat in seats if seat.quota_id is None]
     working = (
@@ -108,6 +133,8 @@ def match(tx: Tx, session: Row[Any], seats: Sequence[Seat]) -> list[tuple[Row[An
         .where(Booking.session_id == session.id, WAITING)
         .order_by(Booking.priority, Booking.turn)
     )
+    if only is not None:
+        waiting = waiting.where(Booking.id == only)
     rows = tx.rows(waiting if kept else waiting.limit(len(seats)))
     entitled = eligible(tx, {seat.quota_id for seat in kept if seat.quota_id}, [row.person_id for row in rows]) if kept else {}
     pairs = []
