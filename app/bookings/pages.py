@@ -232,11 +232,12 @@ def roster(tx: Tx, page: Page, session_id: int) -> Response:
     seated = [row for row in everyone if row.status != "waiting"]
     shows_needs = page.query("needs") == "show" and policy.may(tx.actor, Can.READ_ACCESS_NEEDS)
     may_see_needs = _widely(tx, Can.READ_ACCESS_NEEDS)
-    needs = rosters.access_needs(tx, session_id) if shows_needs or may_see_needs else []  # how many there are gives nobody away
+    needs = rosters.access_needs(tx, session_id, everyone, whole=shows_needs) if shows_needs or may_see_needs else []
     for row in needs if shows_needs else ():
         page.saw("access_needs.viewed", row.id)
     return page.render(
         "bookings/roster.html",
+        tags=words.tags(),
         session=session,
         meetings=queries.meetings(tx, session_id),
         seated=seated,

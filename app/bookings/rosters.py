@@ -17,6 +17,7 @@ from app.core.tx import Tx
 from app.people.models import Membership, Person, Unit
 from app.policy import Can, Reach
 
+_needs: Any = and_(Booking.status != "waiting", Person.access_needs.is_not(None), Person.access_needs != "")
 _ROSTER: Any = (
     select(
         Booking.id,
@@ -31,6 +32,7 @@ _ROSTER: Any = (
         Person.employee_number,
         Person.leaving_on,
         Unit.name.label("team"),
+        _needs.label("needs"),
     )
     .select_from(Booking)
     .join(Person, Person.id == Booking.person_id)
@@ -59,17 +61,20 @@ _NEEDS = (
     .where(
         Booking.session_id == bindparam("session"),
         LIVE_OF,
-        Booking.status != "waiting",
-        Person.access_needs.is_not(None),
-        Person.access_needs != "",
+        _needs,
     )
     .order_by(Person.sort_name)
 )
 _EVERY_NEED = Ready(_NEEDS)
 
 
-def access_needs(tx: Tx, session_id: int) -> Sequence[Row[Any]]:
-    """What those with a seat need, of the people whose access needs the actor may see."""
+def access_needs(tx: Tx, session_id: int, everyone: Sequence[Row[Any]], *, whole: bool) -> Sequence[Row[Any]]:
+    """What those with a seat need, of the people whose access needs the actor may see; `everyone` is the roster.
+
+    Without `whole` only how many there are matters, which gives nobody away, and for those who may see everybody's the roster knows.
+    """
     everybody = (Reach.ALL, None) in policy.require(tx, Can.READ_ACCESS_NEEDS)
+    if everybody and not whole:
+        return [row for row in everyone if row.needs]
     statement = _EVERY_NEED if everybody else _NEEDS.where(policy.within_reach(tx, Can.READ_ACCESS_NEEDS, Person.id))
     return tx.rows(statement, session=session_id)

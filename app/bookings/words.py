@@ -30,10 +30,10 @@ STATUS_TAGS = {
 }
 
 
-@lru_cache(maxsize=16)
-def tag(status: str) -> Markup:
-    """The tag of a booking that is over, done or has a place."""
-    return fragment("_ui/ui.html", "tag", *STATUS_TAGS[status])
+@lru_cache(maxsize=1)
+def tags() -> dict[str, Markup]:
+    """The tag of every status, drawn once."""
+    return {status: fragment("_ui/ui.html", "tag", *said) for status, said in STATUS_TAGS.items()}
 
 
 def places(session: Any) -> str:

@@ -99,6 +99,15 @@ def one_date(row: Row[Any], label: str, closed: str, reason: rules.Reason | None
     return fragment("desks/_date.html", "one_date", row, label, closed, reason, whom, words)
 
 
+def listed(tx: Tx, rows: Sequence[Row[Any]], obstacles: dict[int, rules.Reason], whom: int | None) -> Markup:
+    """All of them, as they stand for the reader, or for the person with the key `whom`."""
+    drawn = []
+    for row in rows:
+        label, closed = words.action(row, tx.now)
+        drawn.append(one_date(row, label, closed, obstacles.get(row.id) if label else None, whom))
+    return Markup("").join(drawn)
+
+
 def obstacles(tx: Tx, rows: Sequence[Row[Any]], needs: Sequence[Row[Any]], *, you: bool) -> dict[int, rules.Reason]:
     """By session, the first reason why the person cannot have a place there: the same words as when they try.
 

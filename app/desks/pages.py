@@ -32,6 +32,7 @@ def home(tx: Tx, page: Page) -> Response:
     coming.sort(key=lambda pair: pair[0].next_starts)
     return page.render(
         "desks/home.html",
+        tags=words.tags(),
         needs=queries.needs(tx),
         standing=standing,
         coming=coming[:6],
@@ -72,12 +73,12 @@ def one_course(tx: Tx, page: Page, slug: str) -> Response:
     person_id = whom.id if whom else tx.actor.person_id
     dates = course_dates.dates(tx, course.id, person_id) if course.status == "published" else []
     around = catalogue.around(tx, course.id, person_id)
+    obstacles = course_dates.obstacles(tx, dates, around["prerequisite"], you=whom is None)
     return page.render(
         "desks/course.html",
         course=course,
-        one_date=course_dates.one_date,
-        dates=[(row, *words.action(row, tx.now)) for row in dates],
-        obstacles=course_dates.obstacles(tx, dates, around["prerequisite"], you=whom is None),
+        dates=dates,
+        listed=course_dates.listed(tx, dates, obstacles, whom.id if whom else None),
         around=around,
         whom=whom,
         today=tx.today,
@@ -95,6 +96,7 @@ def my_bookings(tx: Tx, page: Page) -> Response:
     found = past[0].found if past else 0
     return page.render(
         "desks/my_bookings.html",
+        tags=words.tags(),
         coming=[row for row in live if row.status != "waiting"],
         waiting=[row for row in live if row.status == "waiting"],
         past=past,
