@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, case, exists, func, literal_column, null, or_, select
 from sqlalchemy.orm import aliased
 
+from app.bookings import approvals
 from app.bookings.models import HOLDS_SQL, LIVE_SQL, WAITING_SQL, Booking, Part, Place, Quota, Session
 from app.core.calendar import clock, deadline, london, long_date, working_day
 from app.core.db import ONE, AnySelect
@@ -32,21 +33,50 @@ class Reason:
 
 
 def may_take(person: Any, quota_id: Any, today: Any) -> ColumnElement[bool]:
-    """SQL: may this person have a place of this quota (NULL: everybody may)?"""
-    member = exists(
+    """SQL: may this person have a place of this quota (NULL: everybody may)? It may stand at any depth of a statement."""
+    by_group, by_unit = aliased(Quota), aliased(Quota)
+    member, belongs, above = aliased(GroupMember), aliased(Membership), aliased(UnitClosure)
+    in_group = (
         select(ONE)
-        .select_from(GroupMember)
-        .join(Quota, Quota.group_id == GroupMember.group_id)
-        .where(Quota.id == quota_id, GroupMember.person_id == person, current(GroupMember, today))
+        .select_from(member)
+        .join(by_group, by_group.group_id == member.group_id)
+        .where(by_group.id == quota_id, member.person_id == person, current(member, today))
+        .correlate_except(member, by_group)
     )
-    belongs = exists(
+    in_unit = (
         select(ONE)
-        .select_from(Membership)
-        .join(UnitClosure, UnitClosure.descendant_id == Membership.unit_id)
-        .join(Quota, Quota.unit_id == UnitClosure.ancestor_id)
-        .where(Quota.id == quota_id, Membership.person_id == person, current(Membership, today))
+        .select_from(belongs)
+        .join(above, above.descendant_id == belongs.unit_id)
+        .join(by_unit, by_unit.unit_id == above.ancestor_id)
+        .where(by_unit.id == quota_id, belongs.person_id == person, current(belongs, today))
+        .correlate_except(belongs, above, by_unit)
     )
-    return or_(quota_id.is_(None), member, belongs)
+    return or_(quota_id.is_(None), exists(in_group), exists(in_unit))
+
+
+def free_to(place: Any, session: Any, person: Any, today: Any) -> tuple[ColumnElement[bool], ...]:
+    """SQL: conditions under which a row of `place` is a free place of a session with quotas that this person would get.
+
+    It is open, nobody holds it, the person may have it, and nobody waits who may have it: a free place is nobody else's meanwhile.
+    """
+    holder, turn = aliased(Booking), aliased(Booking, name="turn_for_it")
+    taken = select(ONE).select_from(holder).where(holder.session_id == place.session_id, holder.place == place.number)
+    waits = (
+        select(ONE)
+        .select_from(turn)
+        .where(
+            turn.session_id == place.session_id,
+            literal_column(WAITING_SQL.replace("status", "turn_for_it.status")),
+            may_take(turn.person_id, place.quota_id, today),
+        )
+    )
+    return (
+        place.session_id == session,
+        ~place.closing,
+        ~exists(taken.correlate_except(holder)),
+        may_take(person, place.quota_id, today),
+        ~exists(waits.correlate_except(turn)),
+    )
 
 
 @lru_cache(maxsize=2)
@@ -78,21 +108,19 @@ def facts_statement(*, quotas: bool = False) -> AnySelect:
     )
     missing = select(Prerequisite.requires_id).where(Prerequisite.course_id == bindparam("course"), ~in_date).limit(1).scalar_subquery()
     stage = select(Stage.stage).where(Stage.person_id == person, current(Stage, bindparam("today"))).limit(1).scalar_subquery()
-    waits = (
-        select(ONE)
-        .select_from(Booking)
-        .where(Booking.session_id == session, literal_column(WAITING_SQL.replace("status", "bookings.status")))
-    )
-    taken = exists(select(ONE).select_from(Booking).where(Booking.session_id == Place.session_id, Booking.place == Place.number))
-    places = select(Place.number).where(Place.session_id == session, ~Place.closing, ~taken)
-    # A free seat is nobody else's while someone waits who may have it.
     if quotas:
         today: BindParameter[date] = bindparam("today")
-        places = places.where(
-            may_take(person, Place.quota_id, today), ~exists(waits.where(may_take(Booking.person_id, Place.quota_id, today)))
-        )
-        place: Any = places.order_by(Place.quota_id.is_(None), Place.number).limit(1).scalar_subquery()
+        found = select(Place.number).where(*free_to(Place, session, person, today))
+        place: Any = found.order_by(Place.quota_id.is_(None), Place.number).limit(1).scalar_subquery()
     else:
+        waits = (
+            select(ONE)
+            .select_from(Booking)
+            .where(Booking.session_id == session, literal_column(WAITING_SQL.replace("status", "bookings.status")))
+        )
+        taken = exists(select(ONE).select_from(Booking).where(Booking.session_id == Place.session_id, Booking.place == Place.number))
+        places = select(Place.number).where(Place.session_id == session, ~Place.closing, ~taken)
+        # A free seat is nobody else's while someone waits who may have it.
         place = case((exists(waits), null()), else_=places.order_by(Place.number).limit(1).scalar_subquery())
     return select(
         mine.label("mine"),
@@ -125,7 +153,9 @@ def blocking(tx: Tx, session: Row[Any], person_id: int, found: Row[Any], *, you:
 def reasons(tx: Tx, session: Row[Any], person_id: int, found: Row[Any], *, you: bool = True, tell: bool = False) -> Iterator[Reason]:
     """What stands in the way, most telling first. With `tell`, also what does not block: approval, working days, waiting list."""
     who, have = ("You", "have") if you else ("They", "have")
-    yield from _session_open(tx, session)
+    yield from session_open(tx, session)
+    if session.needs_approval and session.starts_at > tx.now and approvals.too_late(tx, session, person_id):
+        yield Reason("too-late-for-approval", "It is too late to ask for approval of this place.", "Ask your manager to book it for you.")
     if found.mine:
         yield Reason("already-booked", f"{who} already {have} a place or a turn on this session.", "See my bookings.", link="/my-bookings")
     if found.clash is not None:
@@ -143,7 +173,8 @@ def reasons(tx: Tx, session: Row[Any], person_id: int, found: Row[Any], *, you: 
         yield from _worth_knowing(tx, session, person_id, who)
 
 
-def _session_open(tx: Tx, session: Row[Any]) -> Iterator[Reason]:
+def session_open(tx: Tx, session: Row[Any]) -> Iterator[Reason]:
+    """Why nobody at all can book this session now."""
     if session.status == "cancelled":
         yield Reason("session-cancelled", "This session has been cancelled.", "Choose another date.")
     elif session.status != "published":
@@ -253,8 +284,11 @@ def _waiting(tx: Tx, session: Row[Any]) -> Iterator[Reason]:
 
 def _worth_knowing(tx: Tx, session: Row[Any], person_id: int, who: str) -> Iterator[Reason]:
     if session.needs_approval:
-        manager = "Your" if who == "You" else "Their"
-        yield Reason("approval-needed", f"{manager} manager has to approve this booking. The place is held meanwhile.", blocks=False)
+        rule = approvals.rule(tx, session.course_id)
+        if not approvals.may_decide(tx, person_id, rule):
+            manager = "Your manager" if who == "You" else "Their manager"
+            by = manager if rule.approver == "manager" else "The Academy"
+            yield Reason("approval-needed", f"{by} has to approve this booking. The place is held meanwhile.", blocks=False)
     days = tx.scalar(select(Post.working_days).where(Post.person_id == person_id, Post.is_primary, current(Post, tx.today)).limit(1))
     off = _days_off(tx, session.id, days or "1111100")
     if off:
