@@ -11,12 +11,11 @@ from sqlalchemy import Row, bindparam, select, update
 from app import policy
 from app.bookings import priority, rules
 from app.bookings.models import Booking, Session, Status
+from app.bookings.operations import approval
 from app.core.db import is_postgresql
 from app.core.errors import Conflict, NotFound
-from app.core.facts import current
-from app.core.ledger import Outbox, message
 from app.core.tx import Tx
-from app.people.models import Duty, Person, Responsibility
+from app.people.models import Person
 from app.policy import Can, Reach, operation
 
 TOLD = {Status.BOOKED: "email.booking_made", Status.REQUESTED: "email.booking_requested", Status.WAITING: "email.booking_waiting"}
@@ -60,15 +59,6 @@ _LOCK_BOTH = _turn.where(select(_locked.c.id).scalar_subquery().is_not(None)).re
     *_ASKED, select(_locked.c.organisation_id).scalar_subquery().label("learner_organisation_id")
 )
 _TAKE_TURN = _turn.returning(*_ASKED)
-_MANAGER = (
-    select(Responsibility.holder_id)
-    .where(
-        Responsibility.kind == Duty.MANAGER.value,
-        Responsibility.person_id == bindparam("person"),
-        current(Responsibility, bindparam("today")),
-    )
-    .limit(1)
-)
 
 
 @operation(Can.BOOK)
@@ -78,9 +68,9 @@ def book(tx: Tx, session_id: int, person_id: int) -> Booked:
     found = rules.facts(tx, session, person_id)
     if problem := rules.blocking(tx, session, person_id, found, you=person_id == tx.actor.person_id):
         raise Conflict(problem.message, code=problem.code, way_out=problem.way_out)
-    seated = Status.REQUESTED if session.needs_approval else Status.BOOKED
+    asked = approval.start(tx, session, person_id)
+    seated = Status.REQUESTED if asked.state == "pending" else Status.BOOKED
     status = Status.WAITING if found.place is None else seated
-    approval = "pending" if session.needs_approval else "not needed"
     turn = session.next_turn - 1
     rank, because = priority.of(tx, person_id, session.course_id) if status is Status.WAITING else (priority.USUAL, None)
     values = dict(
@@ -91,7 +81,8 @@ def book(tx: Tx, session_id: int, person_id: int) -> Booked:
         priority=rank,
         priority_because=because,
         turn=turn,
-        approval=approval,
+        approval=asked.state,
+        approval_due_at=asked.due_at,
         status=status.value,
         sequence=0,
         version=1,
@@ -100,18 +91,11 @@ def book(tx: Tx, session_id: int, person_id: int) -> Booked:
     )
     facts = {"session_id": session_id} if because is None else {"session_id": session_id, "priority": rank, "because": because}
     booking_id = tx.insert_recorded(
-        Booking, values, action="booking.made", person_id=person_id, state=status.value, tell=[TOLD[status]], **facts
+        Booking, values, action="booking.made", person_id=person_id, state=status.value, tell=[TOLD[status]], **facts, **asked.facts
     )
-    if session.needs_approval:
-        _ask_manager(tx, booking_id, person_id)
-    return Booked(booking_id, session_id, person_id, status, turn, approval, found.place, rank, because, tx.now)
-
-
-def _ask_manager(tx: Tx, booking_id: int, person_id: int) -> None:
-    """A message to today's line manager; to nobody where there is none, or where it is the manager who asks."""
-    manager = tx.scalar(_MANAGER, person=person_id, today=tx.today)
-    if manager is not None and manager != tx.actor.person_id:
-        tx.insert(Outbox, **message("email.approval_asked", tx.now, "bookings", manager, {}), subject_id=booking_id)
+    if asked.state == "pending":
+        approval.ask(tx, booking_id, person_id, asked)
+    return Booked(booking_id, session_id, person_id, status, turn, asked.state, found.place, rank, because, tx.now)
 
 
 def lock(tx: Tx, session_id: int, person_id: int) -> Row[Any]:

@@ -8,9 +8,9 @@ from sqlalchemy import Row, delete, select
 
 from app import policy
 from app.bookings.models import OVER, Booking, Place, Session, Status
+from app.bookings.operations import consequences, reasons
 from app.bookings.operations.queue import freed
-from app.core.errors import Conflict, Invalid, NotFound
-from app.core.text import normal
+from app.core.errors import Conflict, NotFound
 from app.core.tx import Tx
 from app.policy import Can, operation
 
@@ -28,26 +28,34 @@ def locked(tx: Tx, booking_id: int, can: Can) -> tuple[Row[Any], Row[Any]]:
 
 
 @operation(Can.CANCEL_BOOKING)
-def cancel(tx: Tx, booking_id: int, reason: str) -> None:
-    """Give up a seat or a turn before the session starts. The reason is kept; after the session's deadline it is marked late."""
-    reason = normal(reason)
-    if not 3 <= len(reason) <= 500:
-        raise Invalid("Say why.", errors=[{"field": "reason", "message": "Enter a reason, up to 500 characters"}])
+def cancel(tx: Tx, booking_id: int, reason: str = "", reason_code: str | None = None) -> None:
+    """Give up a seat or a turn before the session starts, for one of the council's reasons, in words, or both.
+
+    A place that is given up late has a consequence under the policy of the day (`consequences.late`).
+    """
+    why = reasons.given(tx, reason_code, reason)
     booking, session = locked(tx, booking_id, Can.CANCEL_BOOKING)
     if booking.status in OVER:
         raise Conflict("This booking has already ended.", code="booking-over")
     if booking.status not in CAN_CANCEL or session.starts_at <= tx.now:
         raise Conflict("The session has started, so this booking cannot be cancelled.", code="session-started")
-    late = booking.place is not None and session.cancel_by is not None and tx.now > session.cancel_by
-    end(tx, booking, Status.CANCELLED, "booking.cancelled", "email.booking_cancelled", reason=reason, late=late)
+    late = consequences.is_late(tx, booking, session)
+    tx.update(Booking, booking.id, reason_code=why.code)
+    end(tx, booking, Status.CANCELLED, "booking.cancelled", "email.booking_cancelled", reason=why.words, late=late)
+    if late:
+        consequences.late(tx, booking, session.course_id, why)
 
 
 def end(tx: Tx, booking: Row[Any], status: Status, action: str, tell: str, *, reason: str, **facts: Any) -> None:
-    """The booking gives up its seat or turn; a seat whose session was made smaller goes with it."""
+    """The booking gives up its seat or turn; a seat whose session was made smaller goes with it.
+
+    `tell` is the kind of message ("": none), to the person or to whom `to` among the facts names.
+    """
     values = dict(
         status=status.value,
         place=None,
         offer_ends_at=None,
+        approval_due_at=None,
         reason=reason,
         sequence=booking.sequence + 1,
         updated_at=tx.now,
@@ -63,7 +71,7 @@ def end(tx: Tx, booking: Row[Any], status: Status, action: str, tell: str, *, re
         booking.id,
         person_id=booking.person_id,
         state=status.value,
-        tell=[tell],
+        tell=[tell] if tell else [],
         reason=reason,
         was=booking.status,
         **facts,

@@ -71,6 +71,7 @@ def end_everyone(tx: Tx, session_id: int, reason: str) -> int:
         .values(
             status=Status.CANCELLED.value,
             place=null(),
+            approval_due_at=null(),
             reason=reason,
             sequence=Booking.sequence + 1,
             updated_at=tx.now,

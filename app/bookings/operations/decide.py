@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.bookings import approvals
 from app.bookings.models import Booking, Status
 from app.bookings.operations.cancel import end, locked
 from app.core.errors import Conflict, Forbidden, Invalid
@@ -12,12 +13,19 @@ from app.policy import Can, operation
 
 @operation(Can.BOOK)
 def decide(tx: Tx, booking_id: int, granted: bool, reason: str = "") -> None:
-    """Grant a pending request (a held seat becomes booked, a turn stays a turn) or refuse it with a reason. Nobody decides their own."""
-    booking, _session = locked(tx, booking_id, Can.BOOK)
+    """Grant a pending request (a held seat becomes booked, a turn stays a turn) or refuse it with a reason. Nobody decides their own.
+
+    Where the course says that coordinators approve, nobody else does; once its time is over nobody can.
+    """
+    booking, session = locked(tx, booking_id, Can.BOOK)
     if booking.person_id == tx.actor.person_id:
         raise Forbidden("Somebody else has to decide your own request.", code="own-request")
     if booking.approval != "pending" or booking.status not in (Status.REQUESTED, Status.WAITING, Status.OFFERED):
         raise Conflict("This request has already been decided.", code="already-decided")
+    if tx.actor.person_id is not None and not approvals.may_decide(tx, booking.person_id, approvals.rule(tx, session.course_id)):
+        raise Forbidden("Requests for this course are approved by the Academy.", code="academy-decides")
+    if booking.approval_due_at is not None and booking.approval_due_at <= tx.now:
+        raise Conflict("The time to answer this request is over.", code="request-over", way_out="You can still book for them.")
     if not granted:
         reason = normal(reason)
         if not 3 <= len(reason) <= 500:
@@ -27,6 +35,7 @@ def decide(tx: Tx, booking_id: int, granted: bool, reason: str = "") -> None:
         end(tx, booking, Status.DECLINED, "booking.refused", "email.booking_refused", reason=reason)
         return
     status = Status.BOOKED if booking.status == Status.REQUESTED else Status(booking.status)
-    tx.update(Booking, booking.id, approval="granted", status=status.value, updated_at=tx.now, version=booking.version + 1)
+    values = dict(approval="granted", approval_due_at=None, status=status.value, updated_at=tx.now, version=booking.version + 1)
+    tx.update(Booking, booking.id, **values)
     tell = ["email.booking_made"] if status is Status.BOOKED else []
     tx.record("booking.approved", "bookings", booking.id, person_id=booking.person_id, state=status.value, tell=tell, was=booking.status)
