@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
 from passlib.context import CryptContext
@@ -158,15 +160,34 @@ def ask_for_reset(tx: Tx, email: str, address: str) -> None:
         tx.record("account.reset-asked", "people", person_id, person_id=person_id, tell=["email.password_reset"])
 
 
-def mint_link(tx: Tx, person_id: int, purpose: str, email: str | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class LinkWanted:
+    """A single-use link to be made: for whom, what for, to which address, until when, and about which row (an offer's booking)."""
+
+    person_id: int
+    purpose: str
+    email: str
+    expires_at: datetime
+    subject_id: int | None = None
+
+
+def mint_links(tx: Tx, wanted: Sequence[LinkWanted]) -> list[str]:
+    """A fresh token for each, in order, in one statement. Only their hashes are kept; called when messages are about to be sent."""
+    tokens = [secrets.token_urlsafe(32) for _ in wanted]
+    rows = [{**asdict(one), "token_hash": digest(token), "created_at": tx.now} for one, token in zip(wanted, tokens, strict=True)]
+    tx.insert_many(Link, rows)
+    return tokens
+
+
+def mint_link(
+    tx: Tx, person_id: int, purpose: str, email: str | None = None, *, subject_id: int | None = None, expires_at: datetime | None = None
+) -> str:
     """A fresh single-use token for an e-mail to this address (the person's present one if not said), which works only while it is theirs.
 
     Called when the message is rendered, so that no secret waits in the outbox.
     """
-    token = secrets.token_urlsafe(32)
-    row = dict(token_hash=digest(token), purpose=purpose, person_id=person_id, email=email or email_of(tx, person_id))
-    tx.db.execute(insert(Link), {**row, "created_at": tx.now, "expires_at": tx.now + LINK_LIFE[purpose]})
-    return token
+    until = expires_at or tx.now + LINK_LIFE[purpose]
+    return mint_links(tx, [LinkWanted(person_id, purpose, email or email_of(tx, person_id), until, subject_id)])[0]
 
 
 def _end_links(tx: Tx, person_id: int) -> None:
@@ -181,13 +202,14 @@ class LinkOver(Refusal):
 
 
 def link(tx: Tx, token: str) -> tuple[int, str]:
-    """(person, purpose) of a link that can still be used, or LinkOver in words."""
+    """(person, purpose) of a link to set a password that can still be used, or LinkOver in words."""
     row = tx.one(
         select(Link.person_id, Link.purpose)
         .join(Account, Account.person_id == Link.person_id)
         .join(Person, Person.id == Link.person_id)
         .where(
             Link.token_hash == digest(token),
+            Link.purpose.in_(tuple(LINK_LIFE)),  # an offer's link sets no password
             Link.used_at.is_(None),
             Link.expires_at > tx.now,
             Link.email == Person.email,
