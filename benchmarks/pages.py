@@ -5,18 +5,22 @@ python -m benchmarks.pages [--people 1286 --people 100000] [--seconds 4]
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from sqlalchemy import func, select
 
 from app.bookings.models import Booking, Session
 from app.core.config import ROOT
 from app.core.db import Database
-from app.core.tx import SYSTEM, transaction
-from app.learning.models import Course
-from app.people.models import Person
+from app.core.tx import SYSTEM, Tx, transaction
+from app.core.web import url as address
+from app.learning.models import Completion, Course
+from app.people.models import Person, Unit
 from benchmarks import load as generator
 from benchmarks.booking_race import client_token, cookie, new_session
 from benchmarks.house import _environment, arguments, both, county, memory, served
@@ -30,6 +34,11 @@ class Place:
     paths: dict[str, str]
     cookies: dict[str, str]
     token: str
+    matrix: str  # completions as CSV, 20 courses
+    searches: list[str]  # at least LEAST_SEARCHES, all different
+
+
+COURSES, LEAST_SEARCHES = 20, 200
 
 
 def arrange(database: Database) -> Place:
@@ -48,6 +57,10 @@ def arrange(database: Database) -> Place:
         )
         token = client_token(tx, "people:read")
         surname = tx.scalar(select(Person.last_name).order_by(Person.id).offset(500).limit(1))
+        most = select(Completion.course_id).group_by(Completion.course_id).order_by(func.count().desc(), Completion.course_id)
+        courses = list(tx.db.execute(most.limit(COURSES)).scalars())
+        assert len(courses) == COURSES
+        searches = spread(tx)
     paths = {
         "catalogue": "/courses",
         "course with 20 sessions": f"/courses/{course.slug}",
@@ -56,18 +69,31 @@ def arrange(database: Database) -> Place:
         "roster": f"/sessions/{roster}/roster",
         "person search": f"/people?q={surname.split()[0]}",
     }
-    return Place(paths, cookies, token)
+    return Place(paths, cookies, token, address("/completions.csv", course=courses), searches)
+
+
+def spread(tx: Tx) -> list[str]:
+    """Searches by everything that people can be found by, for people and teams from the whole county, in a mixed order."""
+    columns = Person.name, Person.last_name, Person.email, Person.employee_number, Person.swe_number
+    people = tx.rows(select(*columns).order_by(Person.id))
+    teams = tx.rows(select(Unit.name).where(Unit.kind == "team").order_by(Unit.id))
+    words = {str(value) for row in people[:: len(people) // 60] for value in row if value}
+    words |= {row.name for row in teams[:: max(1, len(teams) // 40)]}
+    assert len(words) >= LEAST_SEARCHES
+    found = [address("/people", q=word) for word in sorted(words)]
+    random.Random(1).shuffle(found)
+    return found
 
 
 WHO = {"roster": "coordinator", "person search": "coordinator"}
 
 
-def measure(port: int, path: str, headers: dict[str, str], seconds: float) -> tuple[float, float, float, int]:
-    """(median ms at one client, p95 ms at one client, pages a second at eight clients, bad replies)."""
-    request = generator.get(path, **headers)
-    generator.run(port, [request] * 200, clients=8)
-    alone = generator.run(port, generator.repeated(lambda: request, seconds / 2), clients=1)
-    crowd = generator.run(port, generator.repeated(lambda: request, seconds), clients=8)
+def measure(port: int, path: str | Sequence[str], headers: dict[str, str], seconds: float) -> tuple[float, float, float, int]:
+    """(median ms at one client, p95 ms at one client, pages a second at eight clients, bad replies); several paths take turns."""
+    requests = cycle([generator.get(each, **headers) for each in ([path] if isinstance(path, str) else path)])
+    generator.run(port, [next(requests) for _ in range(200)], clients=8)
+    alone = generator.run(port, generator.repeated(lambda: next(requests), seconds / 2), clients=1)
+    crowd = generator.run(port, generator.repeated(lambda: next(requests), seconds), clients=8)
     bad = sum(count for each in (alone, crowd) for status, count in each.statuses.items() if status != 200) + alone.lost + crowd.lost
     return alone.median, alone.percentile(0.95), crowd.rate, bad
 
@@ -89,8 +115,9 @@ def main() -> int:
                 worker = subprocess.Popen([sys.executable, "-m", "app", "worker"], cwd=ROOT, env=_environment(url))
                 with served(url, processes=2) as (port, server):
                     empty, _, _, _ = measure(port, "/accessibility", {"cookie": place.cookies["practitioner"]}, options.seconds)
-                    for name, path in place.paths.items():
-                        headers = {"cookie": place.cookies[WHO.get(name, "practitioner")]}
+                    several = f"person search, {len(place.searches)} different ones"
+                    for name, path in [*place.paths.items(), (several, place.searches)]:
+                        headers = {"cookie": place.cookies[WHO.get(name.partition(",")[0], "practitioner")]}
                         median, high, rate, bad = measure(port, path, headers, options.seconds)
                         print(
                             f"| {kind} | {people} | {name} | {median:.2f} | {high:.2f} | {rate:.0f} | {median / empty:.2f} | {bad} |",
@@ -99,6 +126,7 @@ def main() -> int:
                     for name, path, headers in (
                         ("all people by API", "/api/v1/people?limit=2000", {"authorization": f"Bearer {place.token}"}),
                         ("completions as CSV", "/completions.csv", {"cookie": place.cookies["coordinator"]}),
+                        (f"completions as CSV, {COURSES} courses", place.matrix, {"cookie": place.cookies["coordinator"]}),
                     ):
                         if people > 2000:
                             continue
