@@ -13,11 +13,12 @@ from app import jobs
 from app.bookings import operations
 from app.bookings.models import Booking, Part, Place, Session
 from app.bookings.operations import offers
+from app.bookings.operations.give import change_priority, give_to
 from app.bookings.operations.sessions import cancel_session, change_session
 from app.core.db import FOREVER, Database
 from app.core.errors import Refusal
 from app.core.tx import Actor, transaction
-from app.people.models import Absence, Person, Post
+from app.people.models import Absence, CareerStage, Person, Post, Stage
 from tests.factory import LONG_AGO, Make
 from tests.property.oracle import LONDON, Event, Member, Oracle, Refused, Seat, Wish
 
@@ -26,7 +27,8 @@ LENGTH = 30  # steps of a history
 STARTS = (date(2027, 2, 1), date(2027, 3, 22), date(2027, 5, 24), date(2027, 10, 25), date(2027, 12, 20))
 WEEKS = ("1111100", "1111100", "1110000", "0011100", "1010100")
 VERBS = {
-    "join": 34, "cancel": 12, "decide": 10, "accept": 14, "decline": 6, "wait": 16, "resize": 8, "give": 4, "call off": 1,
+    "join": 34, "cancel": 12, "decide": 10, "accept": 14, "decline": 6, "wait": 16, "resize": 8, "give": 4, "override": 3, "reclass": 4,
+    "call off": 1,
 }  # fmt: skip
 Step = tuple[str, int, int, int]
 
@@ -57,6 +59,9 @@ class Table:
         self.now = datetime.now(UTC)
         self.organisation = make.organisation()
         self.course = make.course().id
+        stages = [dict(code=code, title=code, rank=rank, stage_group="practitioner") for rank, code in enumerate(("NQSW", "SW"))]
+        with make.tx() as tx:
+            tx.insert_many(CareerStage, stages)
         self.actor = Actor("person", make.person("Cai", account=False).id, "Cai", (("practitioner", None), ("coordinator", None)))
 
     def clock(self) -> datetime:
@@ -82,11 +87,12 @@ class Game:
         self.oracle = Oracle(self.now, self.events)
         self.bookings: dict[Wish, int] = {}
         self.before: dict[int, Any] = {}
+        self.overridden: set[int] = set()  # seated out of order on purpose
         self._write()
 
     def _member(self, chance: random.Random, n: int, first: date) -> Member:
         away = frozenset(first + timedelta(days=chance.randrange(8) + day) for day in range(2)) if chance.random() < 0.2 else frozenset()
-        return Member(f"P{n}", chance.choice(WEEKS), away)
+        return Member(f"P{n}", chance.choice(WEEKS), away, priority=2 if chance.random() < 0.25 else 5)
 
     def _event(self, chance: random.Random, first: date) -> Event:
         starts = _london(first + timedelta(days=chance.choice((1, 2, 3, 5, 9, 14))), chance.randrange(9, 15))
@@ -111,6 +117,7 @@ class Game:
             fact = dict(valid_from=LONG_AGO, valid_to=FOREVER, recorded_at=self.now)
             post = dict(job_title="Social worker", contract="permanent", fte=1, is_primary=True, **fact)
             tx.insert_many(Post, [dict(person_id=self.ids[member], working_days=member.week, **post) for member in self.people])
+            tx.insert_many(Stage, [dict(person_id=self.ids[one], stage="NQSW" if one.priority == 2 else "SW", **fact) for one in self.people])
             gone = [dict(person_id=self.ids[member], day=day) for member in self.people for day in sorted(member.away)]
             tx.insert_many(
                 Absence,
@@ -150,14 +157,15 @@ class Game:
         elif verb in ("resize", "give", "call off"):
             self._both(getattr(self, "_" + verb.replace(" ", "_")), event, 1 + y % 4)
         elif event.wishes:
-            wish = self._apt(event, verb, y, z)
-            self._both(getattr(self, "_" + verb), event, wish, y % 10 < 7)
+            self._both(getattr(self, "_" + verb), event, self._apt(event, verb, y, z), y)
 
     def _apt(self, event: Event, verb: str, y: int, z: int) -> Wish:
         """Mostly a booking with which the verb makes sense, sometimes any."""
         apt = {
             "accept": [wish for wish in event.wishes if wish.state == "offered"],
             "decline": [wish for wish in event.wishes if wish.state == "offered"],
+            "override": event.queue(),
+            "reclass": event.queue(),
             "decide": [wish for wish in event.live() if wish.approval == "pending"],
         }.get(verb, event.live())
         some = apt if apt and z % 6 else event.wishes
@@ -190,19 +198,20 @@ class Game:
         if made:
             self.bookings[event.wishes[-1]] = made[0]
 
-    def _cancel(self, event: Event, wish: Wish, _: bool) -> Any:
+    def _cancel(self, event: Event, wish: Wish, _: int) -> Any:
         return lambda: self.oracle.cancel(event, wish), lambda tx: operations.cancel(tx, self.bookings[wish], "Court hearing")
 
-    def _decide(self, event: Event, wish: Wish, granted: bool) -> Any:
+    def _decide(self, event: Event, wish: Wish, y: int) -> Any:
+        granted = y % 10 < 7
         return (
             lambda: self.oracle.decide(event, wish, granted),
             lambda tx: operations.decide(tx, self.bookings[wish], granted, "Not this term"),
         )
 
-    def _accept(self, event: Event, wish: Wish, _: bool) -> Any:
+    def _accept(self, event: Event, wish: Wish, _: int) -> Any:
         return lambda: self.oracle.accept(event, wish), lambda tx: offers.accept(tx, self.bookings[wish])
 
-    def _decline(self, event: Event, wish: Wish, _: bool) -> Any:
+    def _decline(self, event: Event, wish: Wish, _: int) -> Any:
         return lambda: self.oracle.decline(event, wish), lambda tx: offers.decline(tx, self.bookings[wish])
 
     def _resize(self, event: Event, capacity: int) -> Any:
@@ -214,6 +223,17 @@ class Game:
 
     def _give(self, event: Event, _: int) -> Any:
         return lambda: self.oracle.give(event), lambda tx: operations.give_next(tx, self.sessions[event])
+
+    def _override(self, event: Event, wish: Wish, _: int) -> Any:
+        self.overridden.add(self.bookings[wish])
+        return lambda: self.oracle.give(event, wish), lambda tx: give_to(tx, self.bookings[wish], "She delivers it next week")
+
+    def _reclass(self, event: Event, wish: Wish, y: int) -> Any:
+        priority = (1, 2, 5, 8)[y % 4]
+        return (
+            lambda: self.oracle.reclass(event, wish, priority),
+            lambda tx: change_priority(tx, self.bookings[wish], priority, "The panel meets soon"),
+        )
 
     def _call_off(self, event: Event, _: int) -> Any:
         return (
@@ -281,7 +301,7 @@ class Game:
         found = []
         for row in rows.values():
             was = self.before.get(row.id)
-            if row.place is not None and (was is None or was.place is None):
+            if row.place is not None and (was is None or was.place is None) and row.id not in self.overridden:
                 found += [
                     f"{row.id} overtook {other.id}"
                     for other in rows.values()

@@ -147,19 +147,20 @@ class Oracle:
         state = "waiting" if seat is None else "requested" if event.asks else "booked"
         approval = "pending" if event.asks else "not needed"
         due = close_of_working_day(self.now, 5) if event.asks else None
-        event.wishes.append(Wish(who, len(event.wishes) + 1, who.priority, state, approval, seat, answer_by=due))
+        priority = who.priority if seat is None else 5  # a class is for waiting
+        event.wishes.append(Wish(who, len(event.wishes) + 1, priority, state, approval, seat, answer_by=due))
 
     def cancel(self, event: Event, wish: Wish) -> None:
         if wish not in event.live() or self.now >= event.starts:
             raise Refused("over")
-        self._end(event, wish, "cancelled")
+        self._end(event, [wish], "cancelled")
 
     def decide(self, event: Event, wish: Wish, granted: bool) -> None:
         if wish not in event.live() or wish.approval != "pending":
             raise Refused("nothing to decide")
         wish.approval = "granted" if granted else "refused"
         if not granted:
-            self._end(event, wish, "declined")
+            self._end(event, [wish], "declined")
         elif wish.state == "requested":
             wish.state = "booked"
 
@@ -173,7 +174,7 @@ class Oracle:
     def decline(self, event: Event, wish: Wish) -> None:
         if wish.state != "offered" or self.now >= event.starts:
             raise Refused("offer over")
-        self._end(event, wish, "declined")
+        self._end(event, [wish], "declined")
 
     def resize(self, event: Event, capacity: int) -> None:
         """More seats: closing ones open again, then new ones. Fewer: free ones go, the rest close as they are vacated; nobody is unseated."""
@@ -195,12 +196,19 @@ class Oracle:
         if capacity > len(opened):
             self.settle(event)
 
-    def give(self, event: Event) -> None:
-        """A coordinator seats the head of the list."""
-        if event.off or self.now >= event.starts or not event.free() or not event.queue():
+    def give(self, event: Event, wish: Wish | None = None) -> None:
+        """A coordinator seats the head of the list or, with a reason, somebody else on it."""
+        wish = wish or next(iter(event.queue()), None)
+        if event.off or self.now >= event.starts or not event.free() or wish not in event.queue():
             raise Refused("nothing to give")
-        head = event.queue()[0]
-        head.seat, head.state = event.free()[0], "requested" if head.approval == "pending" else "booked"
+        self._no_clash(event, wish.who)
+        wish.seat, wish.state = event.free()[0], "requested" if wish.approval == "pending" else "booked"
+
+    def reclass(self, event: Event, wish: Wish, priority: int) -> None:
+        """A coordinator puts somebody who waits into another class; their turn stays."""
+        if wish not in event.queue() or wish.priority == priority:
+            raise Refused("not waiting, or in it already")
+        wish.priority = priority
 
     def call_off(self, event: Event) -> None:
         if event.off or self.now >= event.starts:
@@ -212,12 +220,10 @@ class Oracle:
 
     # what time does ------------------------------------------------------------------------------------------------
     def pass_time(self) -> None:
-        """What is over by now ends, the earliest first, and each place passes on at once."""
-        due = [(wish.offer_ends, n, wish.turn) for n, event in enumerate(self.events) for wish in event.live() if wish.offer_ends]
-        for ends, n, turn in sorted(due):
-            wish = self.events[n].wishes[turn - 1]
-            if ends <= self.now and wish.state == "offered":
-                self._end(self.events[n], wish, "expired")
+        """Whatever is over by now ends, and its places pass on at once."""
+        for event in self.events:
+            over = [wish for wish in event.live() if wish.offer_ends is not None and wish.offer_ends <= self.now]
+            self._end(event, over, "expired")
 
     def next_moment(self) -> datetime | None:
         """When the next clock runs out."""
@@ -234,11 +240,12 @@ class Oracle:
             if free and ends is not None:
                 wish.seat, wish.state, wish.offer_ends = free[0], "offered", ends
 
-    def _end(self, event: Event, wish: Wish, state: str) -> None:
-        seat, wish.state, wish.seat, wish.offer_ends = wish.seat, state, None, None
-        if seat is not None:
-            if seat.closing:
-                event.seats.remove(seat)
+    def _end(self, event: Event, wishes: list[Wish], state: str) -> None:
+        freed = [wish.seat for wish in wishes if wish.seat is not None]
+        for wish in wishes:
+            wish.state, wish.seat, wish.offer_ends = state, None, None
+        event.seats = [seat for seat in event.seats if not (seat.closing and seat in freed)]
+        if freed:
             self.settle(event)
 
     def _open_for_booking(self, event: Event) -> None:
