@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -213,23 +213,51 @@ def read(tx: Tx, session_id: int) -> list[PartNew]:
     return [PartNew(row.starts_at, row.ends_at, row.room_id, row.link, tuple(trainers.get(row.id, ()))) for row in rows]
 
 
-def write(tx: Tx, session_id: int, parts: list[PartNew]) -> None:
-    """Replace the parts: the first stays the first, and so on. They are set aside first, so that two may change places."""
+def same(before: Sequence[PartNew], after: Sequence[PartNew]) -> list[int | None]:
+    """For each part of `after` which of `before` it was, by position; None: it is new. What nothing claims is dropped.
+
+    A part that keeps its time is itself, then one on the same London day; the rest follow in order. So dropping the second of three
+    mornings drops that one, in people's calendars as well.
+    """
+    found: list[int | None] = [None] * len(after)
+    left = list(range(len(before)))
+    rules: tuple[Callable[[PartNew], Any], ...] = (
+        lambda part: (part.starts_at, part.ends_at),
+        lambda part: london(part.starts_at).date(),
+        lambda part: None,
+    )
+    for rule in rules:
+        for n, part in enumerate(after):
+            if found[n] is None and (match := next((old for old in left if rule(before[old]) == rule(part)), None)) is not None:
+                found[n] = match
+                left.remove(match)
+    return found
+
+
+def write(tx: Tx, session_id: int, parts: list[PartNew]) -> list[tuple[int, PartNew]]:
+    """Replace the parts; each stays what it was (`same`). They are set aside first, so that two may change places.
+
+    Returns those that were dropped, with their ids.
+    """
     old = list(tx.db.execute(select(Part.id).where(Part.session_id == session_id).order_by(Part.starts_at, Part.id)).scalars())
+    before = read(tx, session_id)
+    was = same(before, parts)
+    dropped = [(old[n], part) for n, part in enumerate(before) if n not in was]
     if old:
         tx.db.execute(delete(PartTrainer).where(PartTrainer.part_id.in_(old)))
         tx.db.execute(update(Part).where(Part.session_id == session_id).values(live=False))
-        tx.db.execute(delete(Part).where(Part.id.in_(old[len(parts) :])))
+        tx.db.execute(delete(Part).where(Part.id.in_([key for key, _ in dropped])))
     for n, part in enumerate(parts):
         values = dict(starts_at=part.starts_at, ends_at=part.ends_at, room_id=part.room_id, link=part.link, live=True)
-        if n < len(old):
-            tx.update(Part, old[n], **values)
-            part_id = old[n]
+        if (kept := was[n]) is not None:
+            tx.update(Part, old[kept], **values)
+            part_id = old[kept]
         else:
             part_id = tx.insert(Part, session_id=session_id, **values)
         rows = [dict(part_id=part_id, person_id=person, starts_at=part.starts_at, ends_at=part.ends_at) for person in part.trainer_ids]
         if rows:
             tx.db.execute(insert(PartTrainer), rows)
+    return dropped
 
 
 def release(tx: Tx, session_id: int) -> None:
