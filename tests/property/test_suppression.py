@@ -22,7 +22,7 @@ def table(rows: Sequence[Sequence[int]]) -> tuple[dict[str, int], list[Sum]]:
     sums.append(Sum("all", tuple(f"row {r}" for r in range(len(rows)))))
     sums.append(Sum("all", tuple(f"column {c}" for c in range(width))))
     for relation in sums:
-        counts[str(relation.total)] = sum(counts[str(part)] for part in relation.parts)
+        counts[relation.total] = sum(counts[part] for part in relation.parts)
     return counts, sums
 
 
@@ -33,23 +33,23 @@ def believable(counts: Mapping[str, int], sums: Sequence[Sum], hide: frozenset[s
     for values in product(*choices):
         found = dict(zip(inner, values, strict=True))
         for relation in sums:
-            total = sum(found[str(part)] for part in relation.parts)
-            if relation.total not in hide and total != counts[str(relation.total)]:
+            total = sum(found[part] for part in relation.parts)
+            if relation.total not in hide and total != counts[relation.total]:
                 break
-            found[str(relation.total)] = total
+            found[relation.total] = total
         else:
             yield found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.lists(st.integers(0, 7), min_size=2, max_size=3), min_size=1, max_size=2).filter(lambda t: len({len(r) for r in t}) == 1)
+    st.lists(st.lists(st.integers(0, 7), min_size=2, max_size=2), min_size=1, max_size=2).filter(lambda t: len({len(r) for r in t}) == 1)
 )
 def test_every_hidden_count_could_be_something_else(rows: list[list[int]]) -> None:
     counts, sums = table(rows)
     hide = hidden(counts, sums, BELOW)
     seen: dict[str, set[int]] = {key: set() for key in hide}
-    for found in believable(counts, sums, hide, 16):
+    for found in believable(counts, sums, hide, 12):
         for key in hide:
             seen[key].add(found[key])
     assert {key for key, values in seen.items() if len(values) < 2} == set()
