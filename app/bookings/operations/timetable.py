@@ -224,7 +224,7 @@ def same(before: Sequence[PartNew], after: Sequence[PartNew]) -> list[int | None
     rules: tuple[Callable[[PartNew], Any], ...] = (
         lambda part: (part.starts_at, part.ends_at),
         lambda part: london(part.starts_at).date(),
-        lambda part: None,
+        lambda _part: None,
     )
     for rule in rules:
         for n, part in enumerate(after):
