@@ -11,6 +11,8 @@ from app.bookings import rules
 from app.bookings.models import OFFERED_SQL, Booking, Place, Session, Status
 from app.bookings.operations.cancel import end, locked
 from app.bookings.operations.queue import each, freed
+from app.bookings.terms import cut_off
+from app.bookings.terms import policy as figures
 from app.core.db import Database
 from app.core.errors import Conflict
 from app.core.ledger import Audit, Outbox, entry, message
@@ -70,7 +72,17 @@ def _lapse_now(database: Database, session_id: int, now: datetime) -> int:
         return lapse(tx, session_id)
 
 
-_LAPSED: dict[str, Any] = {"status": Status.EXPIRED.value, "place": None, "offer_ends_at": None, "reason": "No answer to the offer in time"}
+def keep_within(tx: Tx, session_id: int) -> None:
+    """The session was moved or closes earlier: an offer holds a place no longer than until its cut-off. The caller holds its lock."""
+    until = cut_off(tx.get(Session, session_id), figures(tx))
+    over = update(Booking).where(Booking.session_id == session_id, _OFFERED, Booking.offer_ends_at > until)
+    tx.db.execute(over.values(offer_ends_at=until, updated_at=tx.now, version=Booking.version + 1))
+
+
+WHY_LAPSED = "No answer to the offer in time"
+_LAPSED: dict[str, Any] = dict(
+    status=Status.EXPIRED.value, place=None, offer_ends_at=None, approval_due_at=None, reason=WHY_LAPSED
+)  # of every offer that lapses
 _LAPSE = (
     update(Booking)
     .where(Booking.id == bindparam("b_id"))
@@ -90,7 +102,7 @@ def lapse(tx: Tx, session_id: int) -> int:
     tx.db.execute(_LAPSE, [dict(b_id=row.id, b_now=tx.now) for row in rows])
     tx.db.execute(delete(Place).where(Place.session_id == session_id, Place.number.in_([row.place for row in rows]), Place.closing))
     actor = (tx.actor.kind, tx.actor.id, tx.now, tx.request_id)
-    facts = {"was": "offered", "reason": _LAPSED["reason"]}
+    facts = {"was": "offered", "reason": WHY_LAPSED}
     moves = [(row, entry(*actor, "booking.offer-lapsed", "bookings", row.person_id, Status.EXPIRED.value, facts)) for row in rows]
     tx.db.execute(insert(Audit), [audit | {"subject_id": row.id} for row, audit in moves])
     told = [(row, message("email.offer_lapsed", tx.now, "bookings", row.person_id, facts)) for row in rows]

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from app.bookings.models import Session
-from app.bookings.operations import approval, changes, places, timetable
+from app.bookings.operations import approval, changes, offers, places, timetable
 from app.bookings.operations.timetable import PartNew
 from app.core.calendar import from_london, london
 from app.core.errors import Changed, Conflict, Invalid, Refusal
@@ -141,6 +141,7 @@ def change_session(
     tx.update(Session, session_id, **values, sequence=sequence, updated_at=tx.now, version=version + 1)
     tx.record("session.changed", "sessions", session_id, fields=changed, changes=sentences)
     approval.keep_within(tx, session_id)
+    offers.keep_within(tx, session_id)
     if moved:
         _tell_moved(tx, session_id, before, wanted, sentences, sequence)
 
