@@ -112,18 +112,9 @@ def _sqlite_setup(connection: Any, _record: Any) -> None:
         connection.execute("pragma " + pragma)
 
 
-# Reading on PostgreSQL. A page's statements are planned once for each connection: planning one anew with the values at hand takes longer
-# than running it. The working set is in memory, where rows cost the same in whatever order, and too little is read for compiling to pay.
-_READING = " ".join(
-    f"-c {setting}"
-    for setting in (
-        "timezone=UTC",
-        "default_transaction_read_only=on",
-        "plan_cache_mode=force_generic_plan",
-        "random_page_cost=1.1",
-        "jit=off",
-    )
-)
+# Reading on PostgreSQL: the working set is in memory, where rows cost the same in whatever order, and too little is read for compiling to pay.
+# Plans are left to PostgreSQL: forcing it to keep one a statement saves nothing on hot pages and made a head count of 100,000 people 9 times slower.
+_READING = "-c timezone=UTC -c default_transaction_read_only=on -c random_page_cost=1.1 -c jit=off"
 
 
 class Database:
