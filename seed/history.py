@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from app.core.calendar import add_months
+from app.learning.completing import last_day
 from seed.content import Content, CourseSpec
 from seed.makers import Sketch
 from seed.timetable import Meeting
@@ -73,7 +74,7 @@ def stage_on(person: Sketch, day: date) -> str | None:
 
 def expiry(course: CourseSpec, on: date) -> date | None:
     """The last day a completion counts."""
-    return add_months(on, course.valid_months) if course.valid_months else None
+    return last_day(on, course.valid_months or None)
 
 
 class Attendance:
