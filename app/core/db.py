@@ -112,8 +112,9 @@ def _sqlite_setup(connection: Any, _record: Any) -> None:
         connection.execute("pragma " + pragma)
 
 
-# Reading on PostgreSQL: the working set is in memory, where rows cost the same in whatever order, and too little is read for compiling to pay.
-# Plans are left to PostgreSQL: forcing it to keep one a statement saves nothing on hot pages and made a head count of 100,000 people 9 times slower.
+# Reading on PostgreSQL: the working set is in memory, where rows cost the same in whatever order, and too little is read for compiling
+# to pay. Plans are left to PostgreSQL: making it keep one a statement saves nothing on hot pages, and made a head count of 100,000
+# people nine times slower.
 _READING = "-c timezone=UTC -c default_transaction_read_only=on -c random_page_cost=1.1 -c jit=off"
 
 
