@@ -23,12 +23,14 @@ from sqlalchemy.orm import aliased
 from app.core.config import Settings
 from app.core.db import Database, is_postgresql
 from app.core.ledger import Outbox
-from app.core.mail import MailRefused, Message, Sends, build, mailer
+from app.core.mail import MailRefused, Sends, build, mailer
 from app.core.tx import Tx
 from app.core.work import job
-from app.identity.operations import LINK_LIFE, mint_link
+from app.identity.operations import LINK_LIFE, LinkWanted, mint_links
+from app.notifications import inbox
 from app.notifications.facts import Facts, compose
 from app.notifications.messages import FactsError, render
+from app.notifications.preferences import chosen
 
 BATCH = 50
 LEASE = timedelta(minutes=5)  # a claimed message that nobody has spoken for since may be claimed again
@@ -36,8 +38,8 @@ LONGEST = 60.0  # seconds that one batch may take before the rest of it is given
 NOTE_EVERY = 10  # messages sent between two commits: how many a killed worker may have sent without a note
 DELAYS = (1, 5, 15, 60, 240)  # minutes to wait after the first, second … failure; the last one repeats
 MAX_ATTEMPTS = 8
-_LINKS = {"email.invitation": "invitation", "email.password_reset": "reset"}
-_UNSENT = (Outbox.sent_at.is_(None), Outbox.parked_at.is_(None))
+_LINKS = {"email.invitation": "invitation", "email.password_reset": "reset", "email.booking_offered": "offer"}
+_UNSENT = (Outbox.sent_at.is_(None), Outbox.parked_at.is_(None), Outbox.how == "email")
 
 
 @dataclass(slots=True)
@@ -52,11 +54,14 @@ class Outcome:
 
 def deliver_due(database: Database, settings: Settings, stop: threading.Event | None = None) -> int:
     """Deliver one batch of what is due; returns how many messages were dealt with (0: nothing is due). Stops early when told to."""
-    rows = claim(database)
-    if not rows:
+    claimed = claim(database)
+    if not claimed:
         return 0
+    rows = [row for row in claimed if row.how == "email"]  # the others are dealt with: they wait for the summary or are in the inbox
     with job(database, writes=False) as tx:
         facts = compose(tx, rows)
+        inbox.put_subjects(tx, facts, settings)
+    _put_links(database, rows, facts)
     counts = dict.fromkeys(("sent", "later", "parked", "given_back"), 0)
     outcome, sender = Outcome(), mailer(settings.smtp_url, settings.mail_dir)
     deadline = time.monotonic() + LONGEST
@@ -65,7 +70,7 @@ def deliver_due(database: Database, settings: Settings, stop: threading.Event | 
             if (stop is not None and stop.is_set()) or time.monotonic() > deadline:
                 outcome.given_back += [left.id for left in rows[number:]]
                 break
-            refusal = _deliver(database, settings, sender, row, facts[row.id], outcome)
+            refusal = _deliver(settings, sender, row, facts[row.id], outcome)
             if refusal is not None and refusal.unreached:  # nor will the others reach it
                 outcome.later |= {left.id: (left.attempts, refusal.reason) for left in rows[number + 1 :]}
                 break
@@ -76,11 +81,11 @@ def deliver_due(database: Database, settings: Settings, stop: threading.Event | 
         sender.close()
     if settings.log_level in ("debug", "info"):
         sys.stderr.write(json.dumps({"event": "delivery", **counts}) + "\n")
-    return len(rows)
+    return len(claimed)
 
 
-def claim(database: Database) -> list[Row[Any]]:
-    """Take up to BATCH due messages for LEASE, oldest first.
+def claim(database: Database) -> Sequence[Row[Any]]:
+    """Take up to BATCH due messages for LEASE, oldest first; those that their readers want another way are put there, and say so in `how`.
 
     A message waits while an earlier one to the same person about the same thing does, unless that one is parked.
     """
@@ -91,14 +96,14 @@ def claim(database: Database) -> list[Row[Any]]:
         due = _due(tx.now).order_by(Outbox.due_at, Outbox.id).limit(BATCH)
         if is_postgresql(tx.db):
             due = due.with_for_update(skip_locked=True, of=Outbox)
-        chosen = due.cte("due")
+        taken = due.cte("due")
         taking = (
             update(Outbox)
-            .where(Outbox.id.in_(select(chosen.c.id)))
+            .where(Outbox.id.in_(select(taken.c.id)))
             .values(locked_until=tx.now + LEASE, attempts=Outbox.attempts + 1)
             .returning(*Outbox.__table__.c)
         )
-        return sorted(tx.rows(taking), key=lambda row: int(row.id))
+        return chosen(tx, sorted(tx.rows(taking), key=lambda row: int(row.id)))
 
 
 def _due(now: datetime) -> Any:
@@ -111,13 +116,14 @@ def _due(now: datetime) -> Any:
             before.id < Outbox.id,
             before.sent_at.is_(None),
             before.parked_at.is_(None),
+            before.how == "email",
         )
     )
     free = or_(Outbox.locked_until.is_(None), Outbox.locked_until <= now)
     return select(Outbox.id).where(*_UNSENT, Outbox.due_at <= now, Outbox.kind.like("email.%"), free, ~blocked)
 
 
-def _deliver(database: Database, settings: Settings, sender: Sends, row: Row[Any], facts: Facts, outcome: Outcome) -> MailRefused | None:
+def _deliver(settings: Settings, sender: Sends, row: Row[Any], facts: Facts, outcome: Outcome) -> MailRefused | None:
     """Send one message and keep what became of it; returns the refusal, if it was one."""
     if row.attempts > MAX_ATTEMPTS:  # every try ended without a word: whatever it is, it stops workers
         outcome.parked[row.id] = f"Tried {MAX_ATTEMPTS} times; the worker stopped each time."
@@ -126,7 +132,7 @@ def _deliver(database: Database, settings: Settings, sender: Sends, row: Row[Any
         outcome.parked[row.id] = "The person has no e-mail address."
         return None
     try:
-        message = _written(database, settings, row, facts)
+        message = render(row.kind, facts, settings, message_id=row.id, now=row.created_at)
         sender.send(build(message, settings.mail_from, row.created_at))
     except FactsError as wrong:
         outcome.parked[row.id] = str(wrong)
@@ -143,14 +149,29 @@ def _deliver(database: Database, settings: Settings, sender: Sends, row: Row[Any
     return None
 
 
-def _written(database: Database, settings: Settings, row: Row[Any], facts: Facts) -> Message:
-    """The message in words. A single-use link is made only now, so that no secret ever waits in the outbox or the audit trail."""
-    purpose = _LINKS.get(row.kind)
-    if purpose is not None:
-        with job(database) as tx:
-            token = mint_link(tx, row.person_id, purpose, facts["to"])
-            facts = facts | {"link": f"/password/set/{token}", "expires_at": (tx.now + LINK_LIFE[purpose]).isoformat()}
-    return render(row.kind, facts, settings, message_id=row.id, now=row.created_at)
+def _put_links(database: Database, rows: Sequence[Row[Any]], facts: dict[int, Facts]) -> None:
+    """Single-use links are made only now, so that no secret ever waits in the outbox or the audit trail; all of a batch in one transaction.
+
+    An offer that has been answered or has run out meanwhile gets none: its message points to the booking's own page.
+    """
+    wanted: dict[int, LinkWanted] = {}
+    with job(database, writes=False) as tx:
+        now = tx.now
+    for row in rows:
+        purpose, to = _LINKS.get(row.kind), facts[row.id]["to"]
+        if purpose is None or not to:
+            continue
+        if purpose != "offer":
+            wanted[row.id] = LinkWanted(row.person_id, purpose, to, now + LINK_LIFE[purpose])
+        elif facts[row.id].get("status") == "offered" and (ends := datetime.fromisoformat(facts[row.id]["offer_ends_at"])) > now:
+            wanted[row.id] = LinkWanted(row.person_id, purpose, to, ends, row.subject_id)
+    if not wanted:
+        return
+    with job(database) as tx:
+        tokens = mint_links(tx, list(wanted.values()))
+    for (key, one), token in zip(wanted.items(), tokens, strict=True):
+        where = f"/offers/{token}" if one.purpose == "offer" else f"/password/set/{token}"
+        facts[key] |= {"link": where, "expires_at": one.expires_at.isoformat()}
 
 
 # What became of them -----------------------------------------------------------------------------------------------

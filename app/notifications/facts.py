@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, and_, exists, func, literal_column, or_, select
@@ -16,6 +15,7 @@ from app.core.facts import current
 from app.core.ledger import Audit, Outbox
 from app.core.tx import Tx
 from app.learning.models import Course
+from app.notifications import more_facts
 from app.people.models import Duty, Person, Responsibility
 
 Facts = dict[str, Any]
@@ -25,7 +25,9 @@ _ACTORS = {  # kind of message → which fact the name of whoever did it is
     "email.booking_refused": "refused_by",
     "email.booking_given": "given_by",
     "email.invitation": "invited_by",
+    "email.session_message": "from",
 }
+_DECIDES = ("email.approval_asked", "email.approval_chased")
 
 
 def compose(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
@@ -35,10 +37,13 @@ def compose(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
     """
     people = _people(tx, {row.person_id for row in rows if row.person_id})
     bookings = _bookings(tx, rows)
-    parts = _parts(tx, {booking.session_id for booking in bookings.values()})
+    parts = _parts(
+        tx, {booking.session_id for booking in bookings.values()} | {row.subject_id for row in rows if row.subject == "sessions"}
+    )
     deeds = _deeds(tx, [row.id for row in rows])
     queue = _queue(tx, [row.subject_id for row in rows if row.kind == "email.booking_waiting"])
     managers = _managers(tx, {row.person_id for row in rows if row.kind == "email.booking_requested"})
+    further = more_facts.further(tx, rows, parts)
     composed: dict[int, Facts] = {}
     for row in rows:
         person, deed = people.get(row.person_id), deeds.get(row.id)
@@ -47,12 +52,12 @@ def compose(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
             facts |= _booking_facts(booking, parts.get(booking.session_id, []))
             facts |= queue.get(booking.id, {})
             facts["approver"] = managers.get(row.person_id)
-            if row.kind == "email.approval_asked":
-                facts["booking_url"] = f"/bookings/{booking.id}/decide"
+            facts["booking_url"] = f"/bookings/{booking.id}/decide" if row.kind in _DECIDES else f"/bookings/{booking.id}"
         if deed is not None:
             if row.kind in _ACTORS:
                 facts[_ACTORS[row.kind]] = deed.name or (None if deed.actor_kind in ("person", "link") else "The Academy")
             facts["approval_pending"] = deed.state == "requested"
+        facts |= further.get(row.id, {})
         if row.kind == "email.import_finished":
             facts["link"] = f"/hr/imports/{row.subject_id}"
         # Times and rooms are told as they are now, so the calendar's sequence number has to be today's as well.
@@ -79,6 +84,9 @@ def _bookings(tx: Tx, rows: Iterable[Row[Any]]) -> dict[int, Row[Any]]:
             Booking.session_id,
             Booking.person_id,
             Booking.status,
+            Booking.approval,
+            Booking.offer_ends_at,
+            Booking.approval_due_at,
             booker.name.label("booked_by"),
             learner.name.label("learner"),
             Course.cost_pence,
@@ -89,7 +97,7 @@ def _bookings(tx: Tx, rows: Iterable[Row[Any]]) -> dict[int, Row[Any]]:
         )
         .join(Session, Session.id == Booking.session_id)
         .join(Course, Course.id == Session.course_id)
-        .join(learner, learner.id == Booking.person_id)
+        .outerjoin(learner, learner.id == Booking.person_id)
         .outerjoin(booker, and_(booker.id == Booking.booked_by, booker.id != Booking.person_id))
         .where(
             or_(
@@ -112,34 +120,21 @@ def _bookings(tx: Tx, rows: Iterable[Row[Any]]) -> dict[int, Row[Any]]:
 
 
 def _booking_facts(booking: Row[Any], parts: list[Row[Any]]) -> Facts:
-    notes = dict.fromkeys(part.access_notes for part in parts if part.access_notes)
     return {
         "booking_id": booking.id,
+        "session_id": booking.session_id,
         "title": booking.title,
         "course_url": f"/courses/{booking.slug}",
         "booked_by": booking.booked_by,
-        "learner": booking.learner,
+        "learner": booking.learner or "Somebody to be named",
         "cost_pence": booking.cost_pence,
         "sequence": booking.sequence,
-        "cancel_by": _iso(booking.cancel_by),
+        "cancel_by": more_facts.iso(booking.cancel_by),
+        "decide_by": more_facts.iso(booking.approval_due_at),
+        "offer_ends_at": more_facts.iso(booking.offer_ends_at),
         "status": booking.status,
-        "access_notes": " ".join(notes) or None,
-        "when": [
-            {
-                "starts_at": _iso(part.starts_at),
-                "ends_at": _iso(part.ends_at),
-                "room": part.room,
-                "address": part.address or part.place,
-                "online": part.link is not None,
-                "link": part.link,
-            }
-            for part in parts
-        ],
-    }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat() if at is not None else None
+        "approval": booking.approval,
+    } | more_facts.place_facts(parts)
 
 
 def _parts(tx: Tx, sessions: Collection[int]) -> dict[int, list[Row[Any]]]:
@@ -149,7 +144,15 @@ def _parts(tx: Tx, sessions: Collection[int]) -> dict[int, list[Row[Any]]]:
         return by_session
     statement = (
         select(
-            Part.session_id, Part.starts_at, Part.ends_at, Part.link, Room.name.label("room"), Room.address, Room.place, Room.access_notes
+            Part.id,
+            Part.session_id,
+            Part.starts_at,
+            Part.ends_at,
+            Part.link,
+            Room.name.label("room"),
+            Room.address,
+            Room.place,
+            Room.access_notes,
         )
         .outerjoin(Room, Room.id == Part.room_id)
         .where(Part.session_id.in_(sessions))

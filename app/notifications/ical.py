@@ -46,8 +46,9 @@ class Party(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One stretch of a session, in UTC. `location` where it differs from the session's own."""
+    """One stretch of a session, in UTC; `key` is its own for good. `location` where it differs from the session's own."""
 
+    key: int
     starts: datetime
     ends: datetime
     location: str | None = None
@@ -58,10 +59,15 @@ def booking_uid(key: int | str, host: str) -> str:
     return f"booking-{key}@{host}"
 
 
-def part_uid(uid: str, number: int) -> str:
-    """The identity of one part, from 1: booking-7@host → booking-7-2@host."""
+def trainer_uid(session: int, person: int, host: str) -> str:
+    """The identity of a session in the calendar of somebody who delivers it."""
+    return f"session-{session}-trainer-{person}@{host}"
+
+
+def part_uid(uid: str, key: int) -> str:
+    """The identity of one part, whatever becomes of the others: booking-7@host → booking-7-31@host."""
     name, at, host = uid.partition("@")
-    return f"{name}-{number}{at}{host}"
+    return f"{name}-{key}{at}{host}"
 
 
 def invitation(
@@ -93,7 +99,7 @@ def invitation(
     calendar.add_component(_LONDON)
     for number, part in enumerate(parts, start=1):
         event = Event()
-        event.add("uid", part_uid(uid, number))
+        event.add("uid", part_uid(uid, part.key))
         event.add("sequence", sequence)
         event.add("dtstamp", now.astimezone(UTC))
         event.add("dtstart", london(part.starts))

@@ -1,173 +1,34 @@
-"""What each e-mail says. An operation queues a kind and its facts; `render` turns them into a message when it is sent.
+"""What each message says: a kind and its facts (`kinds.py`) become an e-mail when it is sent, or a page when it is read in the inbox."""
 
-The facts of each kind are the TypedDicts below: JSON only, instants as ISO 8601 in UTC, addresses of pages as paths ("/bookings/7") or
-in full. `NotRequired` facts may be left out or null. `to`, `name` and `booking_id` need not be in what an operation queues: the
-worker adds them from the outbox row (its person's address and name today, and the booking it is about).
-"""
+from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Any, Literal, NotRequired, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from pydantic import TypeAdapter, ValidationError
-from typing_extensions import TypedDict
 
 from app.bookings.words import pounds
 from app.core import calendar as cal
 from app.core.mail import IcsMethod, Message, is_address
 from app.core.text import normal, ordinal, plural, shorten
-from app.notifications.ical import Part, Party, booking_uid, invitation
+from app.notifications import prose
+from app.notifications.ical import Part, Party, booking_uid, invitation, trainer_uid
+from app.notifications.kinds import FACTS
 
-Was = Literal["booked", "requested", "waiting", "offered"]
-
-
-class PartFacts(TypedDict):
-    """One part of a session. The joining link reaches only people who are booked, whatever is put here."""
-
-    starts_at: str
-    ends_at: str
-    room: NotRequired[str | None]
-    address: NotRequired[str | None]
-    online: NotRequired[bool]
-    link: NotRequired[str | None]
-
-
-class Everyone(TypedDict):
-    """In every message."""
-
-    to: str  # the worker adds it
-    name: str  # the worker adds it
-    contact: NotRequired[str | None]  # whom to ask; the service's own contact where it is left out
-
-
-class BookingFacts(Everyone):
-    """About one booking on one session."""
-
-    title: str  # the course's
-    when: list[PartFacts]  # at least one
-    booking_id: int  # the worker adds it; it is the booking's identity in people's calendars
-    sequence: NotRequired[int]  # how often this session has been changed so far; a cancellation adds one by itself
-    access_notes: NotRequired[str | None]  # the room's: step-free access, hearing loop, parking
-    booking_url: NotRequired[str | None]  # /bookings/<booking_id> where it is left out
-    course_url: NotRequired[str | None]  # where other dates are
-    booked_by: NotRequired[str | None]  # the name of whoever booked for them; null when they did themselves
-
-
-class BookingMade(BookingFacts):
-    """booking_made: the place is theirs. Carries an invitation."""
-
-    cancel_by: NotRequired[str | None]  # instant
-
-
-class BookingRequested(BookingFacts):
-    """booking_requested: a place is held while somebody decides."""
-
-    approver: NotRequired[str | None]  # name; "your manager" where it is left out
-    decide_by: NotRequired[str | None]  # instant at which the request lapses
-
-
-class BookingWaiting(BookingFacts):
-    """booking_waiting: no place, but a turn on the waiting list."""
-
-    position: int  # at joining, from 1
-    waiting: int  # how many are on the list, this person included
-
-
-class BookingCancelled(BookingFacts):
-    """booking_cancelled: carries a calendar cancellation if they were booked."""
-
-    was: Was  # the booking's state before
-    cancelled_by: NotRequired[str | None]  # name; null when they did it themselves
-    reason: NotRequired[str | None]
-
-
-class BookingRefused(BookingFacts):
-    """booking_refused: a request was not approved. No calendar entry went out for it, so none is taken back."""
-
-    refused_by: NotRequired[str | None]  # name
-    reason: NotRequired[str | None]
-
-
-class ApprovalAsked(BookingFacts):
-    """approval_asked: to the manager of whoever asks. `booking_url` is the page where it is decided."""
-
-    learner: str  # name of the person who would have the place
-    cost_pence: NotRequired[int | None]
-    status: NotRequired[str | None]  # as it is when the message is written
-
-
-class BookingGiven(BookingFacts):
-    """booking_given: a coordinator has given them a freed place. Carries an invitation unless approval is still pending."""
-
-    given_by: NotRequired[str | None]
-    approval_pending: NotRequired[bool]
-    cancel_by: NotRequired[str | None]
-
-
-class SessionChanged(BookingFacts):
-    """session_changed: `when` is how it is now. Carries a new invitation if they are booked."""
-
-    status: Was
-    changes: list[str]  # what changed, a sentence each: "The room is now Oak Room."; at least one
-    before: NotRequired[list[PartFacts] | None]  # the parts as they were, if their times changed
-
-
-class SessionCancelled(BookingFacts):
-    """session_cancelled: carries a calendar cancellation if they were booked."""
-
-    was: Was
-    reason: NotRequired[str | None]
-
-
-class Invitation(Everyone):
-    """invitation: to set a first password."""
-
-    link: str
-    expires_at: str
-    invited_by: NotRequired[str | None]
-
-
-class PasswordReset(Everyone):
-    """password_reset: a new password was asked for."""
-
-    link: str
-    expires_at: str
-
-
-class ImportFinished(Everyone):
-    """import_finished: to the HR officer. Numbers only, never names."""
-
-    applied: bool  # False: checked only, nothing changed
-    joiners: int
-    movers: int
-    leavers: int
-    unchanged: int
-    problems: int  # rows that could not be used
-    link: str  # the import's page
-
-
-FACTS: dict[str, Any] = {
-    "booking_made": BookingMade,
-    "booking_requested": BookingRequested,
-    "booking_waiting": BookingWaiting,
-    "booking_cancelled": BookingCancelled,
-    "booking_refused": BookingRefused,
-    "approval_asked": ApprovalAsked,
-    "booking_given": BookingGiven,
-    "session_changed": SessionChanged,
-    "session_cancelled": SessionCancelled,
-    "invitation": Invitation,
-    "password_reset": PasswordReset,
-    "import_finished": ImportFinished,
-}
 _CHECKS: dict[str, TypeAdapter[Any]] = {kind: TypeAdapter(facts) for kind, facts in FACTS.items()}
-_PAGES = ("link", "booking_url", "course_url")
-_INSTANTS = ("expires_at", "cancel_by", "decide_by")
+_PAGES = ("link", "path", "booking_url", "course_url")
+_INSTANTS = ("expires_at", "cancel_by", "decide_by", "offer_ends_at", "appeal_by")
+_LISTS = ("when", "changes", "off", "subjects")
+_ENDS = ("booking_cancelled", "session_cancelled", "place_passed")  # of a place, which may or may not have been in a calendar
+_OFF = ("parts_cancelled", "trainer_session_cancelled")
+_TRAINS = ("trainer_session_set", "trainer_session_changed")
+_SEES_LINK = ("reminder", "session_runs")
 
 
 class FactsError(ValueError):
@@ -197,6 +58,7 @@ class MailSettings(Protocol):
 class PartWords:
     """One part of a session as the templates say it."""
 
+    key: int | None  # its identity in calendars
     starts: datetime
     ends: datetime
     words: str  # "Tuesday 8 December 2026, 9:30am to 4pm"
@@ -217,6 +79,15 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters.update(ordinal=ordinal, shorten=shorten, count=plural)
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A message in words: subject and plain text, and which addresses in it may be clicked."""
+
+    subject: str
+    plain: str
+    trusted: tuple[str, ...]
+
+
 def render(kind: str, facts: Mapping[str, Any], settings: MailSettings, *, message_id: str | int, now: datetime) -> Message:
     """The message of this kind ("booking_made", or "email.booking_made" as the outbox has it). Raises FactsError.
 
@@ -225,18 +96,49 @@ def render(kind: str, facts: Mapping[str, Any], settings: MailSettings, *, messa
     kind = kind.removeprefix("email.")
     told = _checked(kind, facts)
     method = _calendar(kind, told)
-    said = _words(kind, told, settings, now, joining=method == "REQUEST")
-    said["subject"] = normal(_ENVIRONMENT.get_template(f"{kind}/subject.txt").render(said))
+    said = _words(kind, told, settings, now)
+    text = _write(kind, said, settings)
     return Message(
         to=told["to"],
-        subject=said["subject"],
-        plain=_tidy(_ENVIRONMENT.get_template(f"{kind}/body.txt").render(said)),
-        html=_ENVIRONMENT.get_template(f"{kind}/body.html").render(said),
+        subject=text.subject,
+        plain=text.plain,
+        html=_page_of(text, said),
         message_id=f"<outbox-{message_id}@{settings.host}>",
         ics=_ics(told, said, method, settings, now) if method else None,
         ics_method=method,
         reply_to=next((one for one in (told.get("contact"), settings.contact_email) if one and is_address(one)), None),
     )
+
+
+def written(kind: str, facts: Mapping[str, Any], settings: MailSettings, *, now: datetime) -> Written:
+    """The same message to be read in the inbox. Raises FactsError."""
+    kind = kind.removeprefix("email.")
+    return _write(kind, _words(kind, _checked(kind, facts), settings, now), settings)
+
+
+def subject(kind: str, facts: Mapping[str, Any], settings: MailSettings, *, now: datetime) -> str:
+    """Its subject alone. Raises FactsError."""
+    kind = kind.removeprefix("email.")
+    return _subject(kind, _words(kind, _checked(kind, facts), settings, now))
+
+
+def _write(kind: str, said: dict[str, Any], settings: MailSettings) -> Written:
+    plain = _tidy(_ENVIRONMENT.get_template(f"{kind}/body.txt").render(said))
+    links = [part.link for part in said.get("parts", ()) if part.link and part.opens]
+    return Written(_subject(kind, said), plain, (settings.base_url.rstrip("/") + "/", *links))
+
+
+def _subject(kind: str, said: dict[str, Any]) -> str:
+    return normal(_ENVIRONMENT.get_template(f"{kind}/subject.txt").render(said))
+
+
+def _page_of(text: Written, said: dict[str, Any]) -> str:
+    """The HTML beside the plain text, from the same words: greeting, what happened as the heading, the rest, and the foot."""
+    greeting, happened, rest = (*text.plain.split("\n\n", 2), "", "")[:3]
+    body, _, _foot = rest.rpartition("\n\nQuestions? Ask ")
+    content = prose.html(body, trusted=text.trusted)
+    page = dict(said, subject=text.subject, greeting=greeting, happened=happened.removesuffix(".").strip(), content=content)
+    return _ENVIRONMENT.get_template("_layout.html").render(page)
 
 
 def _checked(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,40 +152,44 @@ def _checked(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         name = ".".join(map(str, first["loc"]))
         trouble = "is missing" if first["type"] == "missing" else f"is wrong: {first['msg']}"
         raise FactsError(f"{kind}: the fact {name!r} {trouble}.") from None
-    for name in ("when", "changes"):
+    for name in _LISTS:
         if told.get(name) == []:
             raise FactsError(f"{kind}: the fact {name!r} is empty.")
     return dict.fromkeys(FACTS[kind].__annotations__) | told
 
 
 def _calendar(kind: str, told: Mapping[str, Any]) -> IcsMethod | None:
-    """What the message asks the reader's calendar to do: only a place that is theirs is in it."""
-    if kind in ("booking_cancelled", "session_cancelled"):
-        return "CANCEL" if told["was"] == "booked" else None
+    """What the message asks the reader's calendar to do: only a place that is theirs, or what they deliver, is in it."""
+    if kind in _OFF:
+        return "CANCEL"
+    if kind in _ENDS:
+        return "CANCEL" if (told["was"] or "booked") == "booked" else None
     booked = {
         "booking_made": True,
         "booking_given": not told.get("approval_pending"),
+        "booking_passed": not told.get("approval_pending"),
         "session_changed": told.get("status") == "booked",
     }
-    return "REQUEST" if booked.get(kind) else None
+    return "REQUEST" if kind in _TRAINS or booked.get(kind) else None
 
 
-def _words(kind: str, told: Mapping[str, Any], settings: MailSettings, now: datetime, *, joining: bool) -> dict[str, Any]:
+def _words(kind: str, told: Mapping[str, Any], settings: MailSettings, now: datetime) -> dict[str, Any]:
     """The facts as words on one line each, which no template needs to format any further."""
     said: dict[str, Any] = {name: normal(fact) if isinstance(fact, str) else fact for name, fact in told.items()}
     said |= {"council_name": settings.council_name, "service_name": settings.service_name, "cancel_late": False}
     said["contact"] = said["contact"] or f"{settings.contact_email} or {settings.contact_phone}"
+    joining = kind in _SEES_LINK or _calendar(kind, told) == "REQUEST"
+    for name, target in (("when", "parts"), ("before", "before"), ("off", "off"), ("dates", "dates")):
+        if name in told:
+            said[target] = [_part(kind, f"{name}.{n}", part, joining and name == "when") for n, part in enumerate(told[name] or ())]
     if "when" in told:
-        said["parts"] = [_part(kind, f"when.{n}", part, joining) for n, part in enumerate(told["when"])]
-        said["before"] = [_part(kind, f"before.{n}", part, False) for n, part in enumerate(told.get("before") or ())]
         said["first_day"] = cal.long_date(said["parts"][0].starts)
-        said["changes"] = [normal(change) for change in told.get("changes") or ()]
-        said["booking_url"] = said["booking_url"] or f"/bookings/{told['booking_id']}"
-    if "cost_pence" in told:
-        said["cost"] = pounds(told["cost_pence"]) if told["cost_pence"] else ""
-    for name in _PAGES:
-        if said.get(name) is not None:
-            said[name] = _page(kind, name, said[name], settings)
+    said |= {name: [normal(one) for one in told[name] or ()] for name in ("changes", "subjects", "notes") if name in told}
+    if kind == "session_message":
+        said |= {"writer": said["from"], "heading": said["subject"], "lines": [normal(line) for line in told["body"].splitlines()]}
+    money = (("cost_pence", "cost"), ("pence", "pence"))
+    said |= {target: pounds(told[name]) if told[name] else "" for name, target in money if name in told}
+    _addresses(kind, told, said, settings)
     for name in _INSTANTS:
         if said.get(name) is not None:
             at = _instant(kind, name, said[name])
@@ -291,6 +197,21 @@ def _words(kind: str, told: Mapping[str, Any], settings: MailSettings, now: date
             if name == "cancel_by":
                 said |= {"cancel_late": at <= now, "cancel_day": cal.last_day(at)}
     return said
+
+
+def _addresses(kind: str, told: Mapping[str, Any], said: dict[str, Any], settings: MailSettings) -> None:
+    """Whole addresses of the pages that a message may point to."""
+    if told.get("booking_id") is not None:
+        said["booking_url"] = said["booking_url"] or f"/bookings/{told['booking_id']}"
+    for name in _PAGES:
+        if said.get(name) is not None:
+            said[name] = _page(kind, name, said[name], settings)
+    base = settings.base_url.rstrip("/")
+    said |= {"inbox_url": f"{base}/inbox", "learning_url": f"{base}/my-learning", "delivering_url": f"{base}/delivering"}
+    if told.get("session_id") is not None:
+        said |= {"roster_url": f"{base}/sessions/{told['session_id']}/roster", "manage_url": f"{base}/manage/sessions/{told['session_id']}"}
+    else:
+        said |= {"roster_url": f"{base}/delivering", "manage_url": f"{base}/manage"}
 
 
 def _part(kind: str, name: str, part: Mapping[str, Any], joining: bool) -> PartWords:
@@ -301,6 +222,7 @@ def _part(kind: str, name: str, part: Mapping[str, Any], joining: bool) -> PartW
         raise FactsError(f"{kind}: the fact {name!r} is wrong: {wrong}") from None
     link = normal(part.get("link") or "") if joining else ""
     return PartWords(
+        part.get("id"),
         starts,
         ends,
         words,
@@ -339,25 +261,34 @@ def _page(kind: str, name: str, address: str, settings: MailSettings) -> str:
 
 
 def _ics(told: Mapping[str, Any], said: Mapping[str, Any], method: IcsMethod, settings: MailSettings, now: datetime) -> str:
-    parts: list[PartWords] = said["parts"]
+    parts: list[PartWords] = said.get("off") or said["parts"]
+    booking = told.get("booking_id")
+    about = said["booking_url"] if booking is not None else said["roster_url"]
     notes = [f"Join online{f', {part.words}' if len(parts) > 1 else ''}: {part.link}" for part in parts if part.link]
     if said["access_notes"] and method == "REQUEST":
         notes.append(f"Access: {said['access_notes']}")
-    notes += [f"Your booking: {said['booking_url']}", f"Questions: {said['contact']}"]
+    notes += [f"{'Your booking' if booking is not None else 'Who is coming'}: {about}", f"Questions: {said['contact']}"]
     name, address = parseaddr(settings.mail_from)
     return invitation(
-        uid=booking_uid(told["booking_id"], settings.host),
-        sequence=(told["sequence"] or 0) + (method == "CANCEL"),
+        uid=booking_uid(booking, settings.host)
+        if booking is not None
+        else trainer_uid(told["session_id"] or 0, told["trainer_id"], settings.host),
+        sequence=(told["sequence"] or 0) + (method == "CANCEL" and booking is not None),
         method=method,
-        summary=said["title"],
+        summary=said["title"] if booking is not None else f"Delivering: {said['title']}",
         description="\n".join(notes),
         location="",
-        url=said["booking_url"],
+        url=about,
         organiser=Party(name or settings.service_name, address),
         attendee=Party(said["name"], told["to"]),
-        parts=[Part(part.starts, part.ends, part.place or ("Online" if part.online else None)) for part in parts],
+        parts=[Part(part.key or n, part.starts, part.ends, place_of(part)) for n, part in enumerate(parts, 1)],
         now=now,
     )
+
+
+def place_of(part: PartWords) -> str | None:
+    """Where a part is, for a calendar."""
+    return part.place or ("Online" if part.online else None)
 
 
 def _tidy(text: str) -> str:

@@ -20,7 +20,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.bookings import operations
-from app.bookings.models import Room
+from app.bookings.models import Booking, Room
+from app.bookings.operations import offers
 from app.bookings.operations.sessions import cancel_session, change_session
 from app.bookings.operations.timetable import PartNew
 from app.core.config import ROOT, Settings, load
@@ -28,6 +29,7 @@ from app.core.db import Database
 from app.core.ledger import Audit, Outbox
 from app.core.tx import Actor, clock, transaction
 from app.identity import operations as identity
+from app.identity.models import Link
 from app.notifications import delivery
 from app.notifications.facts import compose
 from app.people.models import Person
@@ -166,14 +168,14 @@ def test_a_given_place_names_who_gave_it(make: Make, inbox: Inbox, mail: Setting
     ann, bob, session = make.person("Ann"), make.person("Bob"), make.session(places=1)
     cai = make.person("Cai Cole", roles=("coordinator",))
     first = book(make, ann, session)
-    book(make, bob, session)
+    second = book(make, bob, session)
     with acting(make, cai, ("coordinator", None)) as tx:
         operations.cancel(tx, first.id, "Asked us to by telephone")
     with acting(make, cai, ("coordinator", None)) as tx:
-        operations.give_next(tx, session.id)
+        tx.record("booking.given", "bookings", second.id, person_id=bob.id, state="booked", tell=["email.booking_given"])
     while delivery.deliver_due(make.database, mail):
         pass
-    given = [email for email in inbox.taken if email["To"] == bob.email][-1]
+    given = next(email for email in inbox.taken if email["To"] == bob.email and "has given you" in plain(email))
     assert "Cai Cole" in plain(given)
     cancelled = [email for email in inbox.taken if email["To"] == ann.email][-1]
     assert "Cai Cole" in plain(cancelled)
@@ -312,6 +314,37 @@ def _token(email: EmailMessage) -> str:
     found = re.search(r"http://academy\.test/password/set/([\w-]+)", plain(email))
     assert found
     return found[1]
+
+
+def test_an_offer_carries_a_link_for_its_booking_until_it_ends(make: Make, inbox: Inbox, mail: Settings) -> None:
+    ann, bob, session = make.person("Ann"), make.person("Bob"), make.session(places=1)
+    first, second = book(make, ann, session), book(make, bob, session)
+    with acting(make, ann) as tx:
+        operations.cancel(tx, first.id, "Court hearing")
+    while delivery.deliver_due(make.database, mail):
+        pass
+    offered = next(email for email in inbox.taken if str(email["Subject"]).startswith("A place for you until"))
+    token = re.search(r"http://academy\.test/offers/([\w-]{40,})", plain(offered))
+    assert token and offered["To"] == bob.email
+    (link,) = make.rows(select(Link.__table__))
+    booking = make.row(Booking, second.id)
+    assert (link.purpose, link.subject_id, link.person_id, link.email) == ("offer", second.id, bob.id, bob.email)
+    assert link.expires_at == booking.offer_ends_at and token[1] not in str(make.rows(select(Outbox.__table__)))
+    with make.tx() as tx, pytest.raises(identity.LinkOver):
+        identity.link(tx, token[1])  # it sets no password
+
+
+def test_an_offer_answered_before_it_is_sent_has_no_link(make: Make, inbox: Inbox, mail: Settings) -> None:
+    ann, bob, session = make.person("Ann"), make.person("Bob"), make.session(places=1)
+    first, second = book(make, ann, session), book(make, bob, session)
+    with acting(make, ann) as tx:
+        operations.cancel(tx, first.id, "Court hearing")
+    with acting(make, bob) as tx:
+        offers.accept(tx, second.id)
+    while delivery.deliver_due(make.database, mail):
+        pass
+    offered = next(email for email in inbox.taken if str(email["Subject"]).startswith("A place for you until"))
+    assert f"Accept or decline: http://academy.test/bookings/{second.id}" in plain(offered) and make.rows(select(Link.token_hash)) == []
 
 
 def test_one_connection_carries_the_batch(make: Make, inbox: Inbox, mail: Settings) -> None:

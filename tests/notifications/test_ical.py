@@ -9,8 +9,8 @@ from icalendar import Calendar
 from app.notifications.ical import Part, Party, booking_uid, invitation
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-WINTER = Part(datetime(2026, 12, 8, 9, 30, tzinfo=UTC), datetime(2026, 12, 8, 16, 0, tzinfo=UTC))
-SUMMER = Part(datetime(2027, 7, 8, 8, 30, tzinfo=UTC), datetime(2027, 7, 8, 15, 0, tzinfo=UTC), "Elm Room")
+WINTER = Part(31, datetime(2026, 12, 8, 9, 30, tzinfo=UTC), datetime(2026, 12, 8, 16, 0, tzinfo=UTC))
+SUMMER = Part(32, datetime(2027, 7, 8, 8, 30, tzinfo=UTC), datetime(2027, 7, 8, 15, 0, tzinfo=UTC), "Elm Room")
 
 
 def made(**changes: Any) -> str:
@@ -53,7 +53,7 @@ def test_the_zone_it_carries_is_londons(day: datetime, offset: int) -> None:
 
 def test_a_part_each_with_a_stable_identity() -> None:
     first, second = events(made(parts=[WINTER, SUMMER]))
-    assert (first["uid"], second["uid"]) == ("booking-7-1@academy.westmarch.example", "booking-7-2@academy.westmarch.example")
+    assert (first["uid"], second["uid"]) == ("booking-7-31@academy.westmarch.example", "booking-7-32@academy.westmarch.example")
     assert first["summary"] == "Court skills (part 1 of 2)"
     assert (first["location"], second["location"]) == ("Oak Room, Shire Hall", "Elm Room")
     assert events(made())[0]["uid"] == first["uid"]
@@ -111,7 +111,7 @@ def test_any_name_and_title_read_back_as_one_event(text: str) -> None:
     (event,) = events(made(summary=text, attendee=Party(text, "ann@westmarch.example"), location=text, description=text))
     assert event["attendee"] == "mailto:ann@westmarch.example"
     assert event["organizer"] == "mailto:academy@westmarch.example"
-    assert event["uid"] == "booking-7-1@academy.westmarch.example"
+    assert event["uid"] == "booking-7-31@academy.westmarch.example"
 
 
 def test_a_hostile_address_stays_inside_its_line() -> None:

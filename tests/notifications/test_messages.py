@@ -8,7 +8,8 @@ from icalendar import Calendar
 
 from app.core.config import Settings
 from app.core.mail import Message, build
-from app.notifications.messages import FACTS, FactsError, render
+from app.notifications.kinds import FACTS
+from app.notifications.messages import FactsError, render
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SETTINGS = Settings(base_url="https://academy.westmarch.example", smtp_url="smtps://mail.westmarch.example")
@@ -36,6 +37,7 @@ BOOKING: dict[str, Any] = {
     "when": [ROOM, ONLINE],
     "booking_id": 7,
 }
+SESSION: dict[str, Any] = {name: fact for name, fact in BOOKING.items() if name != "booking_id"} | {"session_id": 4}
 ACCOUNT = {"to": "ann@westmarch.example", "name": "Ann Example", "link": "/links/abc", "expires_at": "2026-12-01T17:00:00Z"}
 SAMPLES: dict[str, dict[str, Any]] = {
     "booking_made": BOOKING | {"access_notes": "Step-free from the car park.", "cancel_by": "2026-12-01T17:00:00Z"},
@@ -60,6 +62,45 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "problems": 3,
         "link": "/imports/9",
     },
+    "booking_offered": BOOKING | {"offer_ends_at": "2026-12-01T17:00:00Z", "link": "/offers/abc", "approval": "not needed"},
+    "offer_lapsed": BOOKING | {"course_url": "/courses/3"},
+    "offer_declined": BOOKING | {"course_url": "/courses/3"},
+    "booking_passed": BOOKING | {"passed_by": "Bea Colleague"},
+    "place_passed": BOOKING | {"passed_to": "Bea Colleague", "was": "booked", "course_url": "/courses/3"},
+    "reservation_expired": BOOKING | {"course_url": "/courses/3"},
+    "reminder": BOOKING | {"days": 7, "cancel_by": "2026-12-01T17:00:00Z"},
+    "approval_chased": BOOKING
+    | {"name": "Bob Manager", "learner": "Ann Example", "booking_url": "/bookings/7/decide", "decide_by": "2026-12-01T17:00:00Z"},
+    "approval_expired": BOOKING | {"was": "requested", "course_url": "/courses/3"},
+    "attended": BOOKING | {"status": "attended"},
+    "missed": BOOKING | {"pence": 5000, "appeal_by": "2026-12-22T17:00:00Z"},
+    "charge_decided": BOOKING | {"state": "upheld", "decision": "No reason was given.", "pence": 5000},
+    "evaluation_asked": BOOKING | {"evaluation_kind": "after", "link": "/bookings/7/evaluation"},
+    "certificate": BOOKING | {"path": "/certificates/9"},
+    "parts_cancelled": BOOKING | {"off": [ROOM], "sequence": 3},
+    "session_runs": BOOKING,
+    "session_message": SESSION
+    | {"from": "Carol Coordinator", "subject": "What to bring", "body": "A pen.\n\nYour diary.", "booking_url": "/bookings/7"},
+    "trainer_session_set": SESSION | {"trainer_id": 5},
+    "trainer_session_changed": SESSION | {"trainer_id": 5, "changes": ["The room is now Oak Room."], "sequence": 2},
+    "trainer_session_cancelled": SESSION | {"trainer_id": 5, "off": [ROOM], "whole": True, "called_off": True, "reason": "Too few people."},
+    "place_unoffered": SESSION | {"waiting": 3, "reference": "S1042"},
+    "decision_due": SESSION | {"booked": 4, "min_numbers": 8, "decide_by": "2026-12-01T17:00:00Z"},
+    "dates_added": {
+        "to": "ann@westmarch.example",
+        "name": "Ann Example",
+        "title": "Court skills",
+        "course_url": "/courses/3",
+        "dates": [ROOM],
+    },
+    "prior_learning_decided": {
+        "to": "ann@westmarch.example",
+        "name": "Ann Example",
+        "title": "Court skills",
+        "state": "accepted",
+        "decision": "The certificate shows the same content.",
+    },
+    "digest": {"to": "ann@westmarch.example", "name": "Ann Example", "subjects": ["Booked: Court skills", "Tomorrow: Life story work"]},
 }
 KINDS = sorted(FACTS)
 
@@ -157,6 +198,13 @@ def test_hostile_text_stays_text(kind: str) -> None:
             "invited_by",
             "access_notes",
             "contact",
+            "learner",
+            "passed_by",
+            "passed_to",
+            "decision",
+            "from",
+            "subject",
+            "reference",
         )
         if name in FACTS[kind].__annotations__
     }
@@ -179,7 +227,7 @@ def test_hostile_text_stays_text(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_long_text_is_kept_whole_and_the_subject_short(kind: str) -> None:
     long = "Reflective practice " * 400
-    texts = {name: long for name in ("name", "title", "reason") if name in FACTS[kind].__annotations__}
+    texts = {name: long for name in ("name", "title", "reason", "decision") if name in FACTS[kind].__annotations__}
     message = made(kind, **texts)
     assert len(message.subject) < 200
     assert long.strip() in message.plain
@@ -197,7 +245,11 @@ def test_a_missing_fact_is_named(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_facts_that_may_be_left_out_may_also_be_null_or_unknown(kind: str) -> None:
     bare = {key: value for key, value in SAMPLES[kind].items() if key in FACTS[kind].__required_keys__}
-    nulls = dict.fromkeys(set(FACTS[kind].__annotations__) - FACTS[kind].__required_keys__ - {"sequence", "approval_pending"})
+    nulls = dict.fromkeys(
+        set(FACTS[kind].__annotations__)
+        - FACTS[kind].__required_keys__
+        - {"sequence", "approval_pending", "session_id", "whole", "called_off", "was"}
+    )
     message = render(kind, bare, SETTINGS, message_id=41, now=NOW)
     assert render(kind, bare | nulls | {"audit_only": 1}, SETTINGS, message_id=41, now=NOW) == message
     assert "None" not in message.plain
@@ -257,6 +309,21 @@ def test_an_unknown_kind() -> None:
         ("invitation", {}, None),
         ("password_reset", {}, None),
         ("import_finished", {}, None),
+        ("booking_offered", {}, None),
+        ("offer_lapsed", {}, None),
+        ("booking_passed", {}, "REQUEST"),
+        ("booking_passed", {"approval_pending": True}, None),
+        ("place_passed", {}, "CANCEL"),
+        ("place_passed", {"was": None}, "CANCEL"),
+        ("place_passed", {"was": "requested"}, None),
+        ("booking_cancelled", {"was": "offered"}, None),
+        ("session_cancelled", {"was": "reserved"}, None),
+        ("parts_cancelled", {}, "CANCEL"),
+        ("trainer_session_set", {}, "REQUEST"),
+        ("trainer_session_changed", {}, "REQUEST"),
+        ("trainer_session_cancelled", {}, "CANCEL"),
+        ("place_unoffered", {}, None),
+        ("session_message", {}, None),
     ],
 )
 def test_only_a_place_that_is_theirs_has_link_and_calendar(kind: str, changes: dict[str, Any], method: str | None) -> None:
