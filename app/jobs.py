@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import OperationalError
 
-from app.bookings.operations import offers, queue
+from app.bookings.operations import approval, evaluate, leavers, offers, queue, quotas, reminders, reservations, running
 from app.core.db import Database
 from app.core.errors import Conflict
 from app.core.schedule import JobRun
@@ -18,15 +18,29 @@ from app.core.tx import Tx
 from app.core.tx import clock as read_clock
 from app.core.work import job
 from app.identity import operations as identity
+from app.notifications import preferences
 
 Job = Callable[[Tx, datetime], None]
-TIMETABLE: dict[str, tuple[timedelta, Job]] = {
-    "tidy-identity": (timedelta(days=1), identity.tidy)
-}  # every so long, counted from midnight UTC
+When = timedelta | Callable[[datetime], datetime | None]  # every so long, counted from midnight UTC; or what says which turn is due, if any
+TIMETABLE: dict[str, tuple[When, Job]] = {
+    "tidy-identity": (timedelta(days=1), identity.tidy),
+    "ask-evaluation": (timedelta(hours=1), evaluate.ask_due),
+    "chase-approvals": (timedelta(hours=1), approval.chase),
+    "places-of-leavers": (timedelta(hours=1), leavers.free_all),
+    "decisions-due": (timedelta(hours=1), running.ask_due),
+    "remind": (reminders.turn, reminders.remind),
+    "daily-summaries": (preferences.digest_turn, preferences.write_digests),
+}
 
 
 # What runs at every look: each finds its work by an index and takes each piece in a transaction of its own.
-CLOCKS: tuple[Callable[[Database], int], ...] = (offers.lapse_due, queue.pass_on_due)
+CLOCKS: tuple[Callable[[Database], int], ...] = (
+    offers.lapse_due,
+    approval.expire_due,
+    reservations.expire_due,
+    quotas.release_due,
+    queue.pass_on_due,
+)
 
 
 def run_clocks(database: Database) -> int:
@@ -42,8 +56,10 @@ def run_clocks(database: Database) -> int:
     return done
 
 
-def _turn(now: datetime, every: timedelta) -> datetime:
-    """The latest moment at which a job of this interval was due."""
+def _turn(now: datetime, every: When) -> datetime | None:
+    """The latest moment at which a job was due; None: not today."""
+    if not isinstance(every, timedelta):
+        return every(now)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight + every * ((now - midnight) // every)
 
@@ -54,6 +70,8 @@ def run_due(database: Database, now: datetime | None = None) -> int:
     ran = 0
     for name, (every, function) in TIMETABLE.items():
         due = _turn(moment, every)
+        if due is None:
+            continue
         with job(database, writes=False) as tx:
             if tx.scalar(select(JobRun.id).where(JobRun.name == name, JobRun.due_at == due)):
                 continue

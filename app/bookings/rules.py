@@ -79,16 +79,14 @@ def free_to(place: Any, session: Any, person: Any, today: Any) -> tuple[ColumnEl
     )
 
 
-@lru_cache(maxsize=2)
-def facts_statement(*, quotas: bool = False) -> AnySelect:
-    """Everything about one person and one session that the rules ask, in one statement. Parameters: session, person, course, today, day.
+def about(person: Any) -> tuple[ColumnElement[Any], ...]:
+    """What the rules ask of one person, as columns: mine, clash, missing, stage. Parameters: session, course, today, day.
 
-    `quotas`: some of the session's places are kept for a group or unit, so that each place has its own people and its own queue.
+    `person` is a parameter, or the key of the enclosing statement's row.
     """
     live: ColumnElement[bool] = literal_column(LIVE_SQL.replace("status", "bookings.status"))
     session: BindParameter[int] = bindparam("session")
-    person: BindParameter[int] = bindparam("person")
-    mine = select(Booking.status).where(Booking.session_id == session, Booking.person_id == person, live).limit(1).scalar_subquery()
+    mine = select(Booking.status).where(Booking.session_id == session, Booking.person_id == person, live).limit(1)
     ours, theirs, other = aliased(Part), aliased(Part), aliased(Booking, name="held")
     clash = (
         select(other.session_id)
@@ -96,18 +94,35 @@ def facts_statement(*, quotas: bool = False) -> AnySelect:
         .join(ours, and_(ours.session_id == session, theirs.starts_at < ours.ends_at, ours.starts_at < theirs.ends_at))
         .where(other.person_id == person, other.session_id != session, literal_column(HOLDS_SQL.replace("status", "held.status")))
         .limit(1)
-        .scalar_subquery()
     )
-    in_date = exists(
-        select(ONE).where(
+    in_date = (
+        select(ONE)
+        .where(
             Completion.person_id == person,
             Completion.course_id == Prerequisite.requires_id,
             Completion.superseded_at.is_(None),
             func.coalesce(Completion.expires_on, bindparam("day")) >= bindparam("day"),
         )
+        .correlate_except(Completion)
     )
-    missing = select(Prerequisite.requires_id).where(Prerequisite.course_id == bindparam("course"), ~in_date).limit(1).scalar_subquery()
-    stage = select(Stage.stage).where(Stage.person_id == person, current(Stage, bindparam("today"))).limit(1).scalar_subquery()
+    missing = select(Prerequisite.requires_id).where(Prerequisite.course_id == bindparam("course"), ~exists(in_date)).limit(1)
+    stage = select(Stage.stage).where(Stage.person_id == person, current(Stage, bindparam("today"))).limit(1)
+    return (
+        mine.correlate_except(Booking).scalar_subquery().label("mine"),
+        clash.correlate_except(ours, theirs, other).scalar_subquery().label("clash"),
+        missing.correlate_except(Prerequisite).scalar_subquery().label("missing"),
+        stage.correlate_except(Stage).scalar_subquery().label("stage"),
+    )
+
+
+@lru_cache(maxsize=2)
+def facts_statement(*, quotas: bool = False) -> AnySelect:
+    """Everything about one person and one session that the rules ask, in one statement. Parameters: session, person, course, today, day.
+
+    `quotas`: some of the session's places are kept for a group or unit, so that each place has its own people and its own queue.
+    """
+    session: BindParameter[int] = bindparam("session")
+    person: BindParameter[int] = bindparam("person")
     if quotas:
         today: BindParameter[date] = bindparam("today")
         found = select(Place.number).where(*free_to(Place, session, person, today))
@@ -122,13 +137,7 @@ def facts_statement(*, quotas: bool = False) -> AnySelect:
         places = select(Place.number).where(Place.session_id == session, ~Place.closing, ~taken)
         # A free seat is nobody else's while someone waits who may have it.
         place = case((exists(waits), null()), else_=places.order_by(Place.number).limit(1).scalar_subquery())
-    return select(
-        mine.label("mine"),
-        clash.label("clash"),
-        missing.label("missing"),
-        stage.label("stage"),
-        place.label("place"),
-    )
+    return select(*about(person), place.label("place"))
 
 
 def facts(tx: Tx, session: Row[Any], person_id: int) -> Row[Any]:

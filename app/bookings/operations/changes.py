@@ -1,76 +1,88 @@
-"""Telling people that their session has moved or is off: one statement for everyone with a booking, however many they are."""
+"""Telling people that their session has moved or is off: a few statements for everyone with a booking, however many they are."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import case, delete, func, insert, literal, null, select, update
+from sqlalchemy import Row, and_, case, delete, insert, literal_column, null, or_, select, update
+from sqlalchemy.orm import aliased
 
-from app.bookings.models import Booking, Place, Room, Status
-from app.bookings.operations.timetable import PartNew
+from app.bookings.models import HOLDS_SQL, Booking, Part, Place, Room, Session, Status
+from app.bookings.operations.timetable import PartNew, same
 from app.core.calendar import clock, london, when
-from app.core.ledger import Audit, Json, Outbox
+from app.core.ledger import Audit, Outbox, entry, message
 from app.core.tx import Tx
+from app.learning.models import Course
+from app.people.models import Person
 
-STANDING = (Status.REQUESTED, Status.WAITING, Status.OFFERED, Status.BOOKED)  # live, and the session has not taken place
+# Live, and the session has not taken place
+STANDING = (Status.RESERVED, Status.REQUESTED, Status.WAITING, Status.OFFERED, Status.BOOKED)
 
 
 def _standing(session_id: int) -> Any:
     return (Booking.session_id == session_id, Booking.status.in_([status.value for status in STANDING]))
 
 
-def _by_status(facts: dict[str, Any], key: str) -> Any:
-    """The facts, with the booking's own state under `key`."""
-    return case(
-        *((Booking.status == status.value, literal({**facts, key: status.value}, Json)) for status in STANDING), else_=literal(facts, Json)
-    )
+def standing(tx: Tx, session_id: int) -> Sequence[Row[Any]]:
+    """Everybody's live bookings: first who has a place, then who waits, each by turn. A reserved place has no person yet."""
+    by_place = case((Booking.place.is_(None), 1), else_=0)
+    return tx.rows(select(Booking.__table__).where(*_standing(session_id)).order_by(by_place, Booking.turn))
+
+
+def people_on(session_id: int) -> Any:
+    """The people of these bookings, as a statement."""
+    return select(Booking.person_id).where(*_standing(session_id), Booking.person_id.is_not(None))
+
+
+def _told(rows: Sequence[Row[Any]]) -> list[tuple[int, Row[Any]]]:
+    """To whom about which booking: its person, or whoever reserved it, once for all their reserved places."""
+    reservers = {row.booked_by: row for row in reversed(rows) if row.person_id is None and row.booked_by is not None}
+    return [(row.person_id, row) for row in rows if row.person_id is not None] + list(reservers.items())
 
 
 def how_many(tx: Tx, session_id: int) -> int:
     """How many people `tell_everyone` writes to."""
-    return int(tx.scalar(select(func.count()).select_from(Booking).where(*_standing(session_id))))
+    return len(_told(standing(tx, session_id)))
 
 
-def tell_everyone(tx: Tx, session_id: int, kind: str, facts: dict[str, Any], key: str) -> None:
-    """One message for each live booking; `key` names the fact that holds the booking's state."""
-    picked = select(
-        literal(kind),
-        Booking.person_id,
-        literal("bookings"),
-        Booking.id,
-        _by_status(facts, key),
-        literal(tx.now, Outbox.created_at.type),
-        literal(tx.now, Outbox.due_at.type),
-        literal(0),
-    ).where(*_standing(session_id))
-    names = ["kind", "person_id", "subject", "subject_id", "facts", "created_at", "due_at", "attempts"]
-    tx.db.execute(insert(Outbox).from_select(names, picked.order_by(Booking.id), include_defaults=False))
+def tell_everyone(
+    tx: Tx, rows: Sequence[Row[Any]], kind: str, facts: dict[str, Any], key: str, notes: Mapping[int, list[str]] | None = None
+) -> None:
+    """One message for each live booking; `key` names the fact that holds the booking's state, `notes` are further sentences by booking."""
+    messages = []
+    for person, row in _told(rows):
+        own = {**facts, key: row.status} | ({"notes": notes[row.id]} if notes and row.id in notes else {})
+        messages.append(message(kind, tx.now, "bookings", person, own) | {"subject_id": row.id})
+    if messages:
+        tx.db.execute(insert(Outbox), messages)
 
 
-def end_everyone(tx: Tx, session_id: int, reason: str) -> int:
-    """Every live booking becomes cancelled, each with its audit row and message; returns how many there were."""
-    facts = {"session_id": session_id, "reason": reason}
-    tell_everyone(tx, session_id, "email.session_cancelled", facts, "was")
-    entry = select(
-        literal(tx.now, Audit.at.type),
-        literal(tx.actor.kind),
-        literal(tx.actor.id, Audit.actor_id.type),
-        literal("booking.session-cancelled"),
-        literal("bookings"),
-        Booking.id,
-        Booking.person_id,
-        literal(Status.CANCELLED.value),
-        _by_status(facts, "was"),
-        literal(tx.request_id, Audit.request_id.type),
-    ).where(*_standing(session_id))
-    names = ["at", "actor_kind", "actor_id", "action", "subject", "subject_id", "person_id", "state", "facts", "request_id"]
-    tx.db.execute(insert(Audit).from_select(names, entry.order_by(Booking.id), include_defaults=False))
-    ended = tx.db.execute(
+def end_everyone(tx: Tx, session_id: int, reason: str) -> Sequence[Row[Any]]:
+    """Every live booking becomes cancelled, each with its audit row; returns them as they were. Whoever calls tells the people."""
+    rows = standing(tx, session_id)
+    actor = (tx.actor.kind, tx.actor.id, tx.now, tx.request_id)
+    entries = [
+        entry(
+            *actor,
+            "booking.session-cancelled",
+            "bookings",
+            row.person_id,
+            Status.CANCELLED.value,
+            {"session_id": session_id, "reason": reason, "was": row.status},
+        )
+        | {"subject_id": row.id}
+        for row in rows
+    ]
+    if entries:
+        tx.db.execute(insert(Audit), entries)
+    tx.db.execute(
         update(Booking)
         .where(*_standing(session_id))
         .values(
             status=Status.CANCELLED.value,
             place=null(),
+            offer_ends_at=null(),
             approval_due_at=null(),
             reason=reason,
             sequence=Booking.sequence + 1,
@@ -79,7 +91,26 @@ def end_everyone(tx: Tx, session_id: int, reason: str) -> int:
         )
     )
     tx.db.execute(delete(Place).where(Place.session_id == session_id, Place.closing))
-    return int(ended.rowcount)
+    return rows
+
+
+def clashing(tx: Tx, session_id: int, parts: Sequence[PartNew]) -> dict[int, Row[Any]]:
+    """Who of those with a place holds another one at the times that `parts` have: by booking, the person and what it meets."""
+    mine, other = aliased(Booking), aliased(Booking, name="held_elsewhere")
+    holds: Any = literal_column(HOLDS_SQL.replace("status", "held_elsewhere.status"))
+    meets = or_(*(and_(Part.starts_at < part.ends_at, Part.ends_at > part.starts_at) for part in parts))
+    rows = tx.rows(
+        select(mine.id, mine.person_id, Person.name, Course.title, Part.starts_at, Part.ends_at)
+        .select_from(mine)
+        .join(Person, Person.id == mine.person_id)
+        .join(other, and_(other.person_id == mine.person_id, other.session_id != session_id, holds))
+        .join(Part, and_(Part.session_id == other.session_id, Part.live))
+        .join(Session, Session.id == other.session_id)
+        .join(Course, Course.id == Session.course_id)
+        .where(mine.session_id == session_id, mine.status.in_([status.value for status in STANDING]), mine.place.is_not(None), meets)
+        .order_by(Person.sort_name, mine.id, Part.starts_at.desc())
+    )
+    return {row.id: row for row in rows}
 
 
 # What changed, in words --------------------------------------------------------------------------------------------
@@ -89,20 +120,24 @@ def described(tx: Tx, before: list[PartNew], after: list[PartNew]) -> list[str]:
     """A sentence for each change of time, room or link; empty when those who come need not know."""
     rooms = _room_names(tx, before + after)
     sentences: list[str] = []
+    was = same(before, after)
     for n, new in enumerate(after):
         part = "It" if len(after) == 1 and len(before) == 1 else f"Part {n + 1}"
         whose = "The" if part == "It" else f"Part {n + 1}: the"
-        if n >= len(before):
+        kept = was[n]
+        if kept is None:
             sentences.append(f"There is a new part: {when(new.starts_at, new.ends_at)}, {_where(new, rooms)}.")
             continue
-        old = before[n]
+        old = before[kept]
         if (old.starts_at, old.ends_at) != (new.starts_at, new.ends_at):
             sentences.append(_moved(part, old, new))
         if old.room_id != new.room_id:
             sentences.append(f"{whose} room is now {rooms[new.room_id]}." if new.room_id else f"{part} is now online only.")
         if old.link != new.link:
             sentences.append(f"{whose} joining link has changed." if new.link and old.link else _link_words(part, new))
-    sentences += [f"This part no longer takes place: {when(part.starts_at, part.ends_at)}." for part in before[len(after) :]]
+    sentences += [
+        f"This part no longer takes place: {when(part.starts_at, part.ends_at)}." for n, part in enumerate(before) if n not in was
+    ]
     return sentences
 
 

@@ -18,10 +18,16 @@ from app.policy import Can, reaches
 
 # A place that is held already needs no window and no turn on the list.
 _BESIDE_THE_POINT = ("window-not-open", "window-closed", "waiting-list-full", "too-late-for-approval")
-_ROOM = select(func.coalesce(Group.name, Unit.name).label("name"), rules.may_take(bindparam("person"), Quota.id, bindparam("today"))).where(
-    Quota.id == bindparam("quota")
+_KEPT_FOR = (
+    select(
+        func.coalesce(Group.name, Unit.name).label("name"),
+        rules.may_take(bindparam("person"), Quota.id, bindparam("today")).label("may"),
+    )
+    .select_from(Quota)
+    .outerjoin(Group, Group.id == Quota.group_id)
+    .outerjoin(Unit, Unit.id == Quota.unit_id)
+    .where(Quota.id == bindparam("quota"))
 )
-_ROOM = _ROOM.outerjoin(Group, Group.id == Quota.group_id).outerjoin(Unit, Unit.id == Quota.unit_id)
 
 
 def obstacle(tx: Tx, session: Row[Any], person_id: int, place: int) -> Reason | None:
@@ -39,9 +45,9 @@ def obstacle(tx: Tx, session: Row[Any], person_id: int, place: int) -> Reason | 
         return Reason("leaves-before", "They leave before this session.", "Choose somebody else.")
     quota = tx.scalar(select(Place.quota_id).where(Place.session_id == session.id, Place.number == place))
     if quota is not None:
-        name, may = tx.rows(_ROOM, quota=quota, person=person_id, today=tx.today)[0]
-        if not may:
-            return Reason("place-kept", f"This place is kept for {name}.", f"Choose somebody who belongs to {name}.")
+        row = tx.one(_KEPT_FOR, quota=quota, person=person_id, today=tx.today)
+        if row is not None and not row.may:
+            return Reason("place-kept", f"This place is kept for {row.name}.", f"Choose somebody who belongs to {row.name}.")
     return None
 
 

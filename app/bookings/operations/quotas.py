@@ -152,7 +152,7 @@ class _Spot:
 
 
 def _mark(tx: Tx, session: Row[Any], wanted: Sequence[tuple[int, int, str]]) -> None:
-    """Give each quota its places: free ones go first where it has too many; free ones that nobody is owed, then its own people's, come in."""
+    """Give each quota its places: where it has too many, free ones go; free ones nobody is owed, then its own people's, come in."""
     rows = tx.rows(
         select(Place.number, Place.quota_id, Booking.id.label("booking_id"), Booking.person_id)
         .outerjoin(Booking, and_(Booking.session_id == Place.session_id, Booking.place == Place.number))
@@ -177,10 +177,10 @@ def _mark(tx: Tx, session: Row[Any], wanted: Sequence[tuple[int, int, str]]) -> 
             raise Invalid(words + ".", errors=[{"field": f"quotas.{n}.places", "message": words}], code="quota-too-large")
         for spot in fit[: max(short, 0)]:
             spot.quota_id = key
-    for key in {spot.quota_id for spot in spots}:
-        moved = [spot.number for spot in spots if spot.quota_id == key != spot.was]
+    for mark in {spot.quota_id for spot in spots}:
+        moved = [spot.number for spot in spots if spot.quota_id == mark != spot.was]
         if moved:
-            tx.db.execute(update(Place).where(Place.session_id == session.id, Place.number.in_(moved)).values(quota_id=key))
+            tx.db.execute(update(Place).where(Place.session_id == session.id, Place.number.in_(moved)).values(quota_id=mark))
 
 
 def _let_go(tx: Tx, session_id: int, quotas: Iterable[int]) -> None:

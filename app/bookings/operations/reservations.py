@@ -77,7 +77,7 @@ def reserve(tx: Tx, session_id: int, number: int) -> list[int]:
             created_at=tx.now,
             updated_at=tx.now,
         )
-        facts = dict(session_id=session_id, place=seat.number, name_by=name_by.isoformat())
+        facts: dict[str, Any] = dict(session_id=session_id, place=seat.number, name_by=name_by.isoformat())
         made.append(tx.insert_recorded(Booking, values, action="booking.reserved", state=Status.RESERVED.value, **facts))
     return made
 

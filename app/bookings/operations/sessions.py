@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import zip_longest
 from secrets import token_hex
@@ -11,16 +11,17 @@ from typing import Any
 
 from sqlalchemy import Row, func, select
 
+from app import policy
 from app.bookings.models import Session
-from app.bookings.operations import approval, changes, offers, places, timetable
+from app.bookings.operations import approval, changes, elsewhere, offers, places, timetable
 from app.bookings.operations.timetable import PartNew
-from app.core.calendar import from_london, london
+from app.core.calendar import from_london, london, when
 from app.core.errors import Changed, Conflict, Invalid, Refusal
 from app.core.text import normal
 from app.core.tx import Tx, meaning
 from app.learning import operations as learning
 from app.learning.models import Course
-from app.people.models import CareerStage, Unit
+from app.people.models import CareerStage, Person, Unit
 from app.policy import Can, operation
 
 LARGEST = 1000  # places
@@ -152,11 +153,16 @@ def _new_rooms(before: list[PartNew], wanted: list[PartNew]) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a change would mean for those with a booking: how many are told, and each part that differs as it was and as it will be."""
+    """What a change would mean for those with a booking: how many are told, and each part that differs as it was and as it will be.
+
+    `clashes`: whose other booking the new times meet, (name, which one), of those the actor may see on a roster; `unseen`: how many others.
+    """
 
     people: int
     sentences: list[str]
     parts: list[tuple[dict[str, Any] | None, dict[str, Any] | None]]
+    clashes: list[tuple[str, str]] = field(default_factory=list)
+    unseen: int = 0
 
 
 def preview_change(tx: Tx, /, session_id: int, version: int, parts: Sequence[PartNew], capacity: int) -> Move | None:
@@ -176,16 +182,30 @@ def preview_change(tx: Tx, /, session_id: int, version: int, parts: Sequence[Par
     paired = zip_longest(changes.part_words(tx, before), changes.part_words(tx, wanted))
     kept = zip_longest(before, wanted)
     differing = [pair for pair, (old, new) in zip(paired, kept, strict=True) if old is None or new is None or not changes.alike(old, new)]
-    return Move(people, sentences, differing)
+    clashes = list(changes.clashing(tx, session_id, wanted).values()) if _times(before) != _times(wanted) else []
+    reached = select(Person.id).where(
+        Person.id.in_([row.person_id for row in clashes]), policy.within_reach(tx, Can.READ_ROSTER, Person.id)
+    )
+    seen = {row.id for row in tx.rows(reached)} if clashes else set()
+    named = [(row.name, f"{row.title}, {when(row.starts_at, row.ends_at)}") for row in clashes if row.person_id in seen]
+    return Move(people, sentences, differing, named, len(clashes) - len(named))
+
+
+def _times(parts: list[PartNew]) -> list[tuple[datetime, datetime]]:
+    return [(part.starts_at, part.ends_at) for part in parts]
 
 
 def _tell_moved(tx: Tx, session_id: int, before: list[PartNew], after: list[PartNew], sentences: list[str], sequence: int) -> None:
-    """Queue the message; it keeps the old times if the times have changed."""
-    times = [[(part.starts_at, part.ends_at) for part in each] for each in (before, after)]
+    """Queue the message; it keeps the old times if the times have changed, and tells whom the new ones clash for."""
     facts: dict[str, Any] = {"session_id": session_id, "changes": sentences, "sequence": sequence}
-    if times[0] != times[1]:
+    notes: dict[int, list[str]] = {}
+    if _times(before) != _times(after):
         facts["before"] = changes.part_facts(tx, before)
-    changes.tell_everyone(tx, session_id, "email.session_changed", facts, "status")
+        for key, row in changes.clashing(tx, session_id, after).items():
+            other = f"{row.title}, {when(row.starts_at, row.ends_at)}"
+            give_up = "You can come to one of them: please cancel the other in My bookings, so that someone else can have the place."
+            notes[key] = [f"You have another booking at the new time: {other}. {give_up}"]
+    changes.tell_everyone(tx, changes.standing(tx, session_id), "email.session_changed", facts, "status", notes)
 
 
 @operation(Can.MANAGE_SESSIONS)
@@ -229,18 +249,24 @@ def _shifted(at: datetime, shift: timedelta) -> datetime:
 
 
 @operation(Can.MANAGE_SESSIONS)
-def cancel_session(tx: Tx, session_id: int, reason: str, version: int | None = None) -> int:
-    """Call the session off before it starts: every live booking ends and everyone is told why. Returns how many bookings there were."""
+def cancel_session(tx: Tx, session_id: int, reason: str, version: int | None = None, instead: int | None = None) -> int:
+    """Call the session off before it starts: every live booking ends and everyone is told why. Returns how many bookings there were.
+
+    `instead`: another session of the course. Whoever can joins its queue in their order and class, and its free places are offered to them.
+    """
     reason = normal(reason)
     if not 3 <= len(reason) <= 500:
         message = "Enter the reason, up to 500 characters. Everyone with a booking will read it"
         raise Invalid("Say why.", errors=[{"field": "reason", "message": message}])
+    other = None if instead is None else elsewhere.lock(tx, session_id, instead, changes.people_on(session_id))
     session = _locked(tx, session_id, version)
     if session.status == "cancelled":
         raise Conflict("This session is already cancelled.", code="session-cancelled")
     if session.status == "published" and session.starts_at <= tx.now:
         raise Conflict("This session has started, so it cannot be cancelled.", code="session-started")
     ended = changes.end_everyone(tx, session_id, reason)
+    notes = elsewhere.join(tx, other, [row for row in ended if row.person_id is not None]) if other is not None else {}
+    changes.tell_everyone(tx, ended, "email.session_cancelled", {"session_id": session_id, "reason": reason}, "was", notes)
     timetable.release(tx, session_id)
     tx.update(
         Session,
@@ -251,8 +277,9 @@ def cancel_session(tx: Tx, session_id: int, reason: str, version: int | None = N
         updated_at=tx.now,
         version=session.version + 1,
     )
-    tx.record("session.cancelled", "sessions", session_id, reason=reason, bookings=ended)
-    return ended
+    facts: dict[str, Any] = {"instead": instead} if instead is not None else {}
+    tx.record("session.cancelled", "sessions", session_id, reason=reason, bookings=len(ended), **facts)
+    return len(ended)
 
 
 @operation(Can.WRITE_CATALOGUE)

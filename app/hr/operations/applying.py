@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import case, delete, func, insert, literal, select, update
 
+from app.bookings.operations import leavers
 from app.core.db import is_postgresql
 from app.core.errors import Conflict, Invalid
 from app.core.ledger import Audit
@@ -57,6 +58,9 @@ def apply(tx: Tx, import_id: int, *, confirmed_leavers: int | None = None) -> di
             periods.restate(tx, import_id, track)
         periods.restate_further_posts(tx, import_id, found)
         _trail(tx, import_id)
+        # Whoever leaves gives up their places on sessions after their last day, which pass on to those who wait.
+        about = lines(import_id, ImportRow.lead.is_(True), ImportRow.person_id.is_not(None))
+        leavers.free_places_of(tx, select(ImportRow.person_id).where(about))
     tx.db.execute(delete(ImportRow).where(lines(import_id, ImportRow.label.in_([Label.SAME.value, Label.PASSED_OVER.value]))))
     tx.update(Import, import_id, state="applied", applied_at=tx.now, applied_by=tx.actor.person_id)
     tx.record("import.applied", "imports", import_id, counts=found.counts)
