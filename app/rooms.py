@@ -27,10 +27,13 @@ PAGES = (
     "app.learning.completions_pages",
     "app.learning.certificate_pages",
     "app.bookings.pages",
+    "app.bookings.register_pages",
+    "app.bookings.check_in_pages",
     "app.bookings.manage",
     "app.bookings.manage_form",
     "app.bookings.manage_rooms",
     "app.bookings.manage_import",
+    "app.bookings.evaluation_pages",
     "app.hr.pages",
     "app.notifications.pages",
 )

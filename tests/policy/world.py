@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.bookings import operations as bookings
+from app.bookings.event_models import EvaluationAsk
 from app.bookings.models import Booking, Room
 from app.bookings.operations import session_import
 from app.core.config import Settings, load
@@ -84,6 +85,10 @@ def build(database: Database) -> World:
         for found, where in ((world.here, council), (world.elsewhere, neighbour)):
             found["role_id"] = tx.scalar(select(RoleHeld.id).where(RoleHeld.unit_id == where, RoleHeld.role == "HR officer"))
     _certificates(make, world, ann, odette)
+    with make.tx() as tx:
+        for found, person in ((world.here, ann), (world.elsewhere, odette)):
+            found["kind"] = "after"
+            tx.insert(EvaluationAsk, booking_id=found["booking_id"], person_id=person, kind="after", asked_at=tx.now)
     both = dict(world.here)
     world.here = {**both, "person_id": ann, "unit_id": team, "organisation_id": council}
     world.elsewhere = {**both, "person_id": odette, "unit_id": neighbour, "organisation_id": neighbour, **world.elsewhere}
