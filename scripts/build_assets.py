@@ -25,6 +25,7 @@ PACKAGES = [ROOT / "package.json", ROOT / "package-lock.json"]
 OLDEST_NODE = (20, 19)
 FONTS = MODULES / "@expo-google-fonts" / "noto-sans"  # for PDFs: the typesetter reads no system fonts, so that they look alike everywhere
 FACES = ("400Regular", "700Bold")
+OWN_SCRIPTS = ("register.js", "code.js")  # of single pages; they import nothing
 GOVUK_LICENCE = (
     "/*! GOV.UK Frontend {version}. Copyright (c) 2017 Crown Copyright (Government Digital Service). "
     "MIT licence: https://github.com/alphagov/govuk-frontend/blob/main/LICENSE.txt */\n"
@@ -89,7 +90,8 @@ def short(path: Path) -> str:
 def build_into(folder: Path) -> None:
     """Write every asset into this (empty) folder, and manifest.json: name → fingerprint."""
     shutil.copy2(GOVUK / "govuk-frontend.min.js", folder)
-    shutil.copy2(SOURCES / "favicon.svg", folder)
+    for name in ("favicon.svg", *OWN_SCRIPTS):
+        shutil.copy2(SOURCES / name, folder)
     run(
         "node",
         MODULES / "sass" / "sass.js",

@@ -51,6 +51,7 @@ def one_session(tx: Tx, page: Page, session_id: int) -> Response:
         words=words,
         for_others=queries.may_book_others(tx) and session.starts_at > tx.now and session.status == "published",
         roster=delivers or _widely(tx, Can.READ_ROSTER),
+        register=session.status == "published" and (delivers or _widely(tx, Can.TAKE_REGISTER)),
     )
 
 

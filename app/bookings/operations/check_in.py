@@ -162,7 +162,7 @@ def _not_now(tx: Tx, around: Sequence[Row[Any]]) -> Conflict:
         words = f"You can check in to {later.title} from {clock(opens)} on {long_date(opens)}."
         return Conflict(words, code="check-in-early", way_out="Come back then.")
     if around:
-        return Conflict("This session is over, so you cannot check in any more.", code="check-in-late", way_out="Tell your trainer.")
+        return Conflict("It is over, so you cannot check in any more.", code="check-in-late", way_out="Tell your trainer.")
     return Conflict(
         "There is no session that you can check in to now.",
         code="check-in-closed",
