@@ -62,6 +62,11 @@ class Can(StrEnum):
     DECIDE_PRIOR = "decide whether learning from elsewhere counts"
     MANAGE_ACCESS = "give and end roles, invite people"
     MANAGE_CLIENTS = "see and manage API clients"
+    READ_ABSENCE = "see when someone is away"
+    ARRANGE_COVER = "say when someone is away and who stands in"
+    SET_COST_CENTRES = "set cost centres"
+    DECIDE_APPEALS = "see charges and decide appeals"
+    TAKE_JOURNALS = "take charges for the finance system"
     READ_AUDIT = "read the audit trail"
     READ_DELIVERIES = "see the queue of messages"
 
@@ -86,6 +91,8 @@ _EVERYBODY = {
     Can.READ_OWN_PAGE: Reach.SELF,
     Can.READ_ACCESS_NEEDS: Reach.SELF,
     Can.READ_COMPLETIONS: Reach.SELF,
+    Can.READ_ABSENCE: Reach.SELF,
+    Can.ARRANGE_COVER: Reach.SELF,
 }
 GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.PRACTITIONER: _EVERYBODY,
@@ -96,8 +103,10 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_PERSON: Reach.REPORTS,
         Can.READ_COMPLETIONS: Reach.REPORTS,
         Can.EXPORT_COMPLETIONS: Reach.REPORTS,
+        Can.READ_ABSENCE: Reach.REPORTS,
+        Can.ARRANGE_COVER: Reach.REPORTS,
     },
-    Role.ASSESSOR: {Can.READ_PERSON: Reach.ASSIGNED, Can.READ_COMPLETIONS: Reach.ASSIGNED},
+    Role.ASSESSOR: {Can.READ_PERSON: Reach.ASSIGNED, Can.READ_COMPLETIONS: Reach.ASSIGNED, Can.READ_ABSENCE: Reach.ASSIGNED},
     Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED, Can.TAKE_REGISTER: Reach.DELIVERED},
     Role.COORDINATOR: {
         Can.WRITE_CATALOGUE: Reach.ALL,
@@ -112,6 +121,9 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_COMPLETIONS: Reach.SCOPE,
         Can.EXPORT_COMPLETIONS: Reach.SCOPE,
         Can.DECIDE_PRIOR: Reach.SCOPE,
+        Can.READ_ABSENCE: Reach.SCOPE,
+        Can.DECIDE_APPEALS: Reach.SCOPE,
+        Can.TAKE_JOURNALS: Reach.SCOPE,
     },
     Role.PSW: {
         Can.READ_PERSON: Reach.SCOPE,
@@ -126,6 +138,9 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.IMPORT_PEOPLE: Reach.SCOPE,
         Can.READ_COMPLETIONS: Reach.SCOPE,
         Can.EXPORT_COMPLETIONS: Reach.SCOPE,
+        Can.READ_ABSENCE: Reach.SCOPE,
+        Can.ARRANGE_COVER: Reach.SCOPE,
+        Can.SET_COST_CENTRES: Reach.SCOPE,
     },
     Role.BOARD: {},  # aggregates only; the measures bring its grants
     Role.SETTING_LEAD: {
@@ -141,6 +156,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.MANAGE_CLIENTS: Reach.SCOPE,
         Can.READ_AUDIT: Reach.SCOPE,
         Can.READ_DELIVERIES: Reach.SCOPE,
+        Can.SET_COST_CENTRES: Reach.SCOPE,
     },
 }
 

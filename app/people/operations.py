@@ -319,3 +319,23 @@ def load_stages(tx: Tx, stages: list[dict[str, Any]]) -> None:
             if stage["code"] not in known
         ],
     )
+
+
+# Money -------------------------------------------------------------------------------------------------------------
+
+
+@operation(Can.SET_COST_CENTRES)
+def set_cost_centre(tx: Tx, unit_id: int, cost_centre: str, version: int | None = None) -> None:
+    """What a part of the organisation is charged to (empty: to that of the part above it). Up to 40 letters, digits and signs."""
+    row = tx.get(Unit, unit_id, lock=True, what="unit")
+    if not policy.covers(tx, Can.SET_COST_CENTRES, unit_id):
+        raise NotFound("There is no part of the organisation with that reference, or it is not yours.", code="unit-not-found")
+    if version is not None and version != row.version:
+        raise Changed("Somebody else changed this while you had it open.", way_out="Open the page again and repeat your change.")
+    new = normal(cost_centre) or None
+    if new is not None and len(new) > 40:
+        message = "Cost centre must be 40 characters or fewer"
+        raise Invalid(message + ".", errors=[{"field": "cost_centre", "message": message}])
+    if new != row.cost_centre:
+        tx.update(Unit, unit_id, cost_centre=new, version=row.version + 1)
+        tx.record("unit.cost-centre-set", "units", unit_id, cost_centre=new, was=row.cost_centre)

@@ -179,6 +179,31 @@ def stages(tx: Tx) -> list[tuple[str, str]]:
 _STAGES = select(CareerStage.code, CareerStage.title).order_by(CareerStage.rank, CareerStage.title)
 
 
+# Whom it costs -----------------------------------------------------------------------------------------------------
+
+
+def cost_centre_of(person: Any, today: Any) -> Any:
+    """SQL: the cost centre that is charged for somebody today: that of their team, or of the nearest part of the organisation above it.
+
+    `person` holds a people.id; it may stand at any depth of a statement.
+    """
+    member, employee, above, centre = aliased(Membership), aliased(Person), aliased(UnitClosure), aliased(Unit)
+    team = select(member.unit_id).where(member.person_id == person, current(member, today)).limit(1).correlate_except(member)
+    employer = select(employee.organisation_id).where(employee.id == person).correlate_except(employee)
+    return (
+        select(centre.cost_centre)
+        .join(above, above.ancestor_id == centre.id)
+        .where(
+            above.descendant_id == func.coalesce(team.scalar_subquery(), employer.scalar_subquery()),
+            centre.cost_centre.is_not(None),
+        )
+        .order_by(above.depth)
+        .limit(1)
+        .correlate_except(centre, above)
+        .scalar_subquery()
+    )
+
+
 # Organisation ------------------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 
 from app.bookings.clocks import after_working_days, before_working_days
 from app.bookings.models import Booking, Session, Status
@@ -18,11 +18,10 @@ from app.bookings.operations.reasons import Why
 from app.bookings.policy_models import Consequence
 from app.bookings.terms import Policy
 from app.bookings.terms import policy as figures
-from app.core.facts import current
 from app.core.ledger import Audit, Outbox, entry, message
 from app.core.tx import Tx
 from app.learning.models import Course
-from app.people.models import Membership, Person, Unit, UnitClosure
+from app.people.queries import cost_centre_of
 
 PUT_RIGHT = "The register was put right"  # the decision on what the register no longer says
 
@@ -42,20 +41,6 @@ def is_late(tx: Tx, booking: Row[Any], session: Row[Any]) -> bool:
 def charge(rule: str, pence: int, cost_pence: int) -> int:
     """What a rule of the policy charges, in pence: nothing, the course's cost, or a fixed amount."""
     return {"none": 0, "cost": cost_pence, "fixed": pence}[rule]
-
-
-def cost_centre_of(person: Any, today: Any) -> Any:
-    """SQL: the cost centre that is charged for somebody today: that of their team, or of the nearest part of the organisation above it."""
-    team = select(Membership.unit_id).where(Membership.person_id == person, current(Membership, today)).limit(1).scalar_subquery()
-    employer = select(Person.organisation_id).where(Person.id == person).scalar_subquery()
-    return (
-        select(Unit.cost_centre)
-        .join(UnitClosure, UnitClosure.ancestor_id == Unit.id)
-        .where(UnitClosure.descendant_id == func.coalesce(team, employer), Unit.cost_centre.is_not(None))
-        .order_by(UnitClosure.depth)
-        .limit(1)
-        .scalar_subquery()
-    )
 
 
 _CENTRE = select(cost_centre_of(bindparam("person"), bindparam("today")))
