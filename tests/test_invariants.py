@@ -3,61 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+import re
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import insert, select, text, update
 
 from app import invariants
-from app.bookings import operations
-from app.bookings.models import Booking, Part, PartTrainer, Place, Session
+from app.bookings.models import Booking, PassOn, Place, Session
+from app.bookings.operations.give import change_priority, give_to
 from app.cli import check_invariants
-from app.core.db import FOREVER, is_postgresql
-from app.core.ledger import Audit, Outbox
-from app.core.tx import Actor, Tx, transaction
-from app.learning.models import Course
+from app.core.config import ROOT
+from app.core.tx import Tx
 from app.people import operations as people
-from app.people.models import Duty, Membership, Person, Post, Responsibility, Stage, Unit, UnitClosure
+from app.people.models import Duty, Person, Responsibility
+from tests import plants
 from tests.factory import LONG_AGO, Make
-
-COORDINATOR = (("practitioner", None), ("coordinator", None), ("line manager", None))
-
-
-def acting(make: Make, person: Any) -> Any:
-    return transaction(make.database, Actor("person", person.id, person.name, COORDINATOR), writes=True)
+from tests.plants import PLANTS, unguarded_tx
 
 
 @pytest.fixture
 def county(make: Make) -> Make:
-    """Something of everything, all of it done through the operations: seats, a waiting list, approvals, cancellations, a place given."""
-    service = make.unit("Safeguarding", "service")
-    team, other = make.unit("Assessment", parent=service), make.unit("Court", parent=service)
-    cai = make.person("Cai Cole", roles=("coordinator",))
-    manager = make.person("Mo", team=team, manager=cai.id, stage="TM")
-    people_ = [
-        make.person(f"P{n}", team=team if n % 2 else other, manager=manager.id, stage="SW", swe_number=f"SW90000{n}") for n in range(8)
-    ]
-    full = make.session(places=2, trainers=(manager.id,))
-    asks = make.session(places=3, needs_approval=True, day=datetime.now(UTC).date() + timedelta(days=60))
-    later = datetime.now(UTC).date() + timedelta(days=50)
-    off = make.session(places=3, day=later)
-    with acting(make, cai) as tx:
-        full_ids = [operations.book(tx, full.id, person.id).id for person in people_[:6]]
-        asked = [operations.book(tx, asks.id, person.id).id for person in people_[:4]]
-        called_off = operations.book(tx, off.id, people_[7].id)
-        operations.cancel(tx, full_ids[0], "Court hearing")
-        operations.cancel(tx, full_ids[3], "No longer needed")
-    with acting(make, cai) as tx:
-        operations.give_next(tx, full.id)
-        operations.cancel(tx, full_ids[1], "On leave")  # a seat kept for the head of the list
-        operations.decide(tx, asked[0], True)
-        operations.decide(tx, asked[1], False, "Not this term")
-        operations.decide(tx, asked[3], True)
-        operations.cancel(tx, called_off.id, "On leave")
-    return make
+    return plants.county(make)
 
 
 def check(make: Make) -> list[invariants.Violation]:
@@ -75,250 +44,14 @@ def test_an_empty_database_passes(make: Make) -> None:
     assert check(make) == []
 
 
-# Planting ----------------------------------------------------------------------------------------------------------
-
-
-class _Undo(Exception):
-    """Leaves the transaction, so that nothing planted stays."""
-
-
-@contextmanager
-def unguarded_tx(make: Make) -> Iterator[Tx]:
-    """A transaction in which everything can be broken, and after which nothing is."""
-    with suppress(_Undo), make.tx() as tx:
-        unguarded(tx)
-        yield tx
-        if not is_postgresql(tx.db):
-            tx.db.execute(text("PRAGMA ignore_check_constraints = OFF"))  # this one belongs to the connection
-        raise _Undo
-
-
-def unguarded(tx: Tx) -> None:
-    """No constraint, trigger or unique index stands in the way any longer, until this transaction is rolled back."""
-    if is_postgresql(tx.db):
-        tx.db.execute(text("SET LOCAL session_replication_role = replica"))  # no triggers, no foreign keys
-        checks = (
-            "SELECT conrelid::regclass AS tab, conname AS name FROM pg_constraint "
-            "WHERE contype IN ('c', 'x', 'u') AND conrelid > 0 AND connamespace = 'public'::regnamespace"
-        )
-        for row in tx.rows(text(checks)):
-            tx.db.execute(text(f"ALTER TABLE {row.tab} DROP CONSTRAINT {row.name} CASCADE"))
-        unique = (
-            "SELECT indexrelid::regclass AS name FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE indisunique AND NOT indisprimary"
-        )
-        for row in tx.rows(text(unique + " AND c.relnamespace = 'public'::regnamespace")):
-            tx.db.execute(text(f"DROP INDEX {row.name}"))
-        return
-    tx.db.execute(text("PRAGMA defer_foreign_keys = ON"))
-    tx.db.execute(text("PRAGMA ignore_check_constraints = ON"))
-    for row in tx.rows(text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name NOT LIKE '%_fts_%'")):
-        tx.db.execute(text(f"DROP TRIGGER {row.name}"))
-    for row in tx.rows(text("SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE 'CREATE UNIQUE%'")):
-        tx.db.execute(text(f"DROP INDEX {row.name}"))
-
-
-PLANTS: dict[str, Callable[[Tx], None]] = {}
-
-
-def plants(rule: str) -> Callable[[Callable[[Tx], None]], Callable[[Tx], None]]:
-    def keep(plant: Callable[[Tx], None]) -> Callable[[Tx], None]:
-        PLANTS[rule] = plant
-        return plant
-
-    return keep
-
-
-def first(tx: Tx, status: str) -> Any:
-    found = tx.one(select(Booking.__table__).where(Booking.status == status).order_by(Booking.id).limit(1))
-    assert found is not None, f"the county has no booking that is {status}"
-    return found
-
-
-def copy(tx: Tx, row: Any, **changes: Any) -> None:
-    values = {**row._mapping, **changes}
-    del values["id"]
-    tx.db.execute(insert(Booking), values)
-
-
-def history(tx: Tx, booking_id: int, state: str | None, action: str = "booking.meddled", **changes: Any) -> None:
-    entry = dict(at=tx.now, actor_kind="system", action=action, subject="bookings", subject_id=booking_id, state=state, facts={})
-    tx.db.execute(insert(Audit), {**entry, **changes})
-
-
-@plants("no-overbooking")
-def _(tx: Tx) -> None:
-    row = first(tx, "booked")
-    for n in range(9):
-        copy(tx, row, person_id=1, place=row.place, turn=100 + n)
-
-
-@plants("one-booking-a-place")
-def _(tx: Tx) -> None:
-    copy(tx, first(tx, "booked"), person_id=1, turn=100)
-
-
-@plants("places-match-capacity")
-def _(tx: Tx) -> None:
-    tx.db.execute(update(Session).where(Session.id == 1).values(capacity=7))
-
-
-@plants("one-live-booking-each")
-def _(tx: Tx) -> None:
-    copy(tx, first(tx, "waiting"), turn=100)
-
-
-@plants("a-seat-when-the-state-holds-one")
-def _(tx: Tx) -> None:
-    tx.update(Booking, first(tx, "booked").id, place=None)
-
-
-@plants("approval-fits-the-state")
-def _(tx: Tx) -> None:
-    tx.update(Booking, first(tx, "requested").id, approval="granted")
-
-
-@plants("turns-are-unique")
-def _(tx: Tx) -> None:
-    tx.db.execute(update(Booking).where(Booking.session_id == 1, Booking.turn == 4).values(turn=5))
-
-
-@plants("turns-follow-acceptance")
-def _(tx: Tx) -> None:
-    tx.db.execute(update(Booking).where(Booking.session_id == 1, Booking.turn == 5).values(turn=7))
-    tx.db.execute(update(Session).where(Session.id == 1).values(next_turn=9))
-
-
-@plants("nobody-overtaken")
-def _(tx: Tx) -> None:
-    last = tx.one(select(Booking.__table__).where(Booking.status == "waiting").order_by(Booking.turn.desc()).limit(1))
-    assert last is not None
-    tx.update(Booking, last.id, status="booked", place=1)
-    history(tx, last.id, "booked")
-
-
-@plants("no-seat-overlooked")
-def _(tx: Tx) -> None:
-    tx.db.execute(insert(Place), [dict(session_id=1, number=number, closing=False) for number in range(50, 60)])
-
-
-@plants("history-exists")
-def _(tx: Tx) -> None:
-    tx.db.execute(delete(Audit).where(Audit.subject == "bookings", Audit.subject_id == first(tx, "booked").id))
-
-
-@plants("history-allows-each-move")
-def _(tx: Tx) -> None:
-    row = first(tx, "cancelled")
-    history(tx, row.id, "attended")
-
-
-@plants("history-ends-in-the-state")
-def _(tx: Tx) -> None:
-    tx.update(Booking, first(tx, "booked").id, status="attended")
-
-
-@plants("told-once")
-def _(tx: Tx) -> None:
-    tx.db.execute(delete(Outbox).where(Outbox.subject_id == first(tx, "booked").id, Outbox.subject == "bookings"))
-
-
-@plants("no-message-without-its-cause")
-def _(tx: Tx) -> None:
-    row = first(tx, "booked")
-    at = tx.now + timedelta(seconds=1)
-    facts: dict[str, Any] = dict(kind="email.booking_made", person_id=row.person_id, subject="bookings", facts={}, attempts=0)
-    tx.db.execute(insert(Outbox), dict(subject_id=row.id, created_at=at, due_at=at, **facts))
-
-
-@plants("sent-or-set-aside")
-def _(tx: Tx) -> None:
-    tx.db.execute(update(Outbox).where(Outbox.id == 1).values(sent_at=tx.now, parked_at=tx.now))
-
-
-@plants("times-match-parts")
-def _(tx: Tx) -> None:
-    row = tx.get(Session, 1)
-    tx.update(Session, 1, ends_at=row.ends_at + timedelta(minutes=1))
-
-
-@plants("parts-hold-rooms-while-they-take-place")
-def _(tx: Tx) -> None:
-    tx.update(Part, 2, live=False)
-
-
-def again(tx: Tx, table: Any, **changes: Any) -> None:
-    """The table's first period once more, beside itself."""
-    row = tx.one(select(table.__table__).where(table.superseded_at.is_(None)).limit(1))
-    assert row is not None
-    values = {**row._mapping, **changes}
-    del values["id"]
-    tx.db.execute(insert(table), values)
-
-
-@plants("primary-posts-apart")
-def _(tx: Tx) -> None:
-    again(tx, Post, job_title="Also")
-
-
-@plants("memberships-apart")
-def _(tx: Tx) -> None:
-    again(tx, Membership)
-
-
-@plants("stages-apart")
-def _(tx: Tx) -> None:
-    again(tx, Stage)
-
-
-@plants("managers-apart")
-def _(tx: Tx) -> None:
-    row = tx.one(select(Responsibility.__table__).where(Responsibility.kind == "manager").limit(1))
-    assert row is not None
-    tx.db.execute(insert(Responsibility), {name: value for name, value in row._mapping.items() if name != "id"})
-
-
-@plants("no-management-circle")
-def _(tx: Tx) -> None:
-    cai = tx.scalar(select(Person.id).where(Person.name == "Cai Cole"))
-    lowest = tx.scalar(select(Person.id).where(Person.first_name == "P3"))
-    tx.insert(Responsibility, kind=Duty.MANAGER, holder_id=lowest, person_id=cai, valid_from=LONG_AGO, valid_to=FOREVER, recorded_at=tx.now)
-
-
-@plants("rooms-apart")
-def _(tx: Tx) -> None:
-    one, two = tx.get(Part, 1), tx.get(Part, 2)
-    tx.update(Part, two.id, room_id=one.room_id, starts_at=one.starts_at, ends_at=one.ends_at)
-
-
-@plants("trainers-apart")
-def _(tx: Tx) -> None:
-    row = tx.get(PartTrainer, 1)
-    tx.db.execute(insert(PartTrainer), {name: value for name, value in row._mapping.items() if name != "id"})
-
-
-@plants("tree-is-complete")
-def _(tx: Tx) -> None:
-    tx.db.execute(delete(UnitClosure).where(UnitClosure.depth == 2))
-
-
-@plants("registration-number-form")
-def _(tx: Tx) -> None:
-    tx.db.execute(update(Person).where(Person.swe_number == "SW900003").values(swe_number="SW12X4"))
-
-
-@plants("findable")
-def _(tx: Tx) -> None:
-    tx.update(Course, 1, search_text="")
-
-
-@plants("no-orphans")
-def _(tx: Tx) -> None:
-    tx.db.execute(delete(Unit).where(Unit.name == "Court"))
-
-
 def test_every_rule_has_a_planted_violation() -> None:
     names = [rule.name for rule in invariants.RULES]
     assert sorted(PLANTS) == sorted(names) and len(set(names)) == len(names)
+
+
+def test_every_rule_is_documented() -> None:
+    table = (ROOT / "docs" / "bookings.md").read_text().partition("| Rule | What must hold |")[2]
+    assert re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", table, re.MULTILINE) == [(rule.name, rule.says) for rule in invariants.RULES]
 
 
 def broken_by(tx: Tx, plant: Callable[[Tx], object]) -> dict[str, invariants.Violation]:
@@ -351,6 +84,25 @@ OTHER_WAYS = [
     ("DELETE FROM bookings WHERE status = 'waiting'", "no-orphans"),
     ("DELETE FROM audit WHERE action = 'booking.cancelled'", "no-message-without-its-cause"),
     ("UPDATE outbox SET person_id = 1 WHERE kind = 'email.booking_made'", "told-once"),
+    ("UPDATE bookings SET offer_ends_at = updated_at WHERE status = 'booked'", "offers-have-an-end"),
+    ("UPDATE bookings SET name_by = '2020-01-01 00:00:00.000000' WHERE status = 'reserved'", "nothing-outlives-its-time"),
+    ("UPDATE bookings SET approval_due_at = '2020-01-01 00:00:00.000000' WHERE status = 'requested'", "nothing-outlives-its-time"),
+    ("UPDATE pass_ons SET done_at = NULL, asked_at = '2020-01-01 00:00:00.000000'", "nothing-outlives-its-time"),
+    ("UPDATE quotas SET release_on = '2020-01-01'", "nothing-outlives-its-time"),
+    ("UPDATE quotas SET places = 1", "kept-places-add-up"),
+    ("UPDATE sessions SET has_quotas = false", "kept-places-add-up"),
+    ("UPDATE bookings SET approval = 'refused' WHERE status = 'cancelled'", "approval-fits-the-state"),
+    ("UPDATE bookings SET turn = 2 WHERE turn = 3 AND status = 'offered'", "turns-are-unique"),
+    ("UPDATE bookings SET passed_from = id WHERE passed_from IS NOT NULL", "passed-on-with-its-turn"),
+    ("DELETE FROM outbox WHERE kind = 'email.booking_offered'", "told-once"),
+    ("DELETE FROM outbox WHERE kind = 'email.booking_passed'", "told-once"),
+    ("UPDATE outbox SET how = 'pigeon' WHERE id = 1", "sent-or-set-aside"),
+    ("UPDATE learning_records SET person_id = 1", "learning-follows-attendance"),
+    ("UPDATE certificates SET person_id = 1", "certificates-show-a-completion"),
+    ("UPDATE evaluation_asks SET answered_at = NULL", "answers-were-asked-for"),
+    ("UPDATE consequences SET kind = 'late'", "consequences-have-their-cause"),
+    ("UPDATE consequences SET journal_id = NULL", "journals-add-up"),
+    ("UPDATE attendances SET part_id = 1", "attendance-fits-the-state"),
     ("UPDATE part_trainers SET live = false", "parts-hold-rooms-while-they-take-place"),
     ("UPDATE sessions SET status = 'cancelled' WHERE id = 1", "parts-hold-rooms-while-they-take-place"),
     ("DELETE FROM unit_closure WHERE depth = 0", "tree-is-complete"),
@@ -386,13 +138,33 @@ def test_a_circle_in_the_past_or_ended_is_no_circle(county: Make) -> None:
     assert check(county) == []
 
 
-def test_raising_the_capacity_overlooks_nobody(county: Make) -> None:
-    """The new seats are for those who wait; a coordinator gives them. The change of the session is in its history."""
+def test_a_place_that_is_about_to_be_offered_is_not_overlooked(county: Make) -> None:
+    """Within the hour that the worker may take; and with no time left to answer an offer a free place is nobody's fault."""
     with county.tx() as tx:
         tx.db.execute(insert(Place), [dict(session_id=1, number=number) for number in (3, 4, 5)])
         tx.update(Session, 1, capacity=5)
-        tx.record("session.changed", "sessions", 1, fields=["capacity"])
-    assert check(county) == []
+        assert [found.rule for found in invariants.check(tx)] == ["no-seat-overlooked"]
+        work = tx.insert(PassOn, session_id=1, asked_at=tx.now)
+        assert invariants.check(tx) == []
+        tx.update(PassOn, work, done_at=tx.now)
+        tx.update(Session, 1, closes_at=tx.now + timedelta(days=2))
+        assert invariants.check(tx) == []
+
+
+def test_a_coordinators_reason_excuses_whoever_is_seated_first(county: Make) -> None:
+    with county.tx() as tx:
+        tx.db.execute(insert(Place), [dict(session_id=1, number=3)])
+        tx.update(Session, 1, capacity=3)
+        last = tx.scalar(select(Booking.id).where(Booking.session_id == 1, Booking.status == "waiting").order_by(Booking.turn.desc()))
+        give_to(tx, last, "She delivers it next week")
+        assert invariants.check(tx) == []
+
+
+def test_nor_is_a_class_that_was_changed_later_held_against_those_already_seated(county: Make) -> None:
+    with county.tx() as tx:
+        last = tx.scalar(select(Booking.id).where(Booking.session_id == 1, Booking.status == "waiting").order_by(Booking.turn.desc()))
+        change_priority(tx, last, 1, "The panel meets soon")
+        assert invariants.check(tx) == []
 
 
 def test_the_report_says_what_is_wrong_and_fails(county: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -425,10 +197,3 @@ def test_one_statement_for_each_rule(county: Make, count_queries: Callable[[], A
     with county.tx(writes=False) as tx, count_queries() as queries:
         invariants.check(tx)
     assert len(queries) == len(invariants.RULES)
-
-
-def test_the_rules_are_documented() -> None:
-    from app.core.config import ROOT
-
-    written = (ROOT / "docs" / "bookings.md").read_text()
-    assert [rule.name for rule in invariants.RULES if f"`{rule.name}`" not in written] == []
