@@ -152,7 +152,9 @@ class SessionOut(BaseModel):
     place: str = Field(description="Town of the room, or Online.")
     online: bool
     capacity: int
-    places_left: int = Field(description="Seats that a new booking could get; 0 while anyone waits.")
+    places_left: int = Field(
+        description="Seats that a new booking of anybody could get; 0 while anyone waits. Seats kept for a group are left out."
+    )
     waiting: int = Field(description="How many wait.")
     min_numbers: int
     decide_by: InstantOut | None = Field(description="When it is decided whether it runs.")
@@ -179,12 +181,19 @@ class SessionsOut(BaseModel):
 
 
 _open_seats = (
-    select(func.count()).select_from(Place).where(Place.session_id == Session.id, ~Place.closing).correlate(Session).scalar_subquery()
+    select(func.count())
+    .select_from(Place)
+    .where(Place.session_id == Session.id, ~Place.closing, Place.quota_id.is_(None))
+    .correlate(Session)
+    .scalar_subquery()
 )
 _held = (
     select(func.count())
     .select_from(Booking)
-    .join(Place, (Place.session_id == Booking.session_id) & (Place.number == Booking.place) & ~Place.closing)
+    .join(
+        Place,
+        (Place.session_id == Booking.session_id) & (Place.number == Booking.place) & ~Place.closing & Place.quota_id.is_(None),
+    )
     .where(Booking.session_id == Session.id, literal_column(HOLDS_SQL.replace("status", "bookings.status")))
     .correlate(Session)
     .scalar_subquery()

@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, bindparam, case, func, literal_column, null, o
 from sqlalchemy.orm import aliased
 
 from app import policy
+from app.bookings import kept
 from app.bookings.models import Booking, Part, PartTrainer, Room, Session
 from app.core.db import UtcDateTime, matches
 from app.core.errors import NotFound
@@ -89,6 +90,7 @@ _SESSION = Ready(
         Unit.name.label("audience_unit"),
         held().label("held"),
         waiting().label("waiting"),
+        kept.for_reader().label("for_reader"),
     )
     .join(Course, Course.id == Session.course_id)
     .outerjoin(Unit, Unit.id == Session.audience_unit_id)
@@ -96,9 +98,12 @@ _SESSION = Ready(
 )
 
 
-def session(tx: Tx, session_id: int) -> Row[Any]:
-    """A session with its course and counts, or NotFound; drafts only for those who manage sessions or deliver this one."""
-    row = tx.one(_SESSION, session=session_id)
+def session(tx: Tx, session_id: int, person_id: int | None = None) -> Row[Any]:
+    """A session with its course and counts, or NotFound; drafts only for those who manage sessions or deliver this one.
+
+    `person_id` is for whom places are counted, the reader if left out.
+    """
+    row = tx.one(_SESSION, session=session_id, person=person_id or tx.actor.person_id, today=tx.today)
     if row is None or (row.status == "draft" and not policy.may(tx.actor, Can.MANAGE_SESSIONS) and not delivers(tx, session_id)):
         raise NotFound("There is no session with that reference.", code="session-not-found")
     return row
@@ -233,11 +238,13 @@ _BOOKING = Ready(
         Booking.booked_by,
         Booking.reason,
         Booking.created_at,
+        Booking.approval_due_at,
         Booking.sequence,
         Session.sequence.label("session_sequence"),
         Session.cancel_reason,
         Session.needs_approval,
         Course.cost_pence,
+        Course.approver,
         Person.name,
         Person.email,
         _booker.name.label("booker"),
@@ -277,22 +284,6 @@ _LIVE = Ready(
 def live(tx: Tx, session_id: int, person_id: int | None) -> Row[Any] | None:
     """Somebody's live booking on a session, with their place in the queue if they wait."""
     return tx.one(_LIVE, session=session_id, person=person_id)
-
-
-_MANAGER = Ready(
-    select(Person.id, Person.name)
-    .join(Responsibility, Responsibility.holder_id == Person.id)
-    .where(
-        Responsibility.kind == Duty.MANAGER.value,
-        Responsibility.person_id == bindparam("person"),
-        current(Responsibility, bindparam("today")),
-    )
-)
-
-
-def manager(tx: Tx, person_id: int) -> Row[Any] | None:
-    """Who manages somebody today, and so decides their requests."""
-    return tx.one(_MANAGER, person=person_id, today=tx.today)
 
 
 def whom(tx: Tx, given: str) -> Row[Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -36,14 +37,29 @@ def tags() -> dict[str, Markup]:
     return {status: fragment("_ui/ui.html", "tag", *said) for status, said in STATUS_TAGS.items()}
 
 
+def left(session: Any) -> int:
+    """How many places the reader could have. `session` needs capacity, held, waiting and, where some are kept for others, for_reader."""
+    for_reader: int | None = getattr(session, "for_reader", None)
+    if for_reader is not None:
+        return for_reader
+    return 0 if session.waiting else max(session.capacity - session.held, 0)  # a free seat is nobody's while someone waits
+
+
 def places(session: Any) -> str:
-    """What is left, in words. `session` needs capacity, held, waiting and waiting_limit. A free seat is nobody's while someone waits."""
-    left = session.capacity - session.held
+    """What is left for the reader, in words. `session` needs what `left` does, and waiting_limit."""
+    if number := left(session):
+        return f"{plural(number, 'place')} left"
     if session.waiting:
         return f"Full – {session.waiting} waiting"
-    if left > 0:
-        return f"{plural(left, 'place')} left"
+    if session.held < session.capacity and getattr(session, "for_reader", None) is not None:
+        return "The places left are kept for others" + (" – join the waiting list" if session.waiting_limit != 0 else "")
     return "Full – no waiting list" if session.waiting_limit == 0 else "Full – join the waiting list"
+
+
+def kept(quota: Any) -> str:
+    """For whom places are kept, in words; nothing once all of them are taken. `quota` needs places, held, name and release_on."""
+    free = quota.places - quota.held
+    return f"{plural(free, 'place')} kept for {quota.name} until {long_date(quota.release_on)}" if free > 0 else ""
 
 
 def span(session: Any) -> str:
@@ -99,7 +115,7 @@ def action(session: Any, now: datetime) -> tuple[str, str]:
         return "", f"Booking opens {long_date(session.opens_at)}"
     if session.closes_at is not None and now >= session.closes_at:
         return "", "Booking has closed"
-    if session.capacity > session.held and not session.waiting:
+    if left(session):
         return ("Ask for a place" if session.needs_approval else "Book a place"), ""
     if session.waiting_limit is not None and session.waiting >= session.waiting_limit:
         return "", "No more places"
@@ -111,6 +127,14 @@ def instant(at: datetime) -> str:
     return f"{long_date(at)} at {clock(at)}"
 
 
+def approvers(asked: Sequence[Any], reader: int | None) -> str:
+    """Who answers a request, to begin or go on a sentence: "you", "Mo Lane or Dee Fell, who stands in for Mo Lane", "the Academy"."""
+    if any(one.id == reader for one in asked):
+        return "you"
+    said = [f"{one.name}, who stands in for {one.stands_in_for}," if one.stands_in_for else one.name for one in asked]
+    return " or ".join(said) or "the Academy"
+
+
 # The history of a booking, by action of its audit rows: what whoever did it has done.
 HISTORY = {
     "booking.cancelled": "cancelled the booking",
@@ -119,6 +143,8 @@ HISTORY = {
     "booking.given": "gave the free place from the waiting list",
     "booking.moved": "moved the booking to another date or room",
     "booking.session-cancelled": "cancelled the session",
+    "booking.approval-expired": "ended the request, which nobody had answered",
+    "booking.reason-given": "gave a reason",
     "booking.not-attended": "recorded that {name} did not attend",
     "booking.excused": "recorded that {name} {was} excused",
 }
@@ -136,6 +162,8 @@ def happened(action_name: str, state: str | None, *, name: str = "", own: bool =
         return f"put {name} on the waiting list" if state == "waiting" else f"{said} for {name}"
     if action_name == "booking.attended":
         return f"recorded that {name} {'attended part of it' if state == 'partly attended' else 'attended'}"
+    if action_name == "booking.excused" and own:
+        return "gave a reason that excuses"
     if action_name in HISTORY:
         return HISTORY[action_name].format(name=name, was="were" if name == "you" else "was")
     return f"noted: {action_name.partition('.')[2].replace('_', ' ').replace('-', ' ')}"

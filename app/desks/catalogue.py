@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 
 from app import policy
 from app.bookings import words
+from app.bookings.kept import for_reader
 from app.bookings.models import Room, Session
 from app.bookings.queries import NOW, ONE, held, waiting
 from app.core.calendar import london, london_day, month_and_year
@@ -103,7 +104,9 @@ def _search(shape: tuple[str, ...]) -> Any:
     if "online" in shape:
         dates.append(fits.online)
     if "free" in shape:
-        dates += [fits.capacity > held(fits), waiting(fits) == 0, or_(fits.closes_at.is_(None), fits.closes_at > NOW)]
+        # Where no places are kept for others, the plain counts say the same and cost less.
+        for_me, plainly = for_reader(fits), and_(fits.capacity > held(fits), waiting(fits) == 0)
+        dates += [or_(for_me > 0, and_(~fits.has_quotas, plainly)), or_(fits.closes_at.is_(None), fits.closes_at > NOW)]
     soonest = select(fits.id).where(*dates).order_by(fits.starts_at, fits.id).limit(1).correlate(Course).scalar_subquery()
     # Set apart, because PostgreSQL otherwise reads all sessions to join a handful of them
     found_dates = select(Course.id, soonest.label("session_id")).where(literal_column("courses.status = 'published'"))
@@ -124,6 +127,7 @@ def _search(shape: tuple[str, ...]) -> Any:
             Session.waiting_limit,
             held().label("held"),
             waiting().label("waiting"),
+            for_reader().label("for_reader"),
             func.count().over().label("found"),
         )
         .select_from(offered)
@@ -160,7 +164,8 @@ def search(tx: Tx, filters: Filters, number: int) -> tuple[Sequence[Row[Any]], i
         return [], 0  # nothing but punctuation
     if wanted:
         statement = _search(filters.shape).where(matches(tx.db, "courses", Course.__table__.c.id, wanted, "english"))
-    given = filters.parameters()
+    whom = int(filters.whom) if re.fullmatch(r"[0-9]{1,15}", filters.whom) else tx.actor.person_id  # for whom places are counted
+    given = filters.parameters() | dict(person=whom, today=tx.today)
     rows = tx.rows(statement, now=tx.now, skip=(number - 1) * PAGE, **given)
     if not rows and number > 1:
         rows = tx.rows(statement, now=tx.now, skip=0, **given)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from sqlalchemy import Date, Row, and_, bindparam, exists, literal_column, select
 from sqlalchemy.orm import aliased
 
-from app.bookings import rules, words
+from app.bookings import kept, rules, words
 from app.bookings.models import HOLDS_SQL, Booking, Part, Session
 from app.bookings.queries import NOW, ONE, held, part_count, span_columns, waiting
 from app.core.calendar import london
@@ -67,6 +67,7 @@ _DATES = Ready(
         *span_columns(),
         held().label("held"),
         waiting().label("waiting"),
+        kept.for_reader(Session, _PERSON, _TODAY).label("for_reader"),
         Booking.id.label("booking_id"),
         Booking.status.label("booking_status"),
         _clash.label("clash"),
@@ -94,17 +95,19 @@ def dates(tx: Tx, course_id: int, person_id: int | None) -> Sequence[Row[Any]]:
 
 
 @lru_cache(maxsize=512)
-def one_date(row: Row[Any], label: str, closed: str, reason: rules.Reason | None, whom: int | None) -> Markup:
+def one_date(
+    row: Row[Any], label: str, closed: str, reason: rules.Reason | None, whom: int | None, quotas: tuple[Row[Any], ...] = ()
+) -> Markup:
     """A date as the course's page shows it. What is shown follows from these values alone, so it is drawn once for each."""
-    return fragment("desks/_date.html", "one_date", row, label, closed, reason, whom, words)
+    return fragment("desks/_date.html", "one_date", row, label, closed, reason, whom, words, quotas)
 
 
 def listed(tx: Tx, rows: Sequence[Row[Any]], obstacles: dict[int, rules.Reason], whom: int | None) -> Markup:
     """All of them, as they stand for the reader, or for the person with the key `whom`."""
-    drawn = []
+    drawn, quotas = [], kept.of_rows(tx, rows)
     for row in rows:
         label, closed = words.action(row, tx.now)
-        drawn.append(one_date(row, label, closed, obstacles.get(row.id) if label else None, whom))
+        drawn.append(one_date(row, label, closed, obstacles.get(row.id) if label else None, whom, tuple(quotas.get(row.id, ()))))
     return Markup("").join(drawn)
 
 

@@ -15,6 +15,7 @@ from app.bookings.operations.quotas import Keep
 from app.core.db import FOREVER
 from app.core.errors import Changed, Conflict, Forbidden, Invalid
 from app.core.tx import transaction
+from app.learning.models import Course
 from app.people.models import Group, GroupMember
 from tests.bookings.test_operations import acting
 from tests.factory import LONG_AGO, Make
@@ -183,3 +184,42 @@ def test_who_may_and_who_was_first(make: Make) -> None:
         quotas.set_quotas(tx, session.id, [])
     with transaction(make.database, tx.actor, writes=False) as reading:
         assert quotas.kept_places(reading, session.id) == 0
+
+
+def test_everybody_sees_what_is_left_for_them(make: Make, sign_in: Any, client: Any) -> None:
+    nina, ann = make.person("Nina"), make.person("Ann")
+    group, session = cohort(make, nina), make.session(places=3)
+    slug = make.row(Course, session.course_id).slug
+    keep(make, session, Keep(2, until(make), group_id=group))
+
+    def said(person: Any, words: str) -> list[bool]:
+        browser = sign_in(person)
+        pages = [f"/sessions/{session.id}", f"/sessions/{session.id}/book", f"/courses/{slug}", "/courses"]
+        return [words in browser.get(address).text for address in pages]
+
+    assert said(nina, "3 places left") == [True] * 4
+    assert said(ann, "1 place left") == [True] * 4
+    assert said(ann, "2 places kept for ASYE cohort until") == [True, False, True, False]
+    eve = make.person("Eve")
+    book(make, eve, session)
+    assert said(ann, "The places left are kept for others – join the waiting list") == [True] * 4
+    assert said(nina, "2 places left") == [True] * 4
+    free = [f'href="/courses/{slug}"' in sign_in(person).get("/courses?free=yes").text for person in (nina, ann)]
+    assert free == [True, False]
+    assert client("catalogue:read").get(f"/api/v1/sessions/{session.id}").json()["places_left"] == 0
+    book(make, make.person("Olu"), session)
+    assert said(nina, "2 places left") == [True] * 4  # hers still, although somebody else waits
+
+
+def test_a_course_without_quotas_asks_nothing_more(make: Make, sign_in: Any, count_queries: Any) -> None:
+    ann, group = make.person("Ann"), cohort(make)
+    plain, kept = make.session(), make.session()
+    keep(make, kept, Keep(2, until(make), group_id=group))
+    counts = []
+    for session in (plain, kept):
+        browser, slug = sign_in(ann), make.row(Course, session.course_id).slug
+        browser.get(f"/courses/{slug}")
+        with count_queries() as queries:
+            browser.get(f"/courses/{slug}")
+        counts.append(len(queries))
+    assert counts[1] - counts[0] == 1
