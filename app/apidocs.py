@@ -40,6 +40,7 @@ SAID = {
     "bookings:read": "Read bookings",
     "bookings:write": "Book and cancel places",
     "completions:read": "Read who completed what",
+    "completions:write": "Report results of e-learning",
 }
 PROBLEMS = {
     "400": "The body is not JSON",
@@ -78,7 +79,8 @@ IF_NONE_MATCH = {
 ETAG = {"description": "Version of what was read.", "schema": {"type": "string"}}
 EXAMPLES: dict[str, Any] = {
     "NewBooking": {"session_id": 7, "person_id": 12},
-    "Cancellation": {"reason": "Urgent court hearing"},
+    "Cancellation": {"reason": "The trainer is ill"},
+    "BookingCancellation": {"reason_code": "court", "reason": "A hearing was moved to that day"},
     "NewPerson": {
         "organisation_id": 1,
         "employee_number": "104417",

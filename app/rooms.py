@@ -25,8 +25,10 @@ PAGES = (
     "app.learning.pages",
     "app.learning.curricula",
     "app.learning.completions_pages",
+    "app.learning.prior_pages",
     "app.learning.certificate_pages",
     "app.bookings.pages",
+    "app.bookings.answer_pages",
     "app.bookings.register_pages",
     "app.bookings.check_in_pages",
     "app.bookings.manage",
@@ -34,7 +36,10 @@ PAGES = (
     "app.bookings.manage_rooms",
     "app.bookings.manage_import",
     "app.bookings.evaluation_pages",
+    "app.bookings.interest_pages",
+    "app.bookings.writing_pages",
     "app.hr.pages",
+    "app.notifications.own_pages",
     "app.notifications.pages",
 )
 APIS = ("app.identity.api", "app.people.api", "app.learning.api", "app.bookings.api")

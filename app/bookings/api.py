@@ -31,9 +31,18 @@ class NewBooking(Closed):
 
 
 class Cancellation(Closed):
-    """Why the seat or turn is given up."""
+    """Why the session is called off."""
 
     reason: Annotated[str, Field(min_length=3, max_length=500, pattern=HAS_WORD)]
+
+
+class BookingCancellation(Closed):
+    """Why the seat or turn is given up: one of the council's reasons, words, or both."""
+
+    reason: Annotated[str, Field(max_length=500)] = Field("", description="In words. Needed without a reason_code, and with `other`.")
+    reason_code: Annotated[str, Field(min_length=1, max_length=60, pattern=NO_NUL)] | None = Field(
+        None, description="One of the council's reasons, such as `court`. Some excuse a late cancellation."
+    )
 
 
 class NewPart(Closed):
@@ -113,9 +122,9 @@ def book(tx: Tx, new: NewBooking) -> Reply:
     "/bookings/{booking_id}/cancel", response_model=BookingOut, summary="Cancel a booking", operation_id="cancel_booking", tags=["Bookings"]
 )
 @api("bookings:write", writes=True)
-def cancel(tx: Tx, booking_id: Key, why: Cancellation) -> dict[str, Any]:
-    """Give up a seat or a turn before the session starts."""
-    operations.cancel(tx, booking_id, why.reason)
+def cancel(tx: Tx, booking_id: Key, why: BookingCancellation) -> dict[str, Any]:
+    """Give up a seat or a turn before the session starts. Given up late, a seat has what follows under the council's policy."""
+    operations.cancel(tx, booking_id, why.reason, why.reason_code)
     return listings.booking(tx, booking_id)
 
 

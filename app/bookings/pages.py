@@ -9,7 +9,9 @@ from sqlalchemy import Row
 from starlette.responses import Response
 
 from app import policy
-from app.bookings import operations, queries, rosters, rules, words
+from app.bookings import approvals, charges, kept, operations, queries, rosters, rules, words
+from app.bookings.operations import consequences
+from app.bookings.terms import policy as figures
 from app.core.calendar import london
 from app.core.errors import Invalid, NotFound
 from app.core.text import plural
@@ -18,6 +20,7 @@ from app.doors import Page, Pages
 from app.policy import Can
 
 pages = Pages()
+FOLLOWED = ("cancelled", "did not attend", "excused")  # states after which there may be a charge
 SEES_LINK = ("booked", "attended", "partly attended")  # whose joining link it is; those who still wait do not have it
 
 
@@ -27,9 +30,9 @@ SEES_LINK = ("booked", "attended", "partly attended")  # whose joining link it i
 @pages.get("/sessions/{session_id:int}", can=Can.READ_CATALOGUE)
 def one_session(tx: Tx, page: Page, session_id: int) -> Response:
     """When, where, with whom, and whether the reader can book it: the reasons why not come before any button."""
-    session = queries.session(tx, session_id)
     whom = queries.whom(tx, page.query("for"))
     person_id = whom.id if whom else tx.actor.person_id or 0
+    session = queries.session(tx, session_id, person_id)
     mine = queries.live(tx, session_id, person_id)
     delivers = queries.delivers(tx, session_id)
     manages = policy.may(tx.actor, Can.MANAGE_SESSIONS)
@@ -41,6 +44,7 @@ def one_session(tx: Tx, page: Page, session_id: int) -> Response:
         whom=whom,
         you=whom is None,
         now=tx.now,
+        quotas=kept.of_rows(tx, [session]).get(session_id, []),
         meetings=queries.meetings(tx, session_id),
         mine=mine,
         shows_link=delivers or manages or (mine is not None and whom is None and mine.status in SEES_LINK),
@@ -68,7 +72,7 @@ def _reasons(tx: Tx, session: Row[Any], person_id: int, *, you: bool) -> tuple[l
 @pages.get("/sessions/{session_id:int}/book", can=Can.BOOK)
 def check(tx: Tx, page: Page, session_id: int) -> Response:
     """Check answers before confirming; `?who=` finds somebody else to book for, `?person=` is the one chosen."""
-    session = queries.session(tx, session_id)
+    session = queries.session(tx, session_id, _named(page))
     others = queries.may_book_others(tx)
     if others and "who" in page.request.query_params and not page.form:
         asked = page.query("who")
@@ -87,7 +91,7 @@ def check(tx: Tx, page: Page, session_id: int) -> Response:
         whom=None if you else person,
         you=you,
         now=tx.now,
-        manager=queries.manager(tx, person.id) if session.needs_approval else None,
+        asked=_asked(tx, session, person.id),
         mine=mine,
         others=others,
         needs=person.access_needs if policy.reaches(tx, Can.READ_ACCESS_NEEDS, person.id) else None,
@@ -99,11 +103,25 @@ def check(tx: Tx, page: Page, session_id: int) -> Response:
     )
 
 
+def _asked(tx: Tx, session: Row[Any], person_id: int) -> list[approvals.Approver] | None:
+    """Who will answer the request, an empty list for the Academy; None where nobody has to."""
+    if not session.needs_approval:
+        return None
+    rule = approvals.rule(tx, session.course_id)
+    return None if approvals.may_decide(tx, person_id, rule) else approvals.asked(tx, person_id, rule.approver)
+
+
 @pages.post("/sessions/{session_id:int}/book", can=Can.BOOK, again=check)
 def book(tx: Tx, page: Page, session_id: int) -> Response:
     """Confirmed: a place, a request or a turn; the booking's own page says which."""
     made = operations.book(tx, session_id, _whom(page))
     return page.go(f"/bookings/{made.id}", made="yes")
+
+
+def _named(page: Page) -> int | None:
+    """The person chosen, as far as the address says one."""
+    given = page.query("person")
+    return int(given) if given.isdecimal() and given.isascii() and len(given) <= 15 else None
 
 
 def _whom(page: Page) -> int:
@@ -131,7 +149,10 @@ def one_booking(tx: Tx, page: Page, booking_id: int) -> Response:
         booking=booking,
         you=you,
         made=page.query("made") == "yes",
-        manager=queries.manager(tx, booking.person_id) if booking.approval == "pending" else None,
+        asked=approvals.asked(tx, booking.person_id, booking.approver) if _pending(booking) else [],
+        late_from=consequences.late_from(booking, figures(tx)) if booking.status == "booked" else None,
+        charge=charges.of(tx, booking_id) if booking.status in FOLLOWED else None,
+        answered=page.query("answered"),
         decided=booking if page.query("decided") == "yes" and booking.approval in ("granted", "refused") else None,
         ended=_ended(history) if booking.status == "cancelled" else None,
         meetings=queries.meetings(tx, booking.session_id),
@@ -139,7 +160,7 @@ def one_booking(tx: Tx, page: Page, booking_id: int) -> Response:
         history=[_line(tx, row, booking) for row in history],
         now=tx.now,
         cancellable=_cancellable(tx, booking) and policy.reaches(tx, Can.CANCEL_BOOKING, booking.person_id),
-        decidable=booking.approval == "pending" and not you and policy.reaches(tx, Can.BOOK, booking.person_id),
+        decidable=_decidable(tx, booking),
         words=words,
     )
 
@@ -163,6 +184,16 @@ def _ended(history: Sequence[Row[Any]]) -> dict[str, Any] | None:
     return dict(was=facts.get("was", "booked"), late=bool(facts.get("late")))
 
 
+def _pending(booking: Row[Any]) -> bool:
+    return booking.approval == "pending" and booking.status in ("requested", "waiting", "offered")
+
+
+def _decidable(tx: Tx, booking: Row[Any]) -> bool:
+    """May the reader answer this request now?"""
+    rule = approvals.Rule(booking.approver, None)
+    return _pending(booking) and approvals.may_decide(tx, booking.person_id, rule) and policy.reaches(tx, Can.BOOK, booking.person_id)
+
+
 def _cancellable(tx: Tx, booking: Row[Any]) -> bool:
     return booking.status in ("requested", "waiting", "offered", "booked") and booking.starts_at > tx.now
 
@@ -177,7 +208,10 @@ def ask_to_cancel(tx: Tx, page: Page, booking_id: int) -> Response:
         booking=booking,
         you=booking.person_id == tx.actor.person_id,
         cancellable=_cancellable(tx, booking),
-        late=booking.status in ("booked", "requested") and booking.cancel_by is not None and tx.now > booking.cancel_by,
+        late=consequences.is_late(tx, booking, booking),
+        late_from=consequences.late_from(booking, figures(tx)),
+        pence=consequences.charge(figures(tx).late_charge, figures(tx).late_pence, booking.cost_pence),
+        reasons=charges.cancel_reasons(tx),
         words=words,
     )
 
@@ -185,7 +219,9 @@ def ask_to_cancel(tx: Tx, page: Page, booking_id: int) -> Response:
 @pages.post("/bookings/{booking_id:int}/cancel", can=Can.CANCEL_BOOKING, again=ask_to_cancel)
 def cancel(tx: Tx, page: Page, booking_id: int) -> Response:
     """The place or turn is given up."""
-    operations.cancel(tx, booking_id, _text(page, "reason"))
+    if not _text(page, "reason_code"):
+        raise Invalid("Say why.", errors=[{"field": "reason_code", "message": "Choose a reason"}])
+    operations.cancel(tx, booking_id, _text(page, "reason"), _text(page, "reason_code"))
     return page.go(f"/bookings/{booking_id}")  # which says what happens next
 
 
@@ -199,6 +235,7 @@ def ask_to_decide(tx: Tx, page: Page, booking_id: int) -> Response:
         booking=booking,
         meetings=queries.meetings(tx, booking.session_id),
         away=queries.away(tx, booking),
+        decidable=_decidable(tx, booking),
         words=words,
     )
 

@@ -17,7 +17,7 @@ from app.people.models import CareerStage
 
 MOST_STANDARDS = 5  # few, never a tick-list
 TEXTS = {"title": 150, "summary": 1000, "outcomes": 3000, "audience": 500, "materials": 3000}  # longest, in characters
-NUMBERS = {"cpd_minutes": (0, 60_000), "cost_pence": (0, 10_000_000), "validity_months": (1, 240)}
+NUMBERS = {"cpd_minutes": (0, 60_000), "cost_pence": (0, 10_000_000), "validity_months": (1, 240), "approval_days": (1, 60)}
 LABELS = {
     "title": "Title",
     "summary": "Summary",
@@ -27,6 +27,7 @@ LABELS = {
     "cpd_minutes": "CPD time",
     "cost_pence": "Cost",
     "validity_months": "Months it stays in date",
+    "approval_days": "Working days to answer in",
 }
 COLUMNS = (
     *TEXTS,
@@ -38,6 +39,7 @@ COLUMNS = (
     "refresher_id",
     "audience_stages",
     "needs_approval",
+    "approver",
 )
 
 
@@ -65,6 +67,8 @@ def course_values(tx: Tx, given: dict[str, Any]) -> dict[str, Any]:
         problems.add("kind", "Choose the kind of course from the list")
     if values.get("bucket", Bucket.FORMAL) not in {bucket.value for bucket in Bucket}:
         problems.add("bucket", "Choose what it counts towards from the list")
+    if values.get("approver", "manager") not in ("manager", "coordinator"):
+        problems.add("approver", "Choose who approves")
     _known(tx, values, problems)
     if values.get("refresher_id") is not None and values.get("validity_months") is None:
         problems.add("validity_months", "Enter how many months it stays in date, since a refresher renews it")

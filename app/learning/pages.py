@@ -28,6 +28,7 @@ BUCKETS = (
     (Bucket.SOCIAL.value, "Learning with others (20)"),
     (Bucket.EXPERIENCE.value, "Learning by doing (70)"),
 )
+APPROVERS = (("manager", "Their line manager, or whoever stands in"), ("coordinator", "The Academy’s coordinators"))
 DONE = {
     "created": ("The course is saved as a draft.", "Nobody else sees it until you publish it."),
     "saved": ("The course is saved.", ""),
@@ -74,7 +75,7 @@ def course_list(tx: Tx, page: Page) -> Response:
 def draw_new(tx: Tx, page: Page) -> Response:
     """The form of a new course."""
     if not page.form:
-        page.form = {"bucket": Bucket.FORMAL.value}
+        page.form = {"bucket": Bucket.FORMAL.value, "approver": "manager"}
     return _form(tx, page, None)
 
 
@@ -146,6 +147,8 @@ def _typed(form: dict[str, Any]) -> dict[str, Any]:
         validity_months=forms.number(form, "validity_months", "Months it stays in date", problems),
         audience_stages=forms.many(form, "audience_stages"),
         needs_approval=forms.text(form, "needs_approval") == "yes",
+        approver=forms.text(form, "approver") or "manager",
+        approval_days=forms.number(form, "approval_days", "Working days to answer in", problems),
         requires=forms.ids(form, "requires"),
         standards=forms.many(form, "standards"),
     )
@@ -159,13 +162,14 @@ def _stored(tx: Tx, course: Row[Any]) -> dict[str, Any]:
     form: dict[str, Any] = {
         name: getattr(course, name) for name in ("title", "summary", "outcomes", "kind", "audience", "materials", "bucket")
     }
-    form |= {name: getattr(course, name) or "" for name in ("provider_id", "series_id", "refresher_id", "validity_months")}
+    form |= {name: getattr(course, name) or "" for name in ("provider_id", "series_id", "refresher_id", "validity_months", "approval_days")}
     form |= dict(
         cpd_hours=hours or "",
         cpd_minutes=minutes or "",
         cost=f"{course.cost_pence / 100:.2f}" if course.cost_pence else "",
         audience_stages=course.audience_stages.split(",") if course.audience_stages else [],
         needs_approval="yes" if course.needs_approval else "",
+        approver=course.approver,
     )
     requires = select(Prerequisite.requires_id).where(Prerequisite.course_id == course.id)
     form["requires"] = [str(key) for key in tx.db.execute(requires).scalars()]
@@ -191,6 +195,7 @@ def _form(tx: Tx, page: Page, course: Row[Any] | None) -> Response:
         done=DONE.get(page.query("done"), ("", "")),
         kinds=[("", "Choose"), *((kind.value, kind.value.capitalize()) for kind in CourseKind)],
         buckets=BUCKETS,
+        approvers=APPROVERS,
         courses=[(row.id, row.title) for row in courses],
         own=[(course.id, "This course again")] if course else [],
         providers=[

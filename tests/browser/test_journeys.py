@@ -170,7 +170,7 @@ def test_a_session_from_its_making_to_the_waiting_list(tab: Window, ask: Ask) ->
 
     tab.sign_in("practitioner")
     page.goto(f"{mine}/cancel")
-    page.get_by_label("Why?").fill("Court that day")
+    page.get_by_label("Court", exact=True).check()
     press(page, "Cancel the place")
 
     tab.sign_in("coordinator")

@@ -76,7 +76,7 @@ def test_home_counts_what_waits_for_each_role(make: Make, sign_in: Any) -> None:
     queue = make.session(places=1, min_numbers=1, starts=asked.starts_at - timedelta(days=14))
     first = book(make, queue, ann)
     book(make, queue, bob)
-    sign_in(ann).post(f"/bookings/{first}/cancel", data={"reason": "Court"})
+    sign_in(ann).post(f"/bookings/{first}/cancel", data={"reason_code": "court"})
     page = sign_in(coordinator).get("/").text
     assert "1 session with a free place and people waiting" in page and "session in the next 30 days without a trainer" in page
     assert "to approve" not in page
@@ -141,7 +141,7 @@ def test_my_bookings_holds_only_mine(make: Make, sign_in: Any) -> None:
     browser = sign_in(ann)
     page = browser.get("/my-bookings").text
     assert f'href="/bookings/{mine}"' in page and f"/bookings/{his}" not in page and "Nothing yet." in page
-    browser.post(f"/bookings/{mine}/cancel", data={"reason": "Court"})
+    browser.post(f"/bookings/{mine}/cancel", data={"reason_code": "court"})
     page = browser.get("/my-bookings").text
     assert "You have no places booked" in page and "Cancelled</strong>" in page
     book(make, full, bob)

@@ -108,7 +108,7 @@ def form(way: Way, ids: Asked) -> dict[str, Any]:
 
 FORMS: dict[str, Any] = {
     "POST /sessions/{session_id:int}/book": lambda ids: {"person": ids["person_id"]},
-    "POST /bookings/{booking_id:int}/cancel": {"reason": "Called to court"},
+    "POST /bookings/{booking_id:int}/cancel": {"reason_code": "court"},
     "POST /bookings/{booking_id:int}/decide": {"decision": "approve"},
     "POST /manage/sessions/{session_id:int}/cancel": {"reason": "The trainer is ill"},
     "POST /manage/sessions/new": lambda ids: {"course": ids["course_id"], "parts": "1"},
