@@ -44,6 +44,7 @@ class Page:
         self.viewed: list[tuple[str, int]] = []  # other people's records shown, written to the audit trail after the read
         self.taken: list[tuple[str, str, dict[str, Any]]] = []  # lists and files of personal records, likewise
         self.found: Any = None  # what `first` found
+        self.later: list[Callable[[Tx], None]] = []  # what a read leaves behind, such as "seen", written after it
         self._cookies: list[tuple[str, str, dict[str, Any]]] = []
 
     def query(self, name: str, default: str = "") -> str:
@@ -253,14 +254,16 @@ def _enter(tx: Tx, page: Page, can: Can | None, public: bool) -> Any:
 
 
 def _afterwards(database: Database, page: Page, tx: Tx, seen: Any) -> None:
-    """After a read: note who looked at whose record, and now and then that the person is still there."""
+    """After a read: what it leaves behind, who looked at whose record, and now and then that the person is still there."""
     stale = seen is not None and tx.now - seen.last_seen_at > SEEN_EVERY
-    if not page.viewed and not page.taken and not stale:
+    if not page.viewed and not page.taken and not page.later and not stale:
         return
     with transaction(database, page.actor, writes=True, request_id=tx.request_id) as writing:
         for kind, person_id in page.viewed:
             writing.record(kind, "people", person_id, person_id=person_id)
         for action, subject, facts in page.taken:
             writing.record(action, subject, None, **facts)
+        for write in page.later:
+            write(writing)
         if stale:
             access.touch(writing, seen.token_hash)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from icalendar import Calendar, Event, Timezone, vCalAddress, vText, vUri
+from icalendar import Calendar, Event, Timezone, vCalAddress, vDuration, vText, vUri
 
 from app.core.calendar import london
 from app.core.mail import IcsMethod
 from app.core.text import normal
 
+EVERY = timedelta(hours=1)  # how often a calendar program may ask a feed again
 PRODUCT = "-//Social Work Academy//Learning//EN"
 
 # Written out once: what libraries generate lists every clock change for decades, and names some of them wrongly.
@@ -70,50 +71,95 @@ def part_uid(uid: str, key: int) -> str:
     return f"{name}-{key}{at}{host}"
 
 
+class Entry(NamedTuple):
+    """One event of a calendar: a part of a session, as somebody comes to it or delivers it."""
+
+    uid: str
+    sequence: int
+    stamp: datetime  # when it last changed
+    summary: str
+    description: str
+    part: Part
+    url: str = ""
+    organiser: Party | None = None
+    attendee: Party | None = None
+
+
 def invitation(
     *,
     uid: str,
     sequence: int,
-    method: IcsMethod | Literal["PUBLISH"],
+    method: IcsMethod,
     summary: str,
     description: str,
     location: str,
     url: str,
     organiser: Party,
-    attendee: Party | None,
+    attendee: Party,
     parts: Sequence[Part],
     now: datetime,
 ) -> str:
-    """The invitation (REQUEST) or its withdrawal (CANCEL) as iCalendar text with CRLF line ends; PUBLISH, without an attendee, for a file.
+    """The invitation (REQUEST) or its withdrawal (CANCEL) as iCalendar text with CRLF line ends.
 
     Each part is an event of its own, so that a course over three mornings does not fill the nights between. A later message about
     the same booking must carry a higher `sequence`, or calendars ignore it.
     """
     if not parts:
         raise ValueError("An invitation needs at least one part.")
+    title = normal(summary)
+    entries = [
+        Entry(
+            part_uid(uid, part.key),
+            sequence,
+            now,
+            numbered(title, number, len(parts)),
+            description,
+            part._replace(location=part.location or location),
+            url,
+            organiser,
+            attendee,
+        )
+        for number, part in enumerate(parts, start=1)
+    ]
+    return write(method, entries)
+
+
+def numbered(title: str, number: int, of: int) -> str:
+    """What one part of several is called."""
+    return f"{title} (part {number} of {of})" if of > 1 else title
+
+
+def write(method: IcsMethod | Literal["PUBLISH"], entries: Sequence[Entry], name: str = "") -> str:
+    """A calendar in London time. PUBLISH: a file or a feed, which nobody is invited by; `name` is what the feed is called."""
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
     calendar.add("method", method)
+    if name:
+        calendar.add("x-wr-calname", normal(name))
+        calendar.add("x-wr-timezone", "Europe/London")
+        calendar.add("refresh-interval", vDuration(EVERY), parameters={"VALUE": "DURATION"})
+        calendar.add("x-published-ttl", vDuration(EVERY))
     calendar.add_component(_LONDON)
-    for number, part in enumerate(parts, start=1):
+    for entry in entries:
         event = Event()
-        event.add("uid", part_uid(uid, part.key))
-        event.add("sequence", sequence)
-        event.add("dtstamp", now.astimezone(UTC))
-        event.add("dtstart", london(part.starts))
-        event.add("dtend", london(part.ends))
-        event.add("summary", normal(summary) + (f" (part {number} of {len(parts)})" if len(parts) > 1 else ""))
-        event.add("description", description.strip())
-        event.add("location", normal(part.location or location))
+        event.add("uid", entry.uid)
+        event.add("sequence", entry.sequence)
+        event.add("dtstamp", entry.stamp.astimezone(UTC))
+        event.add("dtstart", london(entry.part.starts))
+        event.add("dtend", london(entry.part.ends))
+        event.add("summary", normal(entry.summary))
+        event.add("description", entry.description.strip())
+        event.add("location", normal(entry.part.location or ""))
         event.add("status", "CANCELLED" if method == "CANCEL" else "CONFIRMED")
         event.add("transp", "OPAQUE")
-        if url:
-            event.add("url", vUri(_unbroken(url)))
-        event.add("organizer", _address(organiser), encode=False)
-        if attendee is not None:
-            event.add("attendee", _guest(attendee), encode=False)
+        if entry.url:
+            event.add("url", vUri(_unbroken(entry.url)))
+        if entry.organiser is not None:
+            event.add("organizer", _address(entry.organiser), encode=False)
+        if entry.attendee is not None:
+            event.add("attendee", _guest(entry.attendee), encode=False)
         calendar.add_component(event)
     written: bytes = calendar.to_ical()
     return written.decode()

@@ -8,25 +8,12 @@ from app.core.tx import Tx
 from app.core.web import url
 from app.doors import Page, Pages
 from app.notifications import operations, queries
+from app.notifications.kinds import WORDS
 from app.policy import Can
 
 pages = Pages()
 
 SHOWN = ("parked", "waiting", "sent")
-WORDS = {
-    "email.booking_made": "Place confirmed",
-    "email.booking_requested": "Approval asked for",
-    "email.booking_waiting": "Joined the waiting list",
-    "email.approval_asked": "Approval to decide",
-    "email.booking_refused": "Not approved",
-    "email.booking_cancelled": "Booking ended",
-    "email.booking_given": "Place given from the waiting list",
-    "email.session_changed": "Session changed",
-    "email.session_cancelled": "Session cancelled",
-    "email.invitation": "Invitation to set a password",
-    "email.password_reset": "Link to set a new password",
-    "email.import_finished": "HR import finished",
-}
 
 
 @pages.get("/deliveries", can=Can.READ_DELIVERIES)

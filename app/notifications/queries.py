@@ -15,7 +15,7 @@ from app.people.models import Person
 from app.policy import Can, within_reach
 
 PER_PAGE = 25
-_WAITING = (Outbox.sent_at.is_(None), Outbox.parked_at.is_(None))
+_WAITING = (Outbox.sent_at.is_(None), Outbox.parked_at.is_(None), Outbox.how == "email")
 
 
 def counts(tx: Tx) -> Row[Any]:
@@ -55,4 +55,4 @@ def _list() -> Any:
 def _sent_today(tx: Tx) -> tuple[Any, ...]:
     start: datetime
     start, end = london_day(tx.today)
-    return Outbox.sent_at.is_not(None), Outbox.sent_at >= start, Outbox.sent_at < end
+    return Outbox.sent_at.is_not(None), Outbox.sent_at >= start, Outbox.sent_at < end, Outbox.how == "email"

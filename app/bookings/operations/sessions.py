@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import zip_longest
 from secrets import token_hex
 from typing import Any
 
@@ -13,7 +12,7 @@ from sqlalchemy import Row, func, select
 
 from app import policy
 from app.bookings.models import Session
-from app.bookings.operations import approval, changes, elsewhere, offers, places, timetable
+from app.bookings.operations import approval, changes, delivering, elsewhere, interest, offers, places, timetable
 from app.bookings.operations.timetable import PartNew
 from app.core.calendar import from_london, london, when
 from app.core.errors import Changed, Conflict, Invalid, Refusal
@@ -111,7 +110,7 @@ def change_session(
     """Change what is named; the rest stays. Refuses when the session is no longer at `version`, is cancelled, or is over.
 
     A smaller capacity unseats nobody: places close as they are vacated. When a published session changes its times, rooms or links,
-    everyone with a live booking is told what changed, and their calendars are corrected.
+    everyone with a live booking and everyone who delivers it is told what changed, and their calendars are corrected.
     """
     before = timetable.read(tx, session_id)
     wanted = timetable.tidy(before if parts is None else list(parts))
@@ -136,15 +135,18 @@ def change_session(
         changed.append("parts")
     if not changed:
         return
-    moved = bool(sentences) and session.status == "published"
-    sequence = session.sequence + 1 if moved else session.sequence
-    _write(tx, session_id, wanted, before, size)
+    told = session.status == "published" and wanted != before
+    sequence = session.sequence + 1 if told else session.sequence
+    delivered = delivering.deliveries(tx, session_id) if told else {}
+    dropped = _write(tx, session_id, wanted, before, size)
     tx.update(Session, session_id, **values, sequence=sequence, updated_at=tx.now, version=version + 1)
     tx.record("session.changed", "sessions", session_id, fields=changed, changes=sentences)
     approval.keep_within(tx, session_id)
     offers.keep_within(tx, session_id)
-    if moved:
-        _tell_moved(tx, session_id, before, wanted, sentences, sequence)
+    if told and sentences:
+        _tell_moved(tx, session_id, before, wanted, sentences, sequence, dropped)
+    if told:
+        delivering.tell(tx, session_id, delivered, delivering.deliveries(tx, session_id))
 
 
 def _new_rooms(before: list[PartNew], wanted: list[PartNew]) -> set[int]:
@@ -179,9 +181,14 @@ def preview_change(tx: Tx, /, session_id: int, version: int, parts: Sequence[Par
         lambda: timetable.check(tx, wanted, capacity, session_id, new_rooms=_new_rooms(before, wanted), lock=False),
         lambda: _in_future(tx, wanted, before),
     )
-    paired = zip_longest(changes.part_words(tx, before), changes.part_words(tx, wanted))
-    kept = zip_longest(before, wanted)
-    differing = [pair for pair, (old, new) in zip(paired, kept, strict=True) if old is None or new is None or not changes.alike(old, new)]
+    was, now = changes.part_words(tx, before), changes.part_words(tx, wanted)
+    kept = timetable.same(before, wanted)
+    differing: list[tuple[dict[str, Any] | None, dict[str, Any] | None]] = [
+        (None if old is None else was[old], now[n])
+        for n, old in enumerate(kept)
+        if old is None or not changes.alike(before[old], wanted[n])
+    ]
+    differing += [(was[old], None) for old in range(len(before)) if old not in kept]
     clashes = list(changes.clashing(tx, session_id, wanted).values()) if _times(before) != _times(wanted) else []
     reached = select(Person.id).where(
         Person.id.in_([row.person_id for row in clashes]), policy.within_reach(tx, Can.READ_ROSTER, Person.id)
@@ -195,8 +202,19 @@ def _times(parts: list[PartNew]) -> list[tuple[datetime, datetime]]:
     return [(part.starts_at, part.ends_at) for part in parts]
 
 
-def _tell_moved(tx: Tx, session_id: int, before: list[PartNew], after: list[PartNew], sentences: list[str], sequence: int) -> None:
-    """Queue the message; it keeps the old times if the times have changed, and tells whom the new ones clash for."""
+def _tell_moved(
+    tx: Tx,
+    session_id: int,
+    before: list[PartNew],
+    after: list[PartNew],
+    sentences: list[str],
+    sequence: int,
+    dropped: list[tuple[int, PartNew]],
+) -> None:
+    """Queue the message; it keeps the old times if the times have changed, and tells whom the new ones clash for.
+
+    Parts that were dropped leave the calendars of the booked by a message of their own, the only one where nothing else changed.
+    """
     facts: dict[str, Any] = {"session_id": session_id, "changes": sentences, "sequence": sequence}
     notes: dict[int, list[str]] = {}
     if _times(before) != _times(after):
@@ -205,7 +223,13 @@ def _tell_moved(tx: Tx, session_id: int, before: list[PartNew], after: list[Part
             other = f"{row.title}, {when(row.starts_at, row.ends_at)}"
             give_up = "You can come to one of them: please cancel the other in My bookings, so that someone else can have the place."
             notes[key] = [f"You have another booking at the new time: {other}. {give_up}"]
-    changes.tell_everyone(tx, changes.standing(tx, session_id), "email.session_changed", facts, "status", notes)
+    rows = changes.standing(tx, session_id)
+    booked = [row for row in rows if row.status == "booked"] if dropped else []
+    others = [row for row in rows if row.status != "booked"] if len(sentences) == len(dropped) else rows
+    changes.tell_everyone(tx, others, "email.session_changed", facts, "status", notes)
+    if booked:
+        off = delivering.part_facts(tx, [delivering.Delivered(key, part) for key, part in dropped])
+        changes.tell_everyone(tx, booked, "email.parts_cancelled", {"session_id": session_id, "off": off}, "status")
 
 
 @operation(Can.MANAGE_SESSIONS)
@@ -220,7 +244,9 @@ def publish_session(tx: Tx, session_id: int, version: int | None = None) -> None
         raise Conflict(f"{course.title} is not published yet.", code="course-not-published", way_out="Publish the course first.")
     _in_future(tx, timetable.read(tx, session_id))
     tx.update(Session, session_id, status="published", updated_at=tx.now, version=session.version + 1)
-    tx.record("session.published", "sessions", session_id)
+    told = interest.tell_interested(tx, session)
+    tx.record("session.published", "sessions", session_id, **({"interested_told": told} if told else {}))
+    delivering.tell(tx, session_id, {}, delivering.deliveries(tx, session_id))
 
 
 @operation(Can.MANAGE_SESSIONS)
@@ -267,6 +293,8 @@ def cancel_session(tx: Tx, session_id: int, reason: str, version: int | None = N
     ended = changes.end_everyone(tx, session_id, reason)
     notes = elsewhere.join(tx, other, [row for row in ended if row.person_id is not None]) if other is not None else {}
     changes.tell_everyone(tx, ended, "email.session_cancelled", {"session_id": session_id, "reason": reason}, "was", notes)
+    if session.status == "published":
+        delivering.tell(tx, session_id, delivering.deliveries(tx, session_id), {}, reason=reason, called_off=True)
     timetable.release(tx, session_id)
     tx.update(
         Session,
@@ -293,11 +321,14 @@ def withdraw_course(tx: Tx, course_id: int, version: int | None = None) -> None:
 # Parts, places and settings together -------------------------------------------------------------------------------
 
 
-def _write(tx: Tx, session_id: int, wanted: list[PartNew], before: list[PartNew], capacity: int) -> None:
+def _write(tx: Tx, session_id: int, wanted: list[PartNew], before: list[PartNew], capacity: int) -> list[tuple[int, PartNew]]:
+    """Returns the parts that were dropped, with their ids."""
+    dropped: list[tuple[int, PartNew]] = []
     if wanted != before:
-        timetable.write(tx, session_id, wanted)
+        dropped = timetable.write(tx, session_id, wanted)
         timetable.give_duties(tx, session_id, wanted, before)
     places.set_capacity(tx, session_id, capacity)
+    return dropped
 
 
 def _locked(tx: Tx, session_id: int, version: int | None) -> Row[Any]:
