@@ -52,6 +52,7 @@ class Can(StrEnum):
     CANCEL_BOOKING = "cancel someone's booking"
     READ_ROSTER = "see who is on a session"
     TAKE_REGISTER = "take the register of a session"
+    WRITE_TO_SESSION = "write to everyone on a session"
     READ_PERSON = "see someone's work details"
     READ_OWN_PAGE = "see one's own pages"
     READ_ACCESS_NEEDS = "see someone's access needs"
@@ -59,6 +60,7 @@ class Can(StrEnum):
     IMPORT_PEOPLE = "import people from HR"
     READ_COMPLETIONS = "see what someone has completed"
     EXPORT_COMPLETIONS = "export the completion matrix"
+    WRITE_COMPLETIONS = "record what someone has completed"
     DECIDE_PRIOR = "decide whether learning from elsewhere counts"
     MANAGE_ACCESS = "give and end roles, invite people"
     MANAGE_CLIENTS = "see and manage API clients"
@@ -107,7 +109,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.ARRANGE_COVER: Reach.REPORTS,
     },
     Role.ASSESSOR: {Can.READ_PERSON: Reach.ASSIGNED, Can.READ_COMPLETIONS: Reach.ASSIGNED, Can.READ_ABSENCE: Reach.ASSIGNED},
-    Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED, Can.TAKE_REGISTER: Reach.DELIVERED},
+    Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED, Can.TAKE_REGISTER: Reach.DELIVERED, Can.WRITE_TO_SESSION: Reach.DELIVERED},
     Role.COORDINATOR: {
         Can.WRITE_CATALOGUE: Reach.ALL,
         Can.MANAGE_SESSIONS: Reach.ALL,
@@ -116,6 +118,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.CANCEL_BOOKING: Reach.SCOPE,
         Can.READ_ROSTER: Reach.SCOPE,
         Can.TAKE_REGISTER: Reach.SCOPE,
+        Can.WRITE_TO_SESSION: Reach.SCOPE,
         Can.READ_PERSON: Reach.SCOPE,
         Can.READ_ACCESS_NEEDS: Reach.SCOPE,
         Can.READ_COMPLETIONS: Reach.SCOPE,
@@ -169,6 +172,7 @@ SCOPES: dict[str, tuple[Can, ...]] = {
     "bookings:read": (Can.READ_CATALOGUE, Can.READ_BOOKINGS, Can.READ_ROSTER),
     "bookings:write": (Can.READ_CATALOGUE, Can.READ_BOOKINGS, Can.BOOK, Can.CANCEL_BOOKING),
     "completions:read": (Can.READ_COMPLETIONS, Can.EXPORT_COMPLETIONS),
+    "completions:write": (Can.READ_COMPLETIONS, Can.WRITE_COMPLETIONS),
 }
 
 Term = tuple[Reach, int | None]

@@ -42,6 +42,7 @@ WHAT_SCOPES_ALLOW = {
     "bookings:read": "See bookings",
     "bookings:write": "Book and cancel places",
     "completions:read": "See what people have completed",
+    "completions:write": "Report results of e-learning",
 }
 _SAID = {
     "given": "The role is given.",

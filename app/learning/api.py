@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from app.apidoor import Reply, api, if_match
-from app.core.listing import HAS_WORD, NO_NUL, BodyKey, Closed, Key, Whole, keyset
+from app.core.listing import HAS_WORD, NO_NUL, BodyKey, Closed, Day, Key, Whole, keyset
 from app.core.tx import Tx
-from app.learning import listings, operations
-from app.learning.listings import Bucket, CompletionsOut, CompletionsQuery, CourseOut, CoursesOut, CoursesQuery, Kind
+from app.learning import listings, operations, results
+from app.learning.listings import Bucket, CompletionOut, CompletionsOut, CompletionsQuery, CourseOut, CoursesOut, CoursesQuery, Kind
 from app.learning.models import Completion, Course
 
 router = APIRouter(prefix="/api/v1")
@@ -112,3 +112,32 @@ def completions(tx: Tx, query: Annotated[CompletionsQuery, Query()]) -> dict[str
     """Who completed what and until when it counts, in the order in which it was recorded."""
     items, following = keyset(tx, "completions", query, listings.completions(tx, query), Completion.id)
     return {"items": items, "next": following}
+
+
+class NewCompletion(Closed):
+    """Somebody has completed a course as e-learning."""
+
+    person_id: BodyKey
+    course_id: BodyKey
+    completed_on: Day = Field(description="A day in London, today or in the past.")
+    minutes: Whole | None = Field(None, ge=0, le=60_000, description="How long they spent; null: what the course counts as.")
+
+
+@router.post(
+    "/completions",
+    status_code=201,
+    response_model=CompletionOut,
+    summary="Report a result of e-learning",
+    operation_id="create_completion",
+    tags=["Completions"],
+    responses={200: {"model": CompletionOut, "description": "It was reported before; nothing has changed."}},
+)
+@api("completions:write", writes=True, status=201)
+def report(tx: Tx, new: NewCompletion) -> Reply:
+    """A completion with its last day and a learning record; where the course is a refresher, what it renews is renewed. The same person,
+    course and day reported again is answered with the completion that is there (200)."""
+    row, fresh = results.record_result(tx, new.person_id, new.course_id, new.completed_on, new.minutes)
+    body = {name: getattr(row, name) for name in CompletionOut.model_fields}
+    if not fresh:
+        return Reply(body, 200)
+    return Reply(body, 201, location=f"/api/v1/completions?person={row.person_id}&course={row.course_id}")

@@ -189,6 +189,7 @@ class CompletionOut(BaseModel):
     expires_on: DayOut | None = Field(description="The last day it counts; null: it does not expire.")
     source: Literal["attendance", "e-learning", "prior learning", "import"]
     session_id: int | None
+    by_course_id: int | None = Field(description="The refresher that renewed it; null: they completed the course itself.")
     recorded_at: InstantOut
     superseded_at: InstantOut | None = Field(description="Since when it is known to be wrong; shown with updated_since only.")
 
@@ -210,6 +211,7 @@ def completions(tx: Tx, query: CompletionsQuery) -> Select[*tuple[Any, ...]]:
         Completion.expires_on,
         Completion.source,
         Completion.session_id,
+        Completion.by_course_id,
         Completion.recorded_at,
         Completion.superseded_at,
     )

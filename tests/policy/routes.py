@@ -74,6 +74,7 @@ OTHERS: dict[str, dict[str, str]] = {
     "POST /sessions/{session_id:int}/give": {"session_id": "full_session"},
     "GET /bookings/{booking_id:int}/decide": {"booking_id": "pending_booking"},
     "POST /bookings/{booking_id:int}/decide": {"booking_id": "pending_booking"},
+    **{f"{method} /prior-learning/{{key:int}}": {"key": "prior"} for method in ("GET", "POST")},
     **{f"{method} /manage/providers/{{key:int}}": {"key": "provider"} for method in ("GET", "POST")},
     **{f"{method} /manage/series/{{key:int}}": {"key": "series"} for method in ("GET", "POST")},
     "POST /manage/sessions/{session_id:int}/publish": {"session_id": "draft_session"},
@@ -110,6 +111,7 @@ FORMS: dict[str, Any] = {
     "POST /sessions/{session_id:int}/book": lambda ids: {"person": ids["person_id"]},
     "POST /bookings/{booking_id:int}/cancel": {"reason_code": "court"},
     "POST /bookings/{booking_id:int}/decide": {"decision": "approve"},
+    "POST /prior-learning/{key:int}": {"version": "1", "decision": "accept"},
     "POST /manage/sessions/{session_id:int}/cancel": {"reason": "The trainer is ill"},
     "POST /manage/sessions/new": lambda ids: {"course": ids["course_id"], "parts": "1"},
     "POST /access/people/{person_id:int}/roles": lambda ids: {
@@ -136,6 +138,7 @@ BODIES: dict[str, Any] = {
     "PATCH /api/v1/people/{person_id}": {"known_as": "Annie"},
     "POST /api/v1/bookings": lambda ids: {"session_id": ids["free_session"], "person_id": ids["person_id"]},
     "POST /api/v1/bookings/{booking_id}/cancel": {"reason": "Called to court"},
+    "POST /api/v1/completions": lambda ids: {"person_id": ids["person_id"], "course_id": ids["course_id"], "completed_on": "2026-03-03"},
     "POST /api/v1/courses": {"title": "A new course", "kind": "masterclass"},
     "PATCH /api/v1/courses/{course_id}": {"summary": "In other words."},
     "POST /api/v1/sessions": lambda ids: {"course_id": ids["course_id"], "capacity": 5, "parts": [part(ids["day"])]},

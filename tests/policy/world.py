@@ -29,7 +29,7 @@ from app.identity import access
 from app.identity import operations as identity
 from app.identity.models import ApiClient, Link
 from app.learning import certificates
-from app.learning.models import Certificate, Curriculum, CurriculumCourse, Provider, Series
+from app.learning.models import Certificate, Curriculum, CurriculumCourse, PriorLearning, Provider, Series
 from app.people.models import RoleHeld
 from app.policy import SCOPES
 from tests.factory import Make
@@ -153,13 +153,15 @@ def _offer(make: Make, world: World, ann: int, odette: int, people: dict[str, in
     with make.tx() as tx:
         bookings.cancel(tx, first, "Called to court")
         assert tx.get(Booking, made["ann"][1]).approval == "pending"
+        asked = dict(course_id=course.id, provider="A university", evidence="Certificate 7", state="asked", asked_at=tx.now)
+        prior = [tx.insert(PriorLearning, person_id=who, completed_on=day - timedelta(days=300), **asked) for who in (ann, odette)]
         room = tx.scalar(select(Room.id).order_by(Room.id))
     world.here = {
         "course_id": course.id, "draft_course": draft.id, "slug": course.slug, "curriculum_id": curriculum, "session_id": main.id,
         "free_session": free.id, "full_session": full.id, "draft_session": unpublished.id, "approval_session": approval.id, "room_id": room,
-        "provider": provider, "series": series, "booking_id": made["ann"][0], "pending_booking": made["ann"][1], "day": day,
+        "provider": provider, "series": series, "booking_id": made["ann"][0], "pending_booking": made["ann"][1], "day": day, "prior": prior[0],
     }  # fmt: skip
-    world.elsewhere = {"booking_id": made["out"][0], "pending_booking": made["out"][1]}
+    world.elsewhere = {"prior": prior[1], "booking_id": made["out"][0], "pending_booking": made["out"][1]}
 
 
 def _imports(make: Make, world: World, officer: int, council: int, neighbour: int) -> None:
