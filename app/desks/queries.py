@@ -21,7 +21,7 @@ from app.core.ready import Ready
 from app.core.tx import Tx
 from app.hr.queries import waiting as imports_waiting
 from app.learning.models import Completion, Course
-from app.people.models import Duty, Membership, Person, Responsibility, Unit
+from app.people.models import Absence, Duty, Membership, Person, Responsibility, Unit
 from app.policy import Can, Reach
 
 SOON = timedelta(days=60)  # how long before it lapses a completion is worth a word
@@ -80,9 +80,22 @@ _direct = select(Responsibility.person_id).where(
     or_(Responsibility.holder_id == ME, Responsibility.holder_id.in_(_deputising)),
     current(Responsibility, TODAY),
 )
+_away = exists(select(ONE).where(Absence.person_id == Responsibility.holder_id, current(Absence, TODAY)).correlate(Responsibility))
+# Whose manager is away and reports to the reader: they answer meanwhile
+_covered = select(Responsibility.person_id).where(
+    Responsibility.kind == Duty.MANAGER.value,
+    Responsibility.holder_id.in_(_direct),
+    _away,
+    current(Responsibility, TODAY),
+)
 # What needs the reader ---------------------------------------------------------------------------------------------
 
 _PENDING: Any = literal_column("bookings.approval = 'pending' AND bookings.status IN ('requested', 'waiting', 'offered')")
+
+
+_MINE_TO_ANSWER: Any = and_(
+    or_(Booking.person_id.in_(_direct), Booking.person_id.in_(_covered)), Booking.person_id != ME, Course.approver == "manager"
+)
 
 
 def _count(*where: Any) -> Any:
@@ -108,7 +121,8 @@ _REQUESTS = Ready(
     select(func.count())
     .select_from(Booking)
     .join(Session, Session.id == Booking.session_id)
-    .where(Booking.person_id.in_(_direct), _PENDING, Session.starts_at > NOW)
+    .join(Course, Course.id == Session.course_id)
+    .where(_MINE_TO_ANSWER, _PENDING, Session.starts_at > NOW)
 )
 _PARKED = select(func.count()).select_from(Outbox).where(Outbox.parked_at.is_not(None), Outbox.sent_at.is_(None))
 
@@ -292,6 +306,7 @@ _TO_APPROVE = (
         Booking.id,
         Booking.status,
         Booking.created_at,
+        Booking.approval_due_at,
         Person.name,
         Session.starts_at,
         Session.ends_at,
@@ -304,15 +319,20 @@ _TO_APPROVE = (
     .join(Course, Course.id == Session.course_id)
     .join(Person, Person.id == Booking.person_id)
     .where(_PENDING, Session.starts_at > NOW)
-    .order_by(Session.starts_at, Booking.id)
+    .order_by(Booking.approval_due_at, Session.starts_at, Booking.id)
     .limit(50)
 )
-_DIRECT_TO_APPROVE = _TO_APPROVE.where(Booking.person_id.in_(_direct))
-_LINE_TO_APPROVE = _TO_APPROVE.where(Booking.person_id.in_(policy.line_below(ME, TODAY)))
+_DIRECT_TO_APPROVE = _TO_APPROVE.where(_MINE_TO_ANSWER)
+_LINE_TO_APPROVE = _TO_APPROVE.where(
+    Booking.person_id.in_(policy.line_below(ME, TODAY)), Booking.person_id != ME, Course.approver == "manager"
+)
 
 
 def to_approve(tx: Tx, *, whole: bool) -> Sequence[Row[Any]]:
-    """Requests of direct reports, or of the `whole` line, that nobody has decided, soonest session first."""
+    """Requests of direct reports, or of the `whole` line, that nobody has decided, those first whose time runs out first.
+
+    Where a manager is away, the requests of their people stand with the manager above; what coordinators approve stands with no manager.
+    """
     if not leads_line(tx):
         return []
     return tx.rows(_LINE_TO_APPROVE if whole else _DIRECT_TO_APPROVE, me=tx.actor.person_id, today=tx.today, now=tx.now)

@@ -11,7 +11,7 @@ from app.bookings import operations
 from app.bookings.models import Booking
 from app.core.tx import Actor, transaction
 from app.people import operations as people
-from app.people.models import Duty
+from app.people.models import Absence, Duty
 from tests.factory import LONG_AGO, Make
 
 
@@ -238,3 +238,21 @@ def test_queries_stay_few(make: Make, sign_in: Any, count_queries: Any) -> None:
             assert browser.get(path).status_code == 200
         asked = [statement for statement in queries.statements if statement != "begin"]
         assert len(asked) <= most, (path, asked)
+
+
+def test_requests_stand_with_the_manager_above_while_the_manager_is_away(make: Make, sign_in: Any) -> None:
+    lee = make.person("Lee")
+    mo = make.person("Mo", manager=lee.id)
+    ann = make.person("Ann", manager=mo.id)
+    session = make.session(course=make.course("Costly", cost_pence=3550).id, needs_approval=True)
+    with transaction(make.database, Actor("person", ann.id, ann.name, (("practitioner", None),)), writes=True) as tx:
+        operations.book(tx, session.id, ann.id)
+    own = sign_in(mo).get("/my-team").text
+    assert "1 request to approve" in own and "£35.50" in own and "Answer by 5pm on" in own
+    assert "to approve" not in sign_in(lee).get("/my-team").text
+    with make.tx() as tx:
+        tx.insert(Absence, person_id=mo.id, valid_from=tx.today, valid_to=tx.today + timedelta(days=3), recorded_at=tx.now)
+    assert "1 request to approve" in sign_in(lee).get("/my-team").text
+    assert "1 request for a place to approve" in sign_in(lee).get("/").text
+    page = sign_in(ann).get("/my-bookings").text
+    assert "Costly" in page
