@@ -159,7 +159,8 @@ def _offer(make: Make, world: World, ann: int, odette: int, people: dict[str, in
     world.here = {
         "course_id": course.id, "draft_course": draft.id, "slug": course.slug, "curriculum_id": curriculum, "session_id": main.id,
         "free_session": free.id, "full_session": full.id, "draft_session": unpublished.id, "approval_session": approval.id, "room_id": room,
-        "provider": provider, "series": series, "booking_id": made["ann"][0], "pending_booking": made["ann"][1], "day": day, "prior": prior[0],
+        "provider": provider, "series": series, "booking_id": made["ann"][0], "pending_booking": made["ann"][1], "day": day,
+        "prior": prior[0],
     }  # fmt: skip
     world.elsewhere = {"prior": prior[1], "booking_id": made["out"][0], "pending_booking": made["out"][1]}
 
