@@ -10,10 +10,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ from app.bookings.models import Booking, Room
 from app.bookings.operations import offers
 from app.bookings.operations.sessions import cancel_session, change_session
 from app.bookings.operations.timetable import PartNew
-from app.core.config import ROOT, Settings, load
+from app.core.config import ROOT, Settings
 from app.core.db import Database
 from app.core.ledger import Audit, Outbox
 from app.core.tx import Actor, clock, transaction
@@ -34,18 +33,7 @@ from app.notifications import delivery
 from app.notifications.facts import compose
 from app.people.models import Person
 from tests.factory import Make
-from tests.mailbox import Inbox, mail_server
-
-
-@pytest.fixture
-def inbox() -> Iterator[Inbox]:
-    with mail_server() as running:
-        yield running
-
-
-@pytest.fixture
-def mail(inbox: Inbox, tmp_path: Path) -> Settings:
-    return load(smtp_url=f"smtp://127.0.0.1:{inbox.port}", mail_dir=tmp_path / "mail", base_url="http://academy.test", log_level="error")
+from tests.mailbox import Inbox
 
 
 def acting(make: Make, person: Any, *roles: tuple[str, int | None]) -> Any:
