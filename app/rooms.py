@@ -34,6 +34,8 @@ PAGES = (
     "app.bookings.hand_over",
     "app.bookings.group_pages",
     "app.bookings.manage_places",
+    "app.bookings.offer_pages",
+    "app.bookings.order_pages",
     "app.bookings.manage",
     "app.bookings.manage_form",
     "app.bookings.manage_rooms",

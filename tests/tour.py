@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from app.bookings import operations as bookings
+from app.bookings.models import Booking
 from app.bookings.operations import session_import
 from app.core.db import Database
 from app.core.tx import SYSTEM, Actor, Tx, transaction
@@ -75,6 +77,7 @@ TOUR: tuple[Stop, ...] = (
     Stop("/password/forgotten", None),
     Stop("/password/forgotten", None, query="asked=1"),
     Stop("/password/set/{token}", None, lambda _: {"token": TOKEN}),
+    Stop("/offers/{offer}", None, lambda _: {"offer": OFFER}),
     Stop("/privacy", None),
     Stop("/accessibility", None),
     Stop("/help", None),
@@ -104,6 +107,9 @@ TOUR: tuple[Stop, ...] = (
     Stop("/bookings/{booking_id:int}/cancel", "practitioner", _booking("booked")),
     Stop("/bookings/{booking_id:int}/decide", "manager", lambda finder: {"booking_id": finder.request()}),
     Stop("/bookings/{booking_id:int}/calendar.ics", "practitioner", _booking("booked"), joining_link=True, file="text/calendar"),
+    Stop("/bookings/{booking_id:int}/order", "coordinator", lambda finder: {"booking_id": finder.on(finder.offering(), "waiting")}),
+    Stop("/bookings/{booking_id:int}", "coordinator", lambda finder: {"booking_id": finder.on(finder.offering(), "offered")}),
+    Stop("/sessions/{session_id:int}/roster", "coordinator", _session("offering"), queries=HOT),
     Stop("/sessions/{session_id:int}/roster", "trainer", _session("delivered_session"), queries=HOT),
     Stop("/sessions/{session_id:int}/roster", "coordinator", _session("full_session"), queries=HOT),
     Stop("/my-team", "manager"),
@@ -206,6 +212,7 @@ def gone() -> list[str]:
 
 # What only somebody's work brings ------------------------------------------------------------------------------------
 
+OFFER = "tour-offer-0123456789-0123456789-0123456789"
 TOKEN = "tour-link-0123456789-0123456789-0123456789"
 
 
@@ -236,19 +243,20 @@ def arrange(database: Database) -> None:
         for name, cells in (("spring dates with mistakes.csv", wrong), ("spring dates.csv", good)):
             session_import.stage(tx, name, [{"line": 2, "cells": cells}])
 
+    _offer(database)
 
-def _link(tx: Tx, person: int) -> None:
+
+def _offer(database: Database) -> None:
+    """Somebody gives up a place for which others wait, and the first of them has the e-mail."""
+    with transaction(database, SYSTEM, writes=True) as tx:
+        session = Finder(tx).long_queue()
+        bookings.cancel(tx, Finder(tx).on(session, "booked"), "Called to court")
+    with transaction(database, SYSTEM, writes=True) as tx:
+        booking = tx.get(Booking, Finder(tx).on(session, "offered"))
+        _link(tx, booking.person_id, OFFER, "offer", booking.id)
+
+
+def _link(tx: Tx, person: int, token: str = TOKEN, purpose: str = "reset", subject_id: int | None = None) -> None:
     expires = tx.now + timedelta(days=2)
-    tx.insert_many(
-        Link,
-        [
-            dict(
-                token_hash=access.digest(TOKEN),
-                purpose="reset",
-                person_id=person,
-                created_at=tx.now,
-                expires_at=expires,
-                email=identity.email_of(tx, person),
-            )
-        ],
-    )
+    link = dict(token_hash=access.digest(token), purpose=purpose, person_id=person, created_at=tx.now, subject_id=subject_id)
+    tx.insert_many(Link, [link | {"expires_at": expires, "email": identity.email_of(tx, person)}])

@@ -170,6 +170,30 @@ class Finder:
         )
         return int(self._the(theirs, f"{status} place of the {of}"))
 
+    def long_queue(self) -> int:
+        """A session some weeks ahead with several people waiting, none of them the practitioner."""
+        theirs = select(Booking.session_id).where(Booking.person_id == self.person("practitioner"))
+        queues = (
+            self._to_come()
+            .join(Booking, Booking.session_id == Session.id)
+            .where(Booking.status == "waiting", Session.starts_at > self.tx.now + timedelta(days=9), Session.id.not_in(theirs))
+            .where(func.coalesce(Session.closes_at, Session.starts_at) > self.tx.now + timedelta(days=9))
+            .group_by(Session.id, Session.starts_at)
+            .having(func.count() > 1)
+        )
+        return int(self._the(queues, "session with a long waiting list"))
+
+    def offering(self) -> int:
+        """A session with a place that is offered to somebody while others wait."""
+        offered = select(Booking.session_id).where(Booking.status == "offered")
+        waiting = select(Booking.session_id).where(Booking.status == "waiting")
+        return int(self._the(self._to_come().where(Session.id.in_(offered), Session.id.in_(waiting)), "session with an offer"))
+
+    def on(self, session: int, status: str) -> int:
+        """Somebody's booking on this session, in this state."""
+        found = select(Booking.id).where(Booking.session_id == session, Booking.status == status, Booking.person_id.is_not(None))
+        return int(self._the(found.order_by(Booking.priority, Booking.turn), f"{status} booking"))
+
     def session_of(self, booking: int) -> int:
         return int(self._the(select(Booking.session_id).where(Booking.id == booking), "booking"))
 

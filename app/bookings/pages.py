@@ -155,6 +155,9 @@ def one_booking(tx: Tx, page: Page, booking_id: int) -> Response:
         answered=page.query("answered"),
         decided=booking if page.query("decided") == "yes" and booking.approval in ("granted", "refused") else None,
         ended=_ended(history) if booking.status == "cancelled" else None,
+        action=next((row.action for row in reversed(history) if row.state is not None), ""),
+        open=words.offer_open(booking, tx.now),
+        answerable=you or policy.reaches(tx, Can.BOOK, booking.person_id),
         meetings=queries.meetings(tx, booking.session_id),
         shows_link=you and booking.status in SEES_LINK and booking.ends_at >= tx.now,
         history=[_line(tx, row, booking) for row in history],
@@ -167,11 +170,12 @@ def one_booking(tx: Tx, page: Page, booking_id: int) -> Response:
 
 def _line(tx: Tx, row: Row[Any], booking: Row[Any]) -> dict[str, Any]:
     """One line of the history: who (to begin a sentence) did what."""
-    who = "You" if row.actor_kind == "person" and row.actor_id == tx.actor.person_id else row.actor
+    person = row.actor_kind in ("person", "link")
+    who = "You" if person and row.actor_id == tx.actor.person_id else row.actor
     if who is None:
         who = "Another system" if row.actor_kind == "client" else "The Academy"
     name = "you" if booking.person_id == tx.actor.person_id else booking.name
-    what = words.happened(row.action, row.state, name=name, own=row.actor_kind == "person" and row.actor_id == booking.person_id)
+    what = words.happened(row.action, row.state, name=name, own=person and row.actor_id == booking.person_id)
     return dict(at=row.at, what=what, who=who, reason=(row.facts or {}).get("reason", ""))
 
 

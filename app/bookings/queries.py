@@ -173,6 +173,9 @@ _ABOUT = (
     Booking.session_id,
     Booking.status,
     Booking.approval,
+    Booking.offer_ends_at,
+    Booking.priority,
+    Booking.priority_because,
     Session.starts_at,
     Session.ends_at,
     Session.place.label("town"),
@@ -273,6 +276,9 @@ _LIVE = Ready(
     select(
         Booking.id,
         Booking.status,
+        Booking.offer_ends_at,
+        Booking.priority,
+        Booking.priority_because,
         _ahead().label("ahead"),
         case((Booking.status == "waiting", waiting()), else_=null()).label("waiting"),
     )

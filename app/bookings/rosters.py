@@ -26,6 +26,8 @@ _ROSTER: Any = (
         Booking.approval,
         Booking.place,
         Booking.priority,
+        Booking.priority_because,
+        Booking.offer_ends_at,
         Booking.turn,
         Booking.created_at,
         Person.name,

@@ -107,6 +107,22 @@ def queue_place(ahead: int, waiting: int) -> str:
     return f"{ordinal(ahead + 1)} of {waiting:,}"
 
 
+QUEUE_ORDER = "Those with statutory need come first, then by when they asked."
+
+
+def queue_because(booking: Any, *, you: bool) -> str:
+    """Why somebody stands where they do, beyond when they asked; empty in the usual class. `booking` needs priority, priority_because."""
+    if not booking.priority_because:
+        return ""
+    before = "before" if booking.priority < 5 else "after"
+    return f"{'You come' if you else 'They come'} {before} others for this reason: {booking.priority_because}."
+
+
+def offer_open(booking: Any, now: datetime) -> bool:
+    """Can an offered place still be accepted? `booking` needs status, offer_ends_at and starts_at."""
+    return bool(booking.status == "offered" and booking.offer_ends_at > now and booking.starts_at > now)
+
+
 def action(session: Any, now: datetime) -> tuple[str, str]:
     """(the words on the button, or why there is none) for a session whose row says who holds what; one of the two is empty."""
     if session.starts_at <= now:
@@ -141,6 +157,11 @@ HISTORY = {
     "booking.approved": "approved the place",
     "booking.refused": "did not approve the request",
     "booking.given": "gave the free place from the waiting list",
+    "booking.offered": "offered {name} the free place",
+    "booking.accepted": "accepted the place",
+    "booking.offer-declined": "declined the place",
+    "booking.offer-lapsed": "had no answer in time, so the place passed on",
+    "booking.priority-changed": "changed the class on the waiting list",
     "booking.moved": "moved the booking to another date or room",
     "booking.session-cancelled": "cancelled the session",
     "booking.approval-expired": "ended the request, which nobody had answered",

@@ -7,9 +7,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from passlib.context import CryptContext
-from sqlalchemy import Select, delete, func, insert, or_, select, update
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, or_, select, update
 
 from app import policy
 from app.core.config import Settings
@@ -191,8 +192,9 @@ def mint_link(
 
 
 def _end_links(tx: Tx, person_id: int) -> None:
-    """No link that a person was sent works any longer."""
-    tx.db.execute(update(Link).where(Link.person_id == person_id, Link.used_at.is_(None)).values(used_at=tx.now))
+    """No link to set a password that a person was sent works any longer. (Links to offers open no account.)"""
+    ended = update(Link).where(Link.person_id == person_id, Link.used_at.is_(None), Link.purpose.in_(tuple(LINK_LIFE)))
+    tx.db.execute(ended.values(used_at=tx.now))
 
 
 class LinkOver(Refusal):
@@ -223,6 +225,34 @@ def link(tx: Tx, token: str) -> tuple[int, str]:
             way_out="Ask for a new one: choose “I have forgotten my password” on the sign-in page.",
         )
     return row.person_id, row.purpose
+
+
+_OFFER_LINK = (
+    select(Link.person_id, Link.subject_id, Link.used_at, Link.expires_at, Person.name, Person.organisation_id)
+    .join(Person, Person.id == Link.person_id)
+    .outerjoin(Account, Account.person_id == Link.person_id)
+    .where(Link.token_hash == bindparam("hash"), Link.purpose == "offer", Link.email == Person.email, Account.suspended_at.is_(None))
+    .where(or_(Person.leaving_on.is_(None), Person.leaving_on >= bindparam("today")))
+)
+
+
+def offer_link(tx: Tx, token: str) -> Row[Any]:
+    """Whose offer a link is and of which booking (`subject_id`), used and run out ones too, so that their page can say what became of it.
+
+    Needs no account: somebody invited may accept before they ever sign in. LinkOver where there is none, or it is not theirs any more.
+    """
+    row = tx.one(_OFFER_LINK, hash=digest(token), today=tx.today)
+    if row is None:
+        raise LinkOver(
+            "This link is not complete, or it was meant for an address that is not in use any more.",
+            way_out="Sign in and open My bookings: places that are offered to you are there.",
+        )
+    return row
+
+
+def use_link(tx: Tx, token: str) -> None:
+    """The link has done what it was for."""
+    tx.db.execute(update(Link).where(Link.token_hash == digest(token), Link.used_at.is_(None)).values(used_at=tx.now))
 
 
 def check_new_password(password: str, again: str, name: str, email: str | None) -> None:

@@ -59,8 +59,12 @@ def test_a_full_session_puts_you_on_the_waiting_list(make: Make, sign_in: Any) -
     page = browser.get(f"/sessions/{session.id}")
     assert "Full – 2 waiting" in page.text and "Join the waiting list" in page.text
     done = browser.get(browser.post(f"/sessions/{session.id}/book", data={}).headers["location"])
-    assert "You are on the waiting list, 3rd of 3." in done.text and "Add to your calendar" not in done.text
-    assert "Waiting, 3rd of 3" in browser.get(f"/sessions/{session.id}").text
+    assert (
+        "You are 3rd of 3 on the waiting list." in done.text
+        and "Those with statutory need come first" in done.text
+        and "Add to your calendar" not in done.text
+    )
+    assert "You are 3rd of 3" in browser.get(f"/sessions/{session.id}").text
     assert "You are 3rd of 3" in browser.get("/my-bookings").text
     assert (
         browser.get(f"/bookings/{make.rows(select(Booking.id).where(Booking.person_id == ann.id))[0].id}/calendar.ics").status_code == 404

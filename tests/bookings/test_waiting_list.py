@@ -19,38 +19,11 @@ from app.bookings.policy_models import PriorityRule
 from app.core.calendar import london
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.ledger import Audit
-from app.core.tx import SYSTEM, Actor, Tx, transaction
+from app.core.tx import SYSTEM, Tx, transaction
 from app.core.tx import clock as now
 from app.people.models import Group, GroupMember
 from tests.factory import Make
-
-
-def acting(make: Make, person: Any, *roles: str) -> Any:
-    held = (("practitioner", None), *((role, None) for role in roles))
-    return transaction(make.database, Actor("person", person.id, person.name, held, organisation_id=person.organisation_id), writes=True)
-
-
-def join(make: Make, session: Any, person: Any) -> Any:
-    with acting(make, person) as tx:
-        return operations.book(tx, session.id, person.id)
-
-
-def full(make: Make, *names: str, **values: Any) -> tuple[Any, int, list[Any], list[int]]:
-    """A session with one place that somebody holds, and these people waiting: (session, the holder's booking, people, their bookings)."""
-    session = make.session(places=1, **values)
-    holder = join(make, session, make.person("Holder"))
-    people = [make.person(name) for name in names]
-    return session, holder.id, people, [join(make, session, person).id for person in people]
-
-
-def give_up(make: Make, booking: int) -> None:
-    with make.tx() as tx:
-        operations.cancel(tx, booking, "Court hearing")
-
-
-def states(make: Make, *keys: int) -> list[str]:
-    return [make.row(Booking, key).status for key in keys]
-
+from tests.queues import acting, full, give_up, join, states
 
 # Classes -----------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import pytest
 
 from app.bookings import operations
 from app.bookings.models import Booking
+from app.bookings.policy_models import BookingPolicy
 from app.core.tx import Actor, transaction
 from app.people import operations as people
 from app.people.models import Absence, Duty
@@ -74,6 +75,8 @@ def test_home_counts_what_waits_for_each_role(make: Make, sign_in: Any) -> None:
     book(make, asked, bob)  # not one of Mo's
     assert "1 request for a place to approve" in sign_in(manager).get("/").text
     queue = make.session(places=1, min_numbers=1, starts=asked.starts_at - timedelta(days=14))
+    with make.tx() as tx:
+        tx.insert(BookingPolicy, recorded_at=tx.now, offer_least_minutes=60 * 24 * 365)  # never time enough to offer it
     first = book(make, queue, ann)
     book(make, queue, bob)
     sign_in(ann).post(f"/bookings/{first}/cancel", data={"reason_code": "court"})

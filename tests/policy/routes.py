@@ -71,7 +71,11 @@ class Asked(Mapping[str, Any]):
 OTHERS: dict[str, dict[str, str]] = {
     "GET /sessions/{session_id:int}/book": {"session_id": "free_session"},
     "POST /sessions/{session_id:int}/book": {"session_id": "free_session"},
-    "POST /sessions/{session_id:int}/give": {"session_id": "full_session"},
+    "POST /sessions/{session_id:int}/give": {"session_id": "late_session"},
+    **{f"{method} /bookings/{{booking_id:int}}/order": {"booking_id": "waiting_booking"} for method in ("GET", "POST")},
+    "POST /bookings/{booking_id:int}/give": {"booking_id": "waiting_booking"},
+    **{f"POST /bookings/{{booking_id:int}}/{what}": {"booking_id": "offered_booking"} for what in ("accept", "decline")},
+    **{f"POST /api/v1/bookings/{{booking_id}}/{what}": {"booking_id": "offered_booking"} for what in ("accept", "decline")},
     "GET /bookings/{booking_id:int}/decide": {"booking_id": "pending_booking"},
     "POST /bookings/{booking_id:int}/decide": {"booking_id": "pending_booking"},
     **{f"{method} /prior-learning/{{key:int}}": {"key": "prior"} for method in ("GET", "POST")},
@@ -112,6 +116,9 @@ FORMS: dict[str, Any] = {
     "POST /bookings/{booking_id:int}/cancel": {"reason_code": "court"},
     "POST /bookings/{booking_id:int}/decide": {"decision": "approve"},
     "POST /prior-learning/{key:int}": {"version": "1", "decision": "accept"},
+    "POST /bookings/{booking_id:int}/order": {"priority": "1", "reason": "The court ordered it"},
+    "POST /bookings/{booking_id:int}/give": {"why": "The court ordered it"},
+    "POST /offers/{offer}": {"decision": "accept"},
     "POST /manage/sessions/{session_id:int}/cancel": {"reason": "The trainer is ill"},
     "POST /manage/sessions/new": lambda ids: {"course": ids["course_id"], "parts": "1"},
     "POST /access/people/{person_id:int}/roles": lambda ids: {

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from app.bookings import operations as bookings
 from app.bookings.event_models import EvaluationAsk
-from app.bookings.models import Booking, Room
+from app.bookings.models import Booking, Room, Session
 from app.bookings.operations import session_import
 from app.core.config import Settings, load
 from app.core.db import Database
@@ -45,6 +45,7 @@ TEAM = "Aldermoor team one"
 SUBJECT, OUTSIDER = "Ann Holt", "Odette Farrow"
 JOINING = "https://meet.westmarch.example/secret-room"
 NEEDS, OUTSIDERS_NEEDS = "A chair with arms", "Large print, please"
+OFFER_TOKEN = "matrix-offer-0123456789-0123456789-0123456789"
 LINK_TOKEN = "matrix-link-0123456789-0123456789-0123456789"
 
 
@@ -104,13 +105,23 @@ def build(database: Database) -> World:
                     created_at=tx.now,
                     expires_at=expires,
                     email=identity.email_of(tx, ann),
-                )
+                    subject_id=None,
+                ),
+                dict(
+                    token_hash=access.digest(OFFER_TOKEN),
+                    purpose="offer",
+                    person_id=ann,
+                    created_at=tx.now,
+                    expires_at=expires,
+                    email=identity.email_of(tx, ann),
+                    subject_id=world.here["offered_booking"],
+                ),
             ],
         )
         waiting = tx.scalar(select(Outbox.id).order_by(Outbox.id))
         tx.update(Outbox, waiting, parked_at=tx.now, error="550 no such mailbox")
         for found in (world.here, world.elsewhere):
-            found |= {"token": LINK_TOKEN, "message_id": waiting, "what": "team"}
+            found |= {"token": LINK_TOKEN, "offer": OFFER_TOKEN, "message_id": waiting, "what": "team"}
     for role, person in people.items():
         with make.tx() as tx:
             world.cookies[role] = identity.sign_in(tx, person, "matrix", settings())
@@ -142,27 +153,37 @@ def _offer(make: Make, world: World, ann: int, odette: int, people: dict[str, in
     day = main.starts_at.date()
     approval = make.session(course=course.id, places=4, needs_approval=True, day=day + timedelta(days=7))
     free = make.session(course=course.id, places=4, day=day + timedelta(days=14))
-    full = make.session(course=course.id, places=1, day=day + timedelta(days=21))
+    full, late = (make.session(course=course.id, places=2, day=day + timedelta(days=days)) for days in (21, 35))
     unpublished = make.session(course=course.id, places=4, status="draft", day=day + timedelta(days=28))
     with make.tx() as tx:
         made = {
             name: [bookings.book(tx, session.id, who).id for session in (main, approval)] for name, who in (("ann", ann), ("out", odette))
         }
-        first = bookings.book(tx, full.id, people["practitioner"]).id
-        bookings.book(tx, full.id, ann)
     with make.tx() as tx:
-        bookings.cancel(tx, first, "Called to court")
+        two = (people["practitioner"], people["board viewer"])
+        holders = [bookings.book(tx, session.id, who).id for session in (full, late) for who in two]
+        offered, waiting = ([bookings.book(tx, session.id, who).id for who in (ann, odette)] for session in (full, late))
+        tx.update(Session, late.id, closes_at=tx.now)  # too late to offer a place to anybody
+    with make.tx() as tx:
+        for held in holders:
+            bookings.cancel(tx, held, "Called to court")
+    with make.tx() as tx:
+        assert [tx.get(Booking, key).status for key in (*offered, *waiting)] == ["offered"] * 2 + ["waiting"] * 2
         assert tx.get(Booking, made["ann"][1]).approval == "pending"
         asked = dict(course_id=course.id, provider="A university", evidence="Certificate 7", state="asked", asked_at=tx.now)
         prior = [tx.insert(PriorLearning, person_id=who, completed_on=day - timedelta(days=300), **asked) for who in (ann, odette)]
         room = tx.scalar(select(Room.id).order_by(Room.id))
     world.here = {
         "course_id": course.id, "draft_course": draft.id, "slug": course.slug, "curriculum_id": curriculum, "session_id": main.id,
-        "free_session": free.id, "full_session": full.id, "draft_session": unpublished.id, "approval_session": approval.id, "room_id": room,
+        "free_session": free.id, "late_session": late.id, "offered_booking": offered[0], "waiting_booking": waiting[0],
+        "draft_session": unpublished.id, "approval_session": approval.id, "room_id": room,
         "provider": provider, "series": series, "booking_id": made["ann"][0], "pending_booking": made["ann"][1], "day": day,
         "prior": prior[0],
     }  # fmt: skip
-    world.elsewhere = {"prior": prior[1], "booking_id": made["out"][0], "pending_booking": made["out"][1]}
+    world.elsewhere = {
+        "prior": prior[1],
+        "booking_id": made["out"][0], "pending_booking": made["out"][1], "offered_booking": offered[1], "waiting_booking": waiting[1],
+    }  # fmt: skip
 
 
 def _imports(make: Make, world: World, officer: int, council: int, neighbour: int) -> None:

@@ -45,7 +45,7 @@ def give_next(tx: Tx, session_id: int) -> int:
 @operation(Can.MANAGE_SESSIONS)
 def give_to(tx: Tx, booking_id: int, reason: str) -> int:
     """Seat one of those who wait before the others, for a reason that is kept. Refuses without a free place that they may have."""
-    reason = checked(reason)
+    reason = checked(reason, "why")
     booking, session = locked(tx, booking_id, Can.BOOK)
     _still_to_come(tx, session)
     if booking.status != Status.WAITING.value:
@@ -80,11 +80,11 @@ def change_priority(tx: Tx, booking_id: int, priority: int, reason: str) -> None
     tx.record("booking.priority-changed", "bookings", booking.id, person_id=booking.person_id, **facts)
 
 
-def checked(reason: str) -> str:
-    """A reason in words, or Invalid."""
+def checked(reason: str, field: str = "reason") -> str:
+    """A reason in words, or Invalid that names the field it was given in."""
     reason = normal(reason)
     if not 3 <= len(reason) <= 500:
-        raise Invalid("Say why.", errors=[{"field": "reason", "message": "Enter a reason, up to 500 characters"}])
+        raise Invalid("Say why.", errors=[{"field": field, "message": "Enter a reason, up to 500 characters"}])
     return reason
 
 
