@@ -266,7 +266,19 @@ def line_below(actor_id: Any, today: Any) -> Select[Any]:
 
 
 def above(tx: Tx, person_id: int) -> bool:
-    """Does the actor stand in the management line above this person today, or deputise for someone who does? A short walk upwards."""
+    """Does the actor stand in the management line above this person today, or deputise for someone who does? A short walk upwards.
+
+    A page asks this of the same person for several permissions; where nothing can change meanwhile it is looked up once.
+    """
+    if tx.writes:
+        return _above(tx, person_id)
+    key = f"above {person_id}"
+    if key not in tx.memo:
+        tx.memo[key] = _above(tx, person_id)
+    return bool(tx.memo[key])
+
+
+def _above(tx: Tx, person_id: int) -> bool:
     manager, deputy = aliased(Responsibility), aliased(Responsibility)
     first = select(manager.holder_id.label("id")).where(
         manager.kind == Duty.MANAGER, manager.person_id == bindparam("person"), current(manager, bindparam("today"))

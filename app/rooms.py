@@ -22,6 +22,7 @@ PAGES = (
     "app.identity.trail",
     "app.people.edit_pages",
     "app.people.pages",
+    "app.people.cover_pages",
     "app.learning.pages",
     "app.learning.curricula",
     "app.learning.completions_pages",
@@ -54,6 +55,7 @@ NAVIGATION: tuple[tuple[str, str, Can], ...] = (
     ("Home", "/", Can.READ_OWN_PAGE),
     ("Find learning", "/courses", Can.READ_CATALOGUE),
     ("My bookings", "/my-bookings", Can.READ_OWN_PAGE),
+    ("My learning", "/my-learning", Can.READ_OWN_PAGE),
 )
 
 

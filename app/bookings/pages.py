@@ -290,6 +290,7 @@ def roster(tx: Tx, page: Page, session_id: int) -> Response:
         shows_needs=shows_needs,
         may_see_needs=may_see_needs,
         manages=policy.may(tx.actor, Can.MANAGE_SESSIONS),
+        writes=policy.may(tx.actor, Can.WRITE_TO_SESSION),
         opens_bookings=_widely(tx, Can.READ_BOOKINGS),
         free=session.capacity > session.held and session.starts_at > tx.now and session.status == "published",
         given=page.query("given"),

@@ -12,13 +12,14 @@ from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, case,
 from sqlalchemy.orm import aliased
 
 from app.bookings import approvals
+from app.bookings.event_models import Interest
 from app.bookings.models import HOLDS_SQL, LIVE_SQL, WAITING_SQL, Booking, Part, Place, Quota, Session
 from app.core.calendar import clock, deadline, london, long_date, working_day
 from app.core.db import ONE, AnySelect
 from app.core.facts import current
 from app.core.tx import Tx
 from app.learning.models import Completion, Course, Prerequisite
-from app.people.models import CareerStage, GroupMember, Membership, Post, Stage, Unit, UnitClosure
+from app.people.models import CareerStage, GroupMember, Membership, Person, Post, Stage, Unit, UnitClosure
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def free_to(place: Any, session: Any, person: Any, today: Any) -> tuple[ColumnEl
 
 
 def about(person: Any) -> tuple[ColumnElement[Any], ...]:
-    """What the rules ask of one person, as columns: mine, clash, missing, stage. Parameters: session, course, today, day.
+    """What the rules ask of one person, as columns: mine, clash, missing, stage, asked. Parameters: session, course, today, day.
 
     `person` is a parameter, or the key of the enclosing statement's row.
     """
@@ -107,11 +108,15 @@ def about(person: Any) -> tuple[ColumnElement[Any], ...]:
     )
     missing = select(Prerequisite.requires_id).where(Prerequisite.course_id == bindparam("course"), ~exists(in_date)).limit(1)
     stage = select(Stage.stage).where(Stage.person_id == person, current(Stage, bindparam("today"))).limit(1)
+    asked = select(Interest.id).where(
+        Interest.course_id == bindparam("course"), Interest.person_id == person, literal_column("interests.ended_at IS NULL")
+    )
     return (
         mine.correlate_except(Booking).scalar_subquery().label("mine"),
         clash.correlate_except(ours, theirs, other).scalar_subquery().label("clash"),
         missing.correlate_except(Prerequisite).scalar_subquery().label("missing"),
         stage.correlate_except(Stage).scalar_subquery().label("stage"),
+        asked.correlate_except(Interest).scalar_subquery().label("asked"),  # to be told of dates: whoever books is told no more
     )
 
 
@@ -137,7 +142,8 @@ def facts_statement(*, quotas: bool = False) -> AnySelect:
         places = select(Place.number).where(Place.session_id == session, ~Place.closing, ~taken)
         # A free seat is nobody else's while someone waits who may have it.
         place = case((exists(waits), null()), else_=places.order_by(Place.number).limit(1).scalar_subquery())
-    return select(*about(person), place.label("place"))
+    leaving = select(Person.leaving_on).where(Person.id == person).scalar_subquery()
+    return select(*about(person), place.label("place"), leaving.label("leaving_on"))
 
 
 def facts(tx: Tx, session: Row[Any], person_id: int) -> Row[Any]:
@@ -171,6 +177,8 @@ def reasons(tx: Tx, session: Row[Any], person_id: int, found: Row[Any], *, you: 
         yield clashing(_elsewhere(tx, found.clash), who)
     if found.missing is not None:
         yield _prerequisite(tx, found.missing, person_id, who)
+    if found.leaving_on is not None and found.leaving_on < london(session.starts_at).date():
+        yield Reason("leaves-before", f"{who} leave before this session.", "If that is not so, ask HR to put the last day right.")
     if session.audience_stages and found.stage not in session.audience_stages.split(","):
         yield _audience(tx, session)
     if session.audience_unit_id is not None and not _belongs(tx, session.audience_unit_id, person_id):

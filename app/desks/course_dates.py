@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -92,6 +93,13 @@ _DATES = Ready(
 def dates(tx: Tx, course_id: int, person_id: int | None) -> Sequence[Row[Any]]:
     """The sessions to come, with what is left, the person's own booking, and the facts that `obstacles` judges."""
     return tx.rows(_DATES, course=course_id, person=person_id, now=tx.now, today=tx.today)
+
+
+def nothing_to_book(course: Row[Any], rows: Sequence[Row[Any]], now: datetime) -> bool:
+    """Is there no date on which somebody who is not on it yet could have a place, so that they may want to hear of the next one?"""
+    if any(row.booking_id is not None for row in rows) or (course.kind == "e-learning" and not rows):
+        return False
+    return not any(row.held < row.capacity and not row.waiting and (row.closes_at is None or row.closes_at > now) for row in rows)
 
 
 @lru_cache(maxsize=512)

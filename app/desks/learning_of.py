@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, literal_column, select
+from sqlalchemy import Row, and_, bindparam, func, literal_column, select
 from starlette.responses import Response
 
 from app import policy
 from app.bookings import queries as bookings
 from app.bookings import words
+from app.core.listing import PageNumbers
 from app.core.tx import Tx
+from app.core.web import url
 from app.desks.queries import FOREVER, SOON
 from app.doors import Page, Pages
-from app.learning.models import Completion, Course
+from app.learning.models import Certificate, Completion, Course, LearningRecord
 from app.policy import Can
 
 pages = Pages()
@@ -41,6 +43,44 @@ def completed(tx: Tx, person_id: int) -> Sequence[Row[Any]]:
     return tx.rows(_COMPLETED, person=person_id)
 
 
+_DID = (
+    select(
+        LearningRecord.title,
+        LearningRecord.on_date,
+        LearningRecord.minutes,
+        LearningRecord.bucket,
+        LearningRecord.source,
+        Course.slug,
+        Completion.id.label("completion_id"),
+        Certificate.id.label("certificate_id"),
+        func.count().over().label("found"),
+    )
+    .outerjoin(Course, Course.id == LearningRecord.course_id)
+    .outerjoin(
+        Completion,
+        and_(
+            Completion.person_id == LearningRecord.person_id,
+            Completion.course_id == LearningRecord.course_id,
+            Completion.completed_on == LearningRecord.on_date,
+            Completion.source == LearningRecord.source,
+            Completion.by_course_id.is_(None),
+            Completion.superseded_at.is_(None),
+        ),
+    )
+    .outerjoin(Certificate, and_(Certificate.completion_id == Completion.id, Certificate.withdrawn_at.is_(None)))
+    .where(LearningRecord.person_id == bindparam("person"), LearningRecord.superseded_at.is_(None))
+    .order_by(LearningRecord.on_date.desc(), LearningRecord.id.desc())
+    .limit(bindparam("most"))
+    .offset(bindparam("skip"))
+)
+PAGE = 25
+
+
+def did(tx: Tx, number: int) -> Sequence[Row[Any]]:
+    """What the actor did, newest first, a page at a time; `found` counts it all. Only to themselves: records are private."""
+    return tx.rows(_DID, person=tx.actor.person_id, most=PAGE, skip=(max(number, 1) - 1) * PAGE)
+
+
 @pages.get("/people/{person_id:int}/learning", can=Can.READ_COMPLETIONS)
 def learning_of(tx: Tx, page: Page, person_id: int) -> Response:
     """Bookings to come, and everything completed with how long it counts."""
@@ -49,7 +89,7 @@ def learning_of(tx: Tx, page: Page, person_id: int) -> Response:
 
 @pages.get("/my-learning")
 def my_learning(tx: Tx, page: Page) -> Response:
-    """What the reader has completed, until when each counts, and what is booked."""
+    """What the reader did, what they have completed and until when each counts, and what is booked."""
     return _drawn(tx, page, tx.actor.person_id or 0)
 
 
@@ -57,11 +97,16 @@ def _drawn(tx: Tx, page: Page, person_id: int) -> Response:
     person = policy.person(tx, Can.READ_COMPLETIONS, person_id)
     rows = completed(tx, person_id)
     coming = bookings.coming(tx, person_id, 50) if policy.reaches(tx, Can.READ_BOOKINGS, person_id) else None
+    mine, number = person_id == tx.actor.person_id, page.number("page", 1)
+    done = did(tx, number) if mine else []
     page.saw("learning.viewed", person_id)
     return page.render(
         "desks/learning_of.html",
         person=person,
-        mine=person_id == tx.actor.person_id,
+        mine=mine,
+        done=done,
+        numbers=PageNumbers(done[0].found if done else 0, number, PAGE),
+        link=lambda n: url("/my-learning", page=n),
         rows=rows,
         coming=coming,
         words=words,

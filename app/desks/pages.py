@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from email.utils import parseaddr
 from typing import Any
 
 from sqlalchemy import Row
 from starlette.responses import Response
 
 from app import policy
+from app.bookings import demand, hand_over, words
 from app.bookings import queries as bookings
-from app.bookings import words
 from app.core.errors import NotFound
 from app.core.tx import Tx
 from app.desks import catalogue, circles, course_dates, queries
 from app.doors import Page, Pages
-from app.notifications import ical
+from app.notifications import feed
 from app.policy import Can
 
 pages = Pages()
@@ -74,6 +73,7 @@ def one_course(tx: Tx, page: Page, slug: str) -> Response:
     dates = course_dates.dates(tx, course.id, person_id) if course.status == "published" else []
     around = catalogue.around(tx, course.id, person_id)
     obstacles = course_dates.obstacles(tx, dates, around["prerequisite"], you=whom is None)
+    wanting = whom is None and course.status == "published" and course_dates.nothing_to_book(course, dates, tx.now)
     return page.render(
         "desks/course.html",
         course=course,
@@ -81,6 +81,9 @@ def one_course(tx: Tx, page: Page, slug: str) -> Response:
         listed=course_dates.listed(tx, dates, obstacles, whom.id if whom else None),
         around=around,
         whom=whom,
+        wanting=wanting,
+        asked=demand.since(tx, course.id) if wanting else None,
+        told=page.query("told"),
         today=tx.today,
         words=words,
     )
@@ -99,6 +102,7 @@ def my_bookings(tx: Tx, page: Page) -> Response:
         tags=words.tags(),
         coming=[row for row in live if row.status != "waiting"],
         waiting=[row for row in live if row.status == "waiting"],
+        interests=demand.mine(tx),
         past=past,
         number=number,
         last=max(-(-found // 25), 1),
@@ -119,6 +123,8 @@ def my_team(tx: Tx, page: Page) -> Response:
         members=queries.members(tx, people),
         leads=bookings.leads_line(tx),
         decided=_decided(tx, page.query("decided")),
+        to_name=hand_over.to_name(tx),
+        banner=hand_over.banner(page),
         whole=whole,
         found=found,
         number=number,
@@ -151,30 +157,6 @@ def calendar_file(tx: Tx, page: Page, booking_id: int) -> Response:
     booking = bookings.booking(tx, booking_id)
     if booking.person_id != tx.actor.person_id or booking.status != "booked":
         raise NotFound("There is no calendar entry for that booking.", code="booking-not-found")
-    address = f"{page.settings.base_url}/bookings/{booking.id}"
-    parts = bookings.parts(tx, booking.session_id)
-    name, sender = parseaddr(page.settings.mail_from)
-    text = ical.invitation(
-        uid=ical.booking_uid(booking.id, page.settings.host),
-        sequence=booking.sequence + booking.session_sequence,
-        method="PUBLISH",
-        summary=booking.title,
-        description="\n".join([*_notes(parts), f"Your booking: {address}"]),
-        location="",
-        url=address,
-        organiser=ical.Party(name or page.settings.service_name, sender),
-        attendee=None,
-        parts=[ical.Part(part.starts_at, part.ends_at, _where(part)) for part in parts],
-        now=tx.now,
-    )
+    text = feed.one_booking(tx, booking_id, page.settings)
     headers = {"content-disposition": f'attachment; filename="{booking.slug[:60]}.ics"'}
     return Response(text, media_type="text/calendar; charset=utf-8", headers=headers)
-
-
-def _notes(parts: Any) -> list[str]:
-    links = [f"Join online: {part.link}" for part in parts if part.link]
-    return links + list(dict.fromkeys(f"Access: {part.access_notes}" for part in parts if part.access_notes))
-
-
-def _where(part: Any) -> str:
-    return ", ".join(piece for piece in (part.room, part.address or part.town) if piece) or "Online"

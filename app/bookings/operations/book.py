@@ -11,7 +11,7 @@ from sqlalchemy import Row, bindparam, select, update
 from app import policy
 from app.bookings import priority, rules
 from app.bookings.models import Booking, Session, Status
-from app.bookings.operations import approval
+from app.bookings.operations import approval, interest
 from app.core.db import is_postgresql
 from app.core.errors import Conflict, NotFound
 from app.core.tx import Tx
@@ -95,6 +95,8 @@ def book(tx: Tx, session_id: int, person_id: int) -> Booked:
     )
     if asked.state == "pending":
         approval.ask(tx, booking_id, person_id, asked)
+    if found.asked is not None:
+        interest.end(tx, session.course_id, person_id)
     return Booked(booking_id, session_id, person_id, status, turn, asked.state, found.place, rank, because, tx.now)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row, select
 
 from app import policy
 from app.bookings.models import Booking, Session, Status
-from app.bookings.operations import approval, fit
+from app.bookings.operations import approval, fit, interest
 from app.bookings.operations.queue import WAITING
 from app.core.db import ONE, is_postgresql
 from app.core.errors import Conflict, NotFound
@@ -44,6 +44,7 @@ def pass_on_to(tx: Tx, booking_id: int, receiver_id: int) -> int:
         raise Conflict(problem.message, code=problem.code, way_out=problem.way_out) if reached else cannot()
     asked = fit.begin_approval(tx, session, receiver_id)
     fit.give_up_turn(tx, session.id, receiver_id)
+    interest.end(tx, session.course_id, receiver_id)
     return _hand_over(tx, booking, receiver_id, asked)
 
 

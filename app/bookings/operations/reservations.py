@@ -11,7 +11,7 @@ from app import policy
 from app.bookings import rules
 from app.bookings.clocks import after_working_days
 from app.bookings.models import RESERVED_SQL, Booking, Session, Status
-from app.bookings.operations import approval, fit
+from app.bookings.operations import approval, fit, interest
 from app.bookings.operations.book import TOLD
 from app.bookings.operations.cancel import end
 from app.bookings.operations.queue import WAITING, each, free_seats
@@ -101,6 +101,7 @@ def name(tx: Tx, booking_id: int, person_id: int) -> Status:
     tell = [TOLD[status]]
     tx.record("booking.named", "bookings", booking_id, person_id=person_id, state=status.value, tell=tell, was="reserved", **asked.facts)
     approval.ask(tx, booking_id, person_id, asked)
+    interest.end(tx, session.course_id, person_id)
     return status
 
 
@@ -131,6 +132,13 @@ def _expire_now(database: Database, session_id: int, now: datetime) -> int:
             facts = dict(to=row.booked_by, places=sum(other.booked_by == row.booked_by for other in rows))
             end(tx, row, Status.EXPIRED, "booking.reservation-expired", tell, reason="Nobody was named in time", **facts)
         return len(rows)
+
+
+def keep_within(tx: Tx, session_id: int) -> None:
+    """The session was moved or closes earlier: somebody is named before its cut-off. The caller holds its lock."""
+    until = cut_off(tx.get(Session, session_id), figures(tx))
+    late = update(Booking).where(Booking.session_id == session_id, RESERVED, Booking.name_by > until)
+    tx.db.execute(late.values(name_by=until, updated_at=tx.now, version=Booking.version + 1))
 
 
 def _locked(tx: Tx, booking_id: int) -> tuple[Row[Any], Row[Any]]:
