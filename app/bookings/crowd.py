@@ -56,16 +56,16 @@ def facts(tx: Tx, session: Row[Any], people: Collection[int]) -> dict[int, Found
         today=tx.today,
         day=london(session.starts_at).date(),
     )
-    return {row.id: Found(*tuple(row)) for row in rows}
+    return {row.id: Found(row.id, row.name, row.mine, row.clash, row.missing, row.stage, row.belongs, row.leaving_on) for row in rows}
 
 
 def obstacle(tx: Tx, session: Row[Any], found: Found) -> Reason | None:
     """Why this one cannot have a place or a turn, in the words of `rules`; asked of the database only where something stands in the way."""
-    if found.leaving_on is not None and found.leaving_on < london(session.starts_at).date():
-        return Reason("leaves-before", "They leave before this session.", "Choose somebody else.")
+    leaves = found.leaving_on is not None and found.leaving_on < london(session.starts_at).date()
     stages = session.audience_stages.split(",") if session.audience_stages else ()
     outside = session.audience_unit_id is not None and not found.belongs
-    if not (found.mine or found.clash is not None or found.missing is not None or outside or (stages and found.stage not in stages)):
+    other_stage = bool(stages) and found.stage not in stages
+    if not (found.mine or found.clash is not None or found.missing is not None or leaves or outside or other_stage):
         return None
     beside: Iterable[str] = ("window-not-open", "window-closed", "waiting-list-full", "too-late-for-approval")
     asked: Any = found

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, literal_column, select
+from sqlalchemy import Row, and_, case, func, literal_column, or_, select
 from starlette.responses import Response
 
+from app.bookings import kept
+from app.bookings.event_models import SessionMessage
 from app.bookings.models import WAITING_SQL, Booking, Part, PartTrainer, Place, Room, Session, Status
 from app.bookings.operations import sessions
 from app.bookings.operations.changes import STANDING
 from app.core import forms
-from app.core.calendar import is_bank_holiday, london, london_day, long_date, month_and_year, working_day
+from app.core.calendar import is_bank_holiday, london, london_day, long_date, month_and_year, when, working_day
 from app.core.errors import Conflict, Refusal
 from app.core.ledger import Audit
 from app.core.listing import PageNumbers
@@ -48,6 +50,9 @@ DONE = {
     "saved": ("The session is saved.", ""),
     "published": ("The session is published.", "People can book now."),
     "cancelled": ("The session is cancelled.", "Everyone who had a place or was waiting is told by e-mail."),
+    "kept": ("The places kept are saved.", ""),
+    "released": ("The places are released.", "Whoever waits is offered them."),
+    "runs": ("The session goes ahead.", "Everyone with a place is told by e-mail."),
 }
 _WAITING: Any = literal_column(WAITING_SQL.replace("status", "bookings.status"))
 _HELD = select(func.count()).where(Booking.session_id == Session.id, Booking.place.is_not(None)).correlate(Session).scalar_subquery()
@@ -140,8 +145,10 @@ def _stale(tx: Tx, fill: Any) -> Any:
 
 
 def _untaught(tx: Tx, fill: Any) -> list[Any]:
-    """Published, in the next 30 days, and nobody delivers it."""
-    taught = select(Part.session_id).join(PartTrainer, PartTrainer.part_id == Part.id).where(Part.session_id == fill.c.id).exists()
+    """Published, in the next 30 days, and nobody delivers it, or whoever does will have left by then."""
+    delivered = select(Part.session_id).join(PartTrainer, PartTrainer.part_id == Part.id).join(Person, Person.id == PartTrainer.person_id)
+    still_here = or_(Person.leaving_on.is_(None), func.date(Part.starts_at) <= Person.leaving_on)
+    taught = delivered.where(Part.session_id == fill.c.id, still_here).exists()
     return [fill.c.status == "published", fill.c.starts_at > tx.now, fill.c.starts_at < tx.now + timedelta(days=30), ~taught]
 
 
@@ -191,6 +198,7 @@ def draw_session(tx: Tx, page: Page, session_id: int) -> Response:
             func.count(Booking.place).label("held"),
             func.count(case((Booking.status == Status.WAITING.value, 1))).label("waiting"),
             select(func.count()).where(Place.session_id == session_id, Place.closing).scalar_subquery().label("closing"),
+            select(func.count()).where(SessionMessage.session_id == session_id).scalar_subquery().label("written"),
         ).where(Booking.session_id == session_id)
     )
     assert counts is not None
@@ -220,8 +228,17 @@ def draw_session(tx: Tx, page: Page, session_id: int) -> Response:
         stages=stages,
         over=session.ends_at <= tx.now,
         started=session.starts_at <= tx.now,
+        quotas=kept.of(tx, [session_id])[session_id] if session.has_quotas else [],
+        in_doubt=_in_doubt(tx, session, counts.held),
+        page_now=tx.now,
         done=(title, more),
     )
+
+
+def _in_doubt(tx: Tx, session: Row[Any], held: int) -> bool:
+    """Has it fewer people than it needs, or was it decided that it goes ahead although it had?"""
+    coming = session.status == "published" and session.starts_at > tx.now
+    return bool(coming and session.min_numbers and (held < session.min_numbers or session.runs_at is not None))
 
 
 def _days_off(parts: list[dict[str, Any]]) -> list[str]:
@@ -307,21 +324,30 @@ def draw_cancel(tx: Tx, page: Page, session_id: int) -> Response:
         .order_by(Booking.status == Status.WAITING.value, Person.sort_name)
     )
     total = tx.scalar(select(func.count()).where(*standing))
+    reserved = tx.scalar(select(func.count()).where(*standing, Booking.person_id.is_(None)))
     return page.render(
         "bookings/manage/cancel.html",
         session=session,
         course=course,
         people=people,
         total=total,
-        unseen=total - len(people),
+        reserved=reserved,
+        unseen=total - reserved - len(people),
         seated=tx.scalar(select(func.count()).where(*standing, Booking.place.is_not(None))),
         trainers=sorted({name for part in _parts(tx, session_id) for name in part["trainers"]}),
-        others=tx.scalar(
-            select(func.count()).where(
-                Session.course_id == session.course_id, Session.status == "published", Session.starts_at > tx.now, Session.id != session_id
-            )
-        ),
+        others=_other_dates(tx, session),
     )
+
+
+def _other_dates(tx: Tx, session: Row[Any]) -> list[tuple[int, str]]:
+    """The course's other published sessions to come, in words with what is free."""
+    others = (Session.course_id == session.course_id, Session.status == "published", Session.starts_at > tx.now, Session.id != session.id)
+    columns = (Session.id, Session.starts_at, Session.ends_at, Session.capacity, _HELD.label("held"), _QUEUE.label("waiting"))
+    rows = tx.rows(select(*columns).where(*others).order_by(Session.starts_at, Session.id).limit(30))
+    return [
+        (row.id, f"{when(row.starts_at, row.ends_at)} ({plural(max(row.capacity - row.held, 0), 'place')} free, {row.waiting} waiting)")
+        for row in rows
+    ]
 
 
 @pages.get("/manage/sessions/{session_id:int}/cancel", can=Can.MANAGE_SESSIONS)
@@ -333,7 +359,8 @@ def cancel_form(tx: Tx, page: Page, session_id: int) -> Response:
 @pages.post("/manage/sessions/{session_id:int}/cancel", can=Can.MANAGE_SESSIONS, again=draw_cancel)
 def cancel(tx: Tx, page: Page, session_id: int) -> Response:
     """Call it off and tell everyone."""
-    sessions.cancel_session(tx, session_id, forms.text(page.form, "reason"), forms.one_id(page.form, "version"))
+    instead = forms.one_id(page.form, "instead")
+    sessions.cancel_session(tx, session_id, forms.text(page.form, "reason"), forms.one_id(page.form, "version"), instead)
     return page.go(f"/manage/sessions/{session_id}", done="cancelled")
 
 

@@ -10,10 +10,9 @@ from app.bookings import approvals, rules
 from app.bookings.models import WAITING_SQL, Booking, Place, Quota, Status
 from app.bookings.operations import approval
 from app.bookings.rules import Reason
-from app.core.calendar import london
 from app.core.errors import Conflict
 from app.core.tx import Tx
-from app.people.models import Group, Person, Unit
+from app.people.models import Group, Unit
 from app.policy import Can, reaches
 
 # A place that is held already needs no window and no turn on the list.
@@ -40,9 +39,6 @@ def obstacle(tx: Tx, session: Row[Any], person_id: int, place: int) -> Reason | 
         waits = reason.code == "already-booked" and found.mine == Status.WAITING.value
         if reason.blocks and not waits and reason.code not in _BESIDE_THE_POINT:
             return reason
-    leaving = tx.scalar(select(Person.leaving_on).where(Person.id == person_id))
-    if leaving is not None and leaving < london(session.starts_at).date():
-        return Reason("leaves-before", "They leave before this session.", "Choose somebody else.")
     quota = tx.scalar(select(Place.quota_id).where(Place.session_id == session.id, Place.number == place))
     if quota is not None:
         row = tx.one(_KEPT_FOR, quota=quota, person=person_id, today=tx.today)
