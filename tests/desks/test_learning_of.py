@@ -9,6 +9,8 @@ import pytest
 
 from app.bookings import operations
 from app.core.tx import Actor, clock, transaction
+from app.learning import completing
+from app.learning.completing import Learnt
 from tests.factory import Make
 
 
@@ -62,3 +64,17 @@ def test_out_of_reach_is_not_there(sign_in: Any, make: Make, ann: Any) -> None:
         assert sign_in(reader).get(f"/people/{person.id}/learning").status_code == 404
     assert "/learning" not in sign_in(admin).get(f"/people/{person.id}").text
     assert "No completed courses are recorded yet" in sign_in(stranger).get(f"/people/{stranger.id}/learning").text
+
+
+def test_what_i_did_stands_with_its_minutes_and_certificate(sign_in: Any, make: Make, ann: Any) -> None:
+    person, boss = ann
+    course = make.course("Restorative circles", cpd_minutes=90)
+    with make.tx() as tx:
+        completing.settle(tx, 9, course.id, [Learnt(77, person.id, tx.today, 90, full=True)], "The register was finished")
+        left_early = Learnt(78, person.id, tx.today - timedelta(days=4), 20, full=False)
+        completing.settle(tx, 10, course.id, [left_early], "The register was finished")
+    page = sign_in(person).get("/my-learning").text
+    assert page.count("Restorative circles</a></h3>") == 2
+    assert "1 hour 30 minutes" in page and "20 minutes" in page and page.count(">Completed</strong>") == 1
+    assert '.pdf">Certificate (PDF)' in page
+    assert "Restorative circles</a></h3>" not in sign_in(boss).get(f"/people/{person.id}/learning").text  # records are one's own
