@@ -246,7 +246,7 @@ def publish_session(tx: Tx, session_id: int, version: int | None = None) -> None
     _in_future(tx, timetable.read(tx, session_id))
     tx.update(Session, session_id, status="published", updated_at=tx.now, version=session.version + 1)
     told = interest.tell_interested(tx, session)
-    tx.record("session.published", "sessions", session_id, **({"interested_told": told} if told else {}))
+    tx.record("session.published", "sessions", session_id, interested_told=told)
     delivering.tell(tx, session_id, {}, delivering.deliveries(tx, session_id))
 
 
