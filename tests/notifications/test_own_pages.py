@@ -18,6 +18,7 @@ from app.core.tx import Actor, transaction
 from app.identity.models import Account
 from app.notifications import delivery, preferences
 from app.notifications import inbox as own_inbox
+from app.notifications.kinds import TOPICS
 from app.notifications.models import Feed, Preference
 from tests.factory import Make
 from tests.mailbox import Inbox
@@ -32,7 +33,7 @@ def queue(make: Make, person: Any, kind: str, subject: str, key: int | None, num
 
 def choose(make: Make, person: Any, **how: str) -> None:
     with transaction(make.database, Actor("person", person.id, person.name, (("practitioner", None),)), writes=True) as tx:
-        preferences.choose(tx, {topic: how.get(topic, "email") for topic in preferences.TOPICS})
+        preferences.choose(tx, {topic: how.get(topic, "email") for topic in TOPICS})
 
 
 def outbox(make: Make, kind: str) -> list[Any]:
