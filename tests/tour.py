@@ -14,7 +14,8 @@ from typing import Any
 
 from app.bookings import operations as bookings
 from app.bookings.models import Booking
-from app.bookings.operations import session_import
+from app.bookings.operations import quotas, reservations, session_import
+from app.bookings.operations.quotas import Keep
 from app.core.db import Database
 from app.core.tx import SYSTEM, Actor, Tx, transaction
 from app.hr.imports import stage
@@ -22,6 +23,9 @@ from app.hr.mapping import Mapping
 from app.identity import access
 from app.identity import operations as identity
 from app.identity.models import Link
+from app.learning import prior
+from app.notifications import feed
+from app.notifications.models import Feed
 from app.rooms import page_routes
 from seed.personas import PERSONAS, persona
 from tests.hr.extracts import SAM, write_csv
@@ -69,6 +73,12 @@ def _booking(status: str, of: str = "practitioner") -> Callable[[Finder], PARAME
     return lambda finder: {"booking_id": finder.booking(status, of)}
 
 
+def _line(finder: Finder) -> PARAMETERS:
+    session, booking = finder.delivered()
+    return {"session_id": session, "booking_id": booking}
+
+
+REGISTERS = ("register", "register/finish", "register/add", "sheet", "code")
 EVERYBODY = tuple(persona.key for persona in PERSONAS)
 
 TOUR: tuple[Stop, ...] = (
@@ -95,6 +105,9 @@ TOUR: tuple[Stop, ...] = (
     Stop("/sessions/{session_id:int}/book", "practitioner", _session("open_session")),
     Stop("/sessions/{session_id:int}/book", "practitioner", _session("full_session")),
     Stop("/sessions/{session_id:int}/book", "manager", _session("open_session"), query="who="),
+    Stop("/sessions/{session_id:int}/group", "manager", _session("open_session")),
+    Stop("/sessions/{session_id:int}/reserve", "manager", _session("open_session")),
+    Stop("/sessions/{session_id:int}/reserve", "manager", _session("full_session")),
     # Bookings
     Stop("/my-bookings", "practitioner", queries=HOT, joining_link=True),
     Stop("/my-bookings", "board", queries=HOT),
@@ -105,6 +118,8 @@ TOUR: tuple[Stop, ...] = (
     Stop("/bookings/{booking_id:int}", "practitioner", _booking("cancelled")),
     Stop("/bookings/{booking_id:int}", "manager", lambda finder: {"booking_id": finder.request()}),
     Stop("/bookings/{booking_id:int}/cancel", "practitioner", _booking("booked")),
+    Stop("/bookings/{booking_id:int}/pass", "practitioner", _booking("booked")),
+    Stop("/bookings/{booking_id:int}/name", "manager", lambda finder: {"booking_id": finder.reserved()}),
     Stop("/bookings/{booking_id:int}/decide", "manager", lambda finder: {"booking_id": finder.request()}),
     Stop("/bookings/{booking_id:int}/calendar.ics", "practitioner", _booking("booked"), joining_link=True, file="text/calendar"),
     Stop("/bookings/{booking_id:int}/order", "coordinator", lambda finder: {"booking_id": finder.on(finder.offering(), "waiting")}),
@@ -112,6 +127,16 @@ TOUR: tuple[Stop, ...] = (
     Stop("/sessions/{session_id:int}/roster", "coordinator", _session("offering"), queries=HOT),
     Stop("/sessions/{session_id:int}/roster", "trainer", _session("delivered_session"), queries=HOT),
     Stop("/sessions/{session_id:int}/roster", "coordinator", _session("full_session"), queries=HOT),
+    *(Stop(f"/sessions/{{session_id:int}}/{tail}", "trainer", _session("delivered_session")) for tail in REGISTERS),
+    Stop("/sessions/{session_id:int}/register", "trainer", lambda finder: {"session_id": finder.delivered()[0]}),
+    Stop("/sessions/{session_id:int}/register", "coordinator", _session("full_session")),
+    Stop("/sessions/{session_id:int}/register/{booking_id:int}", "trainer", _line),
+    Stop("/sessions/{session_id:int}/check-in", "practitioner", _session("open_session")),
+    Stop("/check-in", "practitioner"),
+    Stop("/my-learning/prior", "practitioner"),
+    Stop("/prior-learning", "coordinator"),
+    Stop("/prior-learning", "coordinator", query="show=decided"),
+    Stop("/prior-learning/{key:int}", "coordinator", lambda _: {"key": 1}),
     Stop("/my-team", "manager"),
     Stop("/my-team", "practitioner"),
     Stop("/delivering", "trainer", joining_link=True),
@@ -139,6 +164,7 @@ TOUR: tuple[Stop, ...] = (
     Stop("/manage/sessions/{session_id:int}", "coordinator", _session("past_session"), joining_link=True),
     Stop("/manage/sessions/{session_id:int}/change", "coordinator", _session("editable_session"), joining_link=True),
     Stop("/manage/sessions/{session_id:int}/cancel", "coordinator", _session("full_session")),
+    Stop("/manage/sessions/{session_id:int}/quotas", "coordinator", _session("editable_session")),
     Stop("/manage/sessions/import", "coordinator"),
     Stop("/manage/sessions/import/columns.csv", "coordinator", file="text/csv"),
     Stop("/manage/sessions/import/{import_id:int}", "coordinator", lambda _: {"import_id": 1}),
@@ -174,6 +200,13 @@ TOUR: tuple[Stop, ...] = (
     Stop("/completions", "psw"),
     Stop("/completions", "manager"),
     Stop("/completions.csv", "psw", file="text/csv"),
+    # My messages
+    Stop("/inbox", "practitioner"),
+    Stop("/inbox", "board"),
+    Stop("/inbox/{message_id:int}", "practitioner", lambda finder: {"message_id": finder.message()}, joining_link=True),
+    Stop("/preferences", "practitioner"),
+    Stop("/preferences", "board"),
+    Stop("/calendar/{token}.ics", None, lambda _: {"token": FEED}, joining_link=True, file="text/calendar"),
     # HR
     Stop("/hr/imports", "hr"),
     Stop("/hr/imports/new", "hr"),
@@ -213,6 +246,7 @@ def gone() -> list[str]:
 # What only somebody's work brings ------------------------------------------------------------------------------------
 
 OFFER = "tour-offer-0123456789-0123456789-0123456789"
+FEED = "tour-feed-0123456789-0123456789-0123456789"
 TOKEN = "tour-link-0123456789-0123456789-0123456789"
 
 
@@ -234,14 +268,20 @@ def arrange(database: Database) -> None:
             stage(lambda: transaction(database, actor, writes=True), path, Mapping(), file_name=name)
     with transaction(database, SYSTEM, writes=True) as tx:
         _link(tx, administrator)
+        tx.insert_many(Feed, [dict(token_hash=feed.hashed(FEED), person_id=Finder(tx).person("practitioner"), created_at=tx.now)])
         identity.create_client(tx, "Rota planner", ["people:read", "bookings:read"])
         tx.actor = Actor("person", Finder(tx).person("coordinator"), persona("coordinator").name, (("coordinator", None),))
         day = f"{tx.today + timedelta(days=70):%d/%m/%Y}"
         good = {"course": Finder(tx).plain_course().title, "date": day, "start": "9:30", "end": "16:00", "places": "12"}
         good |= {"link": "https://meet.westmarch.example/imported"}
         wrong = good | {"course": "No such course", "start": "later"}
+        _keep_and_reserve(tx)
         for name, cells in (("spring dates with mistakes.csv", wrong), ("spring dates.csv", good)):
             session_import.stage(tx, name, [{"line": 2, "cells": cells}])
+        tx.actor = Actor("person", Finder(tx).person("practitioner"), persona("practitioner").name, (("practitioner", None),))
+        course = Finder(tx).plain_course().id
+        day = tx.today - timedelta(days=200)
+        prior.ask(tx, course_id=course, completed_on=day, provider="Northmoor Council", evidence="Two days, with a certificate at the end")
 
     _offer(database)
 
@@ -254,6 +294,16 @@ def _offer(database: Database) -> None:
     with transaction(database, SYSTEM, writes=True) as tx:
         booking = tx.get(Booking, Finder(tx).on(session, "offered"))
         _link(tx, booking.person_id, OFFER, "offer", booking.id)
+
+
+def _keep_and_reserve(tx: Tx) -> None:
+    """Places kept for a team, and one that the manager has still to name somebody for."""
+    finder, coordinator = Finder(tx), tx.actor
+    unit = finder.team("practitioner")
+    quotas.set_quotas(tx, finder.editable_session(), [Keep(1, tx.today + timedelta(days=1), unit_id=unit)])
+    tx.actor = Actor("person", finder.person("manager"), persona("manager").name, (("line manager", None),))
+    reservations.reserve(tx, finder.open_session(), 1)
+    tx.actor = coordinator
 
 
 def _link(tx: Tx, person: int, token: str = TOKEN, purpose: str = "reset", subject_id: int | None = None) -> None:

@@ -12,6 +12,7 @@ from app.bookings import rules
 from app.bookings.models import Booking, Part, PartTrainer, Session
 from app.core.calendar import london, working_day
 from app.core.facts import current
+from app.core.ledger import Outbox
 from app.core.tx import Tx
 from app.identity import operations as identity
 from app.learning.models import Certificate, Course, Curriculum, Prerequisite
@@ -48,6 +49,11 @@ class Finder:
 
     def name(self, person: int) -> str:
         return str(self._the(select(Person.name).where(Person.id == person), "person"))
+
+    def message(self, of: str = "practitioner") -> int:
+        """The newest message to them about a booking."""
+        own = select(Outbox.id).where(Outbox.person_id == self.person(of), Outbox.subject == "bookings").order_by(Outbox.id.desc())
+        return int(self._the(own, f"message to the {of}"))
 
     def report(self, of: str = "manager") -> int:
         """Somebody whom this persona manages."""
@@ -123,6 +129,22 @@ class Finder:
         theirs = select(Part.session_id).join(PartTrainer, PartTrainer.part_id == Part.id).where(PartTrainer.person_id == self.person(key))
         return int(self._the(self._to_come().where(Session.id.in_(theirs)), "session of the trainer"))
 
+    def delivered(self) -> tuple[int, int]:
+        """A session that the trainer has delivered: its id, and the booking of somebody who had a place."""
+        theirs = (
+            select(Part.session_id).join(PartTrainer, PartTrainer.part_id == Part.id).where(PartTrainer.person_id == self.person("trainer"))
+        )
+        seen = ("attended", "partly attended", "did not attend", "excused")
+        found = self.tx.one(
+            select(Booking.session_id, Booking.id)
+            .join(Session, Session.id == Booking.session_id)
+            .where(Session.id.in_(theirs), Session.ends_at < self.tx.now, Session.status == "published", Booking.status.in_(seen))
+            .order_by(Session.starts_at.desc(), Booking.id)
+            .limit(1)
+        )
+        assert found is not None, "the trainer has delivered nothing"
+        return found.session_id, found.id
+
     def editable_session(self) -> int:
         """A session to come that is on one day in one room."""
         rooms = select(Part.session_id).group_by(Part.session_id).having(func.count() == 1, func.count(Part.room_id) == 1)
@@ -193,6 +215,11 @@ class Finder:
         """Somebody's booking on this session, in this state."""
         found = select(Booking.id).where(Booking.session_id == session, Booking.status == status, Booking.person_id.is_not(None))
         return int(self._the(found.order_by(Booking.priority, Booking.turn), f"{status} booking"))
+
+    def reserved(self, of: str = "manager") -> int:
+        """A place that this persona has reserved and named nobody for."""
+        theirs = select(Booking.id).where(Booking.status == "reserved", Booking.booked_by == self.person(of))
+        return int(self._the(theirs.order_by(Booking.id), f"reserved place of the {of}"))
 
     def session_of(self, booking: int) -> int:
         return int(self._the(select(Booking.session_id).where(Booking.id == booking), "booking"))

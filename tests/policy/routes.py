@@ -76,11 +76,21 @@ OTHERS: dict[str, dict[str, str]] = {
     "POST /bookings/{booking_id:int}/give": {"booking_id": "waiting_booking"},
     **{f"POST /bookings/{{booking_id:int}}/{what}": {"booking_id": "offered_booking"} for what in ("accept", "decline")},
     **{f"POST /api/v1/bookings/{{booking_id}}/{what}": {"booking_id": "offered_booking"} for what in ("accept", "decline")},
+    **{
+        f"{method} /sessions/{{session_id:int}}/{what}": {"session_id": "free_session"}
+        for method in ("GET", "POST")
+        for what in ("group", "reserve")
+    },
+    **{f"{method} /bookings/{{booking_id:int}}/name": {"booking_id": "reserved_booking"} for method in ("GET", "POST")},
+    "POST /bookings/{booking_id:int}/give-back": {"booking_id": "reserved_booking"},
+    "POST /manage/sessions/{session_id:int}/quotas/{quota_id:int}/release": {"session_id": "kept_session"},
     "GET /bookings/{booking_id:int}/decide": {"booking_id": "pending_booking"},
     "POST /bookings/{booking_id:int}/decide": {"booking_id": "pending_booking"},
     **{f"{method} /prior-learning/{{key:int}}": {"key": "prior"} for method in ("GET", "POST")},
     **{f"{method} /manage/providers/{{key:int}}": {"key": "provider"} for method in ("GET", "POST")},
     **{f"{method} /manage/series/{{key:int}}": {"key": "series"} for method in ("GET", "POST")},
+    "GET /inbox/{message_id:int}": {"message_id": "own_message"},
+    "GET /calendar/{token}.ics": {"token": "feed"},
     "POST /manage/sessions/{session_id:int}/publish": {"session_id": "draft_session"},
     "POST /api/v1/courses/{course_id}/publish": {"course_id": "draft_course"},
     "POST /api/v1/sessions/{session_id}/publish": {"session_id": "draft_session"},
@@ -114,6 +124,9 @@ def form(way: Way, ids: Asked) -> dict[str, Any]:
 FORMS: dict[str, Any] = {
     "POST /sessions/{session_id:int}/book": lambda ids: {"person": ids["person_id"]},
     "POST /bookings/{booking_id:int}/cancel": {"reason_code": "court"},
+    "POST /sessions/{session_id:int}/group": lambda ids: {"people": ids["person_id"], "confirmed": "yes"},
+    "POST /sessions/{session_id:int}/reserve": {"number": "1"},
+    "POST /bookings/{booking_id:int}/name": lambda ids: {"person": ids["person_id"]},
     "POST /bookings/{booking_id:int}/decide": {"decision": "approve"},
     "POST /prior-learning/{key:int}": {"version": "1", "decision": "accept"},
     "POST /bookings/{booking_id:int}/order": {"priority": "1", "reason": "The court ordered it"},

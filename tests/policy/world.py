@@ -17,8 +17,9 @@ from sqlalchemy import select
 
 from app.bookings import operations as bookings
 from app.bookings.event_models import EvaluationAsk
-from app.bookings.models import Booking, Room, Session
-from app.bookings.operations import session_import
+from app.bookings.models import Booking, Quota, Room, Session
+from app.bookings.operations import quotas, reservations, session_import
+from app.bookings.operations.quotas import Keep
 from app.core.config import Settings, load
 from app.core.db import Database
 from app.core.ledger import Outbox
@@ -30,7 +31,9 @@ from app.identity import operations as identity
 from app.identity.models import ApiClient, Link
 from app.learning import certificates
 from app.learning.models import Certificate, Curriculum, CurriculumCourse, PriorLearning, Provider, Series
-from app.people.models import RoleHeld
+from app.notifications import feed
+from app.notifications.models import Feed
+from app.people.models import Group, RoleHeld
 from app.policy import SCOPES
 from tests.factory import Make
 from tests.hr.extracts import SAM, write_csv
@@ -46,6 +49,7 @@ SUBJECT, OUTSIDER = "Ann Holt", "Odette Farrow"
 JOINING = "https://meet.westmarch.example/secret-room"
 NEEDS, OUTSIDERS_NEEDS = "A chair with arms", "Large print, please"
 OFFER_TOKEN = "matrix-offer-0123456789-0123456789-0123456789"
+FEED_TOKEN = "matrix-feed-0123456789-0123456789"
 LINK_TOKEN = "matrix-link-0123456789-0123456789-0123456789"
 
 
@@ -79,6 +83,7 @@ def build(database: Database) -> World:
     odette = make.person(OUTSIDER, organisation=neighbour, access_needs=OUTSIDERS_NEEDS).id
     people[THEMSELVES] = ann
     _offer(make, world, ann, odette, people)
+    _held_places(make, world, people, make.person("Other Manager", organisation=neighbour).id)
     _imports(make, world, people["HR officer"], council, neighbour)
     with make.tx() as tx:
         tx.actor = Actor("person", people["coordinator"], "Coordinator", (("coordinator", council),), organisation_id=council)
@@ -120,8 +125,17 @@ def build(database: Database) -> World:
         )
         waiting = tx.scalar(select(Outbox.id).order_by(Outbox.id))
         tx.update(Outbox, waiting, parked_at=tx.now, error="550 no such mailbox")
+        own = tx.scalar(select(Outbox.id).where(Outbox.person_id == ann).order_by(Outbox.id))
+        tx.insert_many(Feed, [dict(token_hash=feed.hashed(FEED_TOKEN), person_id=ann, created_at=tx.now)])
         for found in (world.here, world.elsewhere):
-            found |= {"token": LINK_TOKEN, "offer": OFFER_TOKEN, "message_id": waiting, "what": "team"}
+            found |= {
+                "token": LINK_TOKEN,
+                "offer": OFFER_TOKEN,
+                "feed": FEED_TOKEN,
+                "own_message": own,
+                "message_id": waiting,
+                "what": "team",
+            }
     for role, person in people.items():
         with make.tx() as tx:
             world.cookies[role] = identity.sign_in(tx, person, "matrix", settings())
@@ -184,6 +198,19 @@ def _offer(make: Make, world: World, ann: int, odette: int, people: dict[str, in
         "prior": prior[1],
         "booking_id": made["out"][0], "pending_booking": made["out"][1], "offered_booking": offered[1], "waiting_booking": waiting[1],
     }  # fmt: skip
+
+
+def _held_places(make: Make, world: World, people: dict[str, int], other_manager: int) -> None:
+    """A session with places kept for a group, and a place reserved there by a manager of each organisation."""
+    session = make.session(course=world.here["course_id"], places=6, day=world.here["day"] + timedelta(days=42))
+    with make.tx() as tx:
+        group = tx.insert(Group, code="asye-1", name="ASYE cohort", kind="cohort")
+        quotas.set_quotas(tx, session.id, [Keep(1, tx.today + timedelta(days=9), group_id=group)])
+        world.here |= {"kept_session": session.id, "quota_id": tx.scalar(select(Quota.id))}
+    for found, manager in ((world.here, people["line manager"]), (world.elsewhere, other_manager)):
+        with make.tx() as tx:
+            tx.actor = Actor("person", manager, "Manager", (("line manager", None),))
+            found["reserved_booking"] = reservations.reserve(tx, session.id, 1)[0]
 
 
 def _imports(make: Make, world: World, officer: int, council: int, neighbour: int) -> None:

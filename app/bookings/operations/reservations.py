@@ -142,7 +142,7 @@ def keep_within(tx: Tx, session_id: int) -> None:
 
 
 def _locked(tx: Tx, booking_id: int) -> tuple[Row[Any], Row[Any]]:
-    """A reserved place and its session, locked; NotFound unless the actor reserved it, deputises for whoever did, or manages sessions."""
+    """A reserved place and its session, locked; NotFound unless the actor reserved it, deputises for whoever did, or coordinates for them."""
     found = tx.one(select(Booking.session_id, Booking.booked_by, Booking.status).where(Booking.id == booking_id))
     if found is None or not answers_for(tx, found.booked_by):
         raise NotFound("There is no reserved place with that reference.", code="booking-not-found")
@@ -155,7 +155,9 @@ def _locked(tx: Tx, booking_id: int) -> tuple[Row[Any], Row[Any]]:
 
 def answers_for(tx: Tx, booked_by: int | None) -> bool:
     """May the actor decide what becomes of the places that this person reserved?"""
-    if policy.may(tx.actor, Can.MANAGE_SESSIONS) or booked_by == tx.actor.person_id:
+    if booked_by is None or booked_by == tx.actor.person_id:
+        return booked_by is not None
+    if policy.may(tx.actor, Can.MANAGE_SESSIONS) and policy.reaches(tx, Can.CANCEL_BOOKING, booked_by):
         return True
     deputy = select(ONE).where(
         Responsibility.kind == Duty.DEPUTY.value,
