@@ -14,7 +14,7 @@ import vobject  # type: ignore[import-untyped]
 from icalendar import Calendar
 
 from app.core.config import ROOT
-from tests.pages.reading import node_folder
+from scripts.build_assets import node_folder
 
 
 @dataclass(frozen=True)
