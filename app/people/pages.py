@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import lru_cache
 
 from markupsafe import Markup
@@ -12,7 +13,7 @@ from app.core.errors import Forbidden
 from app.core.tx import Tx
 from app.core.web import url
 from app.doors import Page, Pages
-from app.people import queries, search
+from app.people import cover, queries, search
 from app.policy import Can, Reach
 
 pages = Pages()
@@ -69,6 +70,11 @@ def one_person(tx: Tx, page: Page, person_id: int) -> Response:
         may_give_access=policy.reaches(tx, Can.MANAGE_ACCESS, person_id),
         may_see_learning=policy.reaches(tx, Can.READ_COMPLETIONS, person_id),
         may_book=person_id != tx.actor.person_id and policy.reaches(tx, Can.BOOK, person_id),
+        may_arrange=policy.reaches(tx, Can.ARRANGE_COVER, person_id),
+        sees_absence=policy.reaches(tx, Can.READ_ABSENCE, person_id),
+        absences=cover.absences(tx, person_id),
+        deputies=cover.deputies(tx, person_id) if record.about.manages else (),
+        last=timedelta(days=1),
         said=_SAID.get(page.query("said"), ""),
     )
 
@@ -80,20 +86,31 @@ _SAID = {
     "manager": "The line manager is recorded.",
     "stage": "The career stage is recorded.",
     "post": "The post is recorded.",
+    "cost-centre": "The cost centre is recorded.",
 }
 
 
 @pages.get("/organisation")
 def organisation(tx: Tx, page: Page) -> Response:
     """The organisations that the reader may see."""
-    return page.render("people/organisation.html", unit=None, above=(), children=queries.organisations(tx), may_search=_may_search(tx))
+    roots = queries.organisations(tx)
+    return page.render("people/organisation.html", unit=None, above=(), children=roots, may_search=_may_search(tx), cost=None, said="")
 
 
 @pages.get("/organisation/{unit_id:int}")
 def one_unit(tx: Tx, page: Page, unit_id: int) -> Response:
     """One part of the organisation with its head count and what is below it."""
     unit, above, children = queries.unit(tx, unit_id)
-    return page.render("people/organisation.html", unit=unit, above=above, children=children, may_search=_may_search(tx))
+    sets = policy.may(tx.actor, Can.SET_COST_CENTRES) and policy.covers(tx, Can.SET_COST_CENTRES, unit_id)
+    return page.render(
+        "people/organisation.html",
+        unit=unit,
+        above=above,
+        children=children,
+        may_search=_may_search(tx),
+        cost=queries.cost_centre(tx, unit_id) if sets else None,
+        said=_SAID.get(page.query("said"), ""),
+    )
 
 
 def _may_search(tx: Tx) -> bool:

@@ -238,6 +238,24 @@ def unit(tx: Tx, unit_id: int) -> tuple[Row[Any], Sequence[Row[Any]], Sequence[R
     return found, above, [row for row in rows if row.id != unit_id]
 
 
+def cost_centre(tx: Tx, unit_id: int) -> Row[Any]:
+    """A node's own cost centre and the one it would have from above, or NotFound when the actor may not set it."""
+    above = aliased(Unit)
+    inherited = (
+        select(above.cost_centre)
+        .join(UnitClosure, UnitClosure.ancestor_id == above.id)
+        .where(UnitClosure.descendant_id == Unit.id, UnitClosure.depth > 0, above.cost_centre.is_not(None))
+        .order_by(UnitClosure.depth)
+        .limit(1)
+        .correlate(Unit)
+        .scalar_subquery()
+    )
+    row = tx.one(select(Unit.id, Unit.name, Unit.version, Unit.cost_centre, inherited.label("inherited")).where(Unit.id == unit_id))
+    if row is None or not policy.covers(tx, Can.SET_COST_CENTRES, unit_id):
+        raise NotFound("There is no such part of the organisation.", code="unit-not-found")
+    return row
+
+
 def _counted(*condition: Any) -> Select[Any]:
     """Nodes with how many people belong to them or below today: one grouped statement for all of them."""
     wanted = select(Unit.id).where(*condition, Unit.closed_on.is_(None)).subquery()

@@ -110,3 +110,49 @@ def test_absence_is_not_everybodys_business(make: Make, line: Any) -> None:
         assert list(cover.absences(tx, line.ann.id)) == []
     with pytest.raises(Forbidden), transaction(make.database, Actor("client", 1, scopes=frozenset({"people:read"})), writes=True) as tx:
         cover.record_absence(tx, line.ann.id, tx.today)
+
+
+# Pages -------------------------------------------------------------------------------------------------------------
+
+
+def day(name: str, value: date) -> dict[str, str]:
+    return {name: str(value.day), f"{name}-month": str(value.month), f"{name}-year": str(value.year)}
+
+
+def test_a_manager_arranges_cover_on_a_page(make: Make, sign_in: Any, line: Any) -> None:
+    browser, path = sign_in(line.mo), f"/people/{line.mo.id}"
+    assert "Nobody stands in." in browser.get(f"{path}/cover").text
+    with make.tx(writes=False) as tx:
+        today = tx.today
+    wrong = browser.post(f"{path}/deputies", data={"deputy": "nobody@westmarch.example", **day("stand_from", today)})
+    assert wrong.status_code == 422 and "Nobody in this organisation has" in wrong.text and "nobody@westmarch.example" in wrong.text
+    backwards = {**day("stand_from", today), **day("stand_to", today - timedelta(days=1))}
+    assert "must not be before the first" in browser.post(f"{path}/deputies", data={"deputy": line.dee.email, **backwards}).text
+    made = browser.post(f"{path}/deputies", data={"deputy": line.dee.email, **day("stand_from", today)})
+    assert made.status_code == 303
+    page = browser.get(made.headers["location"]).text
+    assert line.dee.name in page and "with no end yet" in page
+    assert browser.post(f"{path}/absences", data=day("away_from", today)).status_code == 303
+    shown = sign_in(line.lee).get(path).text
+    assert f"{line.dee.name}, " in shown and "with no end yet" in shown and f"{path}/cover" in shown
+    assert sign_in(line.dee).get(f"{path}/cover").status_code == 404
+    with make.tx(writes=False) as tx:
+        [away], [deputy] = tx.rows(select(Absence.id)), cover.deputies(tx, line.mo.id)
+    assert browser.post(f"{path}/absences/{away.id}/end").status_code == 303
+    assert browser.post(f"{path}/deputies/{deputy.id}/end").status_code == 303
+    page = browser.get(f"{path}/cover").text
+    assert "No absence is recorded." in page and "Nobody stands in." in page
+
+
+def test_hr_sets_a_cost_centre_on_the_organisations_page(make: Make, sign_in: Any) -> None:
+    team = make.unit("East team")
+    officer = sign_in(make.person("Hal", roles=("HR officer",)))
+    assert "Cost centre" in officer.get(f"/organisation/{team}").text
+    form = officer.get(f"/organisation/{team}/cost-centre").text
+    assert "none: charges wait" in form
+    assert officer.post(f"/organisation/{team}/cost-centre", data={"cost_centre": "CC-7", "version": "1"}).status_code == 303
+    assert "CC-7" in officer.get(f"/organisation/{team}").text
+    assert officer.post(f"/organisation/{team}/cost-centre", data={"cost_centre": "CC-8", "version": "1"}).status_code == 412
+    ann = sign_in(make.person("Ann"))
+    assert "Cost centre" not in ann.get(f"/organisation/{team}").text
+    assert ann.get(f"/organisation/{team}/cost-centre").status_code == 403
