@@ -56,7 +56,8 @@ def take(tx: Tx, page: Page, session_id: int) -> Response:
         words=words,
         now=tx.now,
     )
-    if session.register_at is not None or session.status == "cancelled":
+    imported = bool(people) and all(row.status != "booked" for row in people)
+    if session.register_at is not None or session.status == "cancelled" or imported:
         return page.render("bookings/register_done.html", saved=page.query("saved"), **context)
     return page.render(
         "bookings/register.html",

@@ -187,7 +187,7 @@ def put_right(tx: Tx, session_id: int, booking_id: int, marks: Mapping[int, tupl
     tx.get(Person, line.person_id, lock=True)
     session = tx.get(Session, session_id, lock=True)
     booking = tx.get(Booking, booking_id, lock=True)
-    if session.register_at is None or booking.status not in [status.value for status in registers.SEEN]:
+    if booking.status not in [status.value for status in registers.SEEN]:
         raise Conflict("This register is not finished yet: mark it as usual.", code="register-open")
     parts, codes = {part.id for part in registers.parts(tx, session_id)}, {code for code, _ in registers.reasons(tx)}
     if set(marks) - parts or any(value not in registers.MARKS or (why and why not in codes) for value, why in marks.values()):
