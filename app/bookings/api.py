@@ -13,7 +13,7 @@ from pydantic import Field
 from app.apidoor import Reply, api, if_match
 from app.bookings import listings, operations
 from app.bookings.listings import BookingOut, BookingsOut, BookingsQuery, SessionOut, SessionsOut, SessionsQuery
-from app.bookings.models import Booking, Session
+from app.bookings.models import Booking, Session, Status
 from app.bookings.operations import sessions as timetabling
 from app.bookings.operations.timetable import PartNew
 from app.core.errors import Refusal
@@ -101,6 +101,9 @@ def booking(tx: Tx, booking_id: Key) -> dict[str, Any]:
 def book(tx: Tx, new: NewBooking) -> Reply:
     """A seat on a session or, when it is full, the next turn on its waiting list: read `status`. A 409 says in `code` why neither."""
     made = operations.book(tx, new.session_id, new.person_id)
+    location = f"/api/v1/bookings/{made.id}"
+    if made.status is Status.WAITING:
+        return Reply(listings.booking(tx, made.id), 201, location=location)  # with its place in the queue
     body = {
         "id": made.id,
         "session_id": made.session_id,
@@ -108,14 +111,41 @@ def book(tx: Tx, new: NewBooking) -> Reply:
         "status": made.status.value,
         "place": made.place,
         "priority": made.priority,
+        "priority_because": None,
         "turn": made.turn,
+        "waiting_position": None,
+        "offer_ends_at": None,
         "approval": made.approval,
         "reason": None,
         "created_at": made.created_at,
         "updated_at": made.created_at,
         "version": 1,
     }
-    return Reply(body, 201, location=f"/api/v1/bookings/{made.id}")
+    return Reply(body, 201, location=location)
+
+
+@router.post(
+    "/bookings/{booking_id}/accept", response_model=BookingOut, summary="Accept an offer", operation_id="accept_booking", tags=["Bookings"]
+)
+@api("bookings:write", writes=True)
+def accept(tx: Tx, booking_id: Key) -> dict[str, Any]:
+    """Take the seat that is held: `booked`, or `requested` while approval is pending. 409 `offer-over` once its time is over."""
+    operations.accept(tx, booking_id)
+    return listings.booking(tx, booking_id)
+
+
+@router.post(
+    "/bookings/{booking_id}/decline",
+    response_model=BookingOut,
+    summary="Decline an offer",
+    operation_id="decline_booking",
+    tags=["Bookings"],
+)
+@api("bookings:write", writes=True)
+def decline(tx: Tx, booking_id: Key) -> dict[str, Any]:
+    """Give back the seat that is held. It is offered to the next person at once, and the turn on the waiting list ends."""
+    operations.decline(tx, booking_id)
+    return listings.booking(tx, booking_id)
 
 
 @router.post(

@@ -12,6 +12,7 @@ from sqlalchemy import Select, case, func, literal, literal_column, select
 
 from app import policy
 from app.bookings.models import HOLDS_SQL, WAITING_SQL, Booking, Part, PartTrainer, Place, Room, Session
+from app.bookings.queries import ahead
 from app.core.calendar import from_london
 from app.core.errors import NotFound
 from app.core.listing import Day, Instant, InstantOut, Key, ListQuery, Truth, moment
@@ -24,6 +25,7 @@ from app.policy import Can
 DAY = timedelta(days=1)
 FIRST, LAST = date(1900, 1, 1), date(2199, 12, 30)  # no session lies outside, and days at the ends of the calendar have no UTC
 BookingStatus = Literal[
+    "reserved",
     "requested",
     "waiting",
     "offered",
@@ -52,11 +54,14 @@ class BookingOut(BaseModel):
 
     id: int
     session_id: int
-    person_id: int
+    person_id: int | None = Field(description="Null: a place reserved for somebody who is yet to be named.")
     status: BookingStatus
     place: int | None = Field(description="Number of the seat held; null on the waiting list and when it is over.")
-    priority: int = Field(description="Class in the queue, fixed at joining; lower goes first.")
+    priority: int = Field(description="Class in the queue, fixed at joining; lower goes first, 5 is the usual one.")
+    priority_because: str | None = Field(description="Why they are in that class, in words to the person; null: the usual one.")
     turn: int = Field(description="Order of asking within the session.")
+    waiting_position: int | None = Field(description="Place in the queue, from 1, while waiting.")
+    offer_ends_at: InstantOut | None = Field(description="While offered: until when the seat is held for an answer.")
     approval: Literal["not needed", "pending", "granted", "refused", "expired"]
     reason: str | None = Field(description="Why it was cancelled or declined.")
     created_at: InstantOut
@@ -79,7 +84,10 @@ def _bookings(tx: Tx) -> Select[*tuple[Any, ...]]:
         Booking.status,
         Booking.place,
         Booking.priority,
+        Booking.priority_because,
         Booking.turn,
+        (ahead() + 1).label("waiting_position"),
+        Booking.offer_ends_at,
         Booking.approval,
         Booking.reason,
         Booking.created_at,

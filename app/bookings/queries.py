@@ -39,7 +39,7 @@ def waiting(session: Any = Session) -> Any:
     return select(func.count()).select_from(turn).where(turn.session_id == session.id, status).correlate(session).scalar_subquery()
 
 
-def _ahead() -> Any:
+def ahead() -> Any:
     """How many stand before the enclosing statement's booking in its queue: first by class, then by turn."""
     other = aliased(Booking, name="other_turn")
     before = or_(other.priority < Booking.priority, and_(other.priority == Booking.priority, other.turn < Booking.turn))
@@ -195,7 +195,7 @@ _MINE = (
         next_part(Part.ends_at).label("next_ends"),
         next_part(Room.name, room=True).label("room"),
         case((Booking.status == "booked", next_part(Part.link)), else_=null()).label("link"),
-        _ahead().label("ahead"),
+        ahead().label("ahead"),
         case((Booking.status == "waiting", waiting()), else_=null()).label("waiting"),
     )
     .join(Session, Session.id == Booking.session_id)
@@ -251,7 +251,7 @@ _BOOKING = Ready(
         Person.name,
         Person.email,
         _booker.name.label("booker"),
-        _ahead().label("ahead"),
+        ahead().label("ahead"),
         case((Booking.status == "waiting", waiting()), else_=null()).label("waiting"),
     )
     .join(Session, Session.id == Booking.session_id)
@@ -279,7 +279,7 @@ _LIVE = Ready(
         Booking.offer_ends_at,
         Booking.priority,
         Booking.priority_because,
-        _ahead().label("ahead"),
+        ahead().label("ahead"),
         case((Booking.status == "waiting", waiting()), else_=null()).label("waiting"),
     )
     .join(Session, Session.id == Booking.session_id)

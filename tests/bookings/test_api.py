@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from app.bookings.models import Booking
 from app.core.tx import clock
 from tests.factory import Make
 
@@ -260,3 +261,56 @@ def test_a_room_is_not_used_twice(make: Make, client: Client) -> None:
     assert api.post("/api/v1/sessions", json=new).status_code == 201
     again = api.post("/api/v1/sessions", json=new)
     assert (again.status_code, again.json()["code"], again.json()["errors"][0]["field"]) == (409, "room-taken", "parts.0.room_id")
+
+
+# Offers ------------------------------------------------------------------------------------------------------------
+
+
+def test_place_in_the_queue_and_answers_to_an_offer(make: Make, client: Client, ledger: Any) -> None:
+    ann, bob, nia = make.person("Ann"), make.person("Bob"), make.person("Nia", stage="NQSW")
+    session, api = make.session(places=1), client("bookings:write", "bookings:read")
+    held, his, hers = (
+        api.post("/api/v1/bookings", json={"session_id": session.id, "person_id": person.id}).json() for person in (ann, bob, nia)
+    )
+    assert (held["waiting_position"], his["waiting_position"], hers["waiting_position"]) == (None, 1, 1)  # each as they joined
+    assert (hers["priority"], hers["priority_because"]) == (2, "you are in your assessed and supported year")
+    listed = api.get("/api/v1/bookings", params={"session": session.id}).json()["items"]
+    assert [(row["waiting_position"], row["offer_ends_at"]) for row in listed] == [(None, None), (2, None), (1, None)]
+    assert api.post(f"/api/v1/bookings/{hers['id']}/accept").json()["code"] == "offer-over"
+    api.post(f"/api/v1/bookings/{held['id']}/cancel", json={"reason": "Called to court"})
+    offer = api.get(f"/api/v1/bookings/{hers['id']}").json()
+    assert offer["status"] == "offered" and offer["offer_ends_at"].endswith("Z") and offer["waiting_position"] is None
+    declined = api.post(f"/api/v1/bookings/{hers['id']}/decline")
+    assert declined.status_code == 200 and declined.json()["status"] == "declined"
+    accepted = api.post(f"/api/v1/bookings/{his['id']}/accept", headers={"Idempotency-Key": "yes"})
+    assert (accepted.status_code, accepted.json()["status"], accepted.json()["offer_ends_at"]) == (200, "booked", None)
+    again = api.post(f"/api/v1/bookings/{his['id']}/accept", headers={"Idempotency-Key": "yes"})
+    assert again.status_code == 200 and again.headers["idempotent-replayed"] == "true"
+    over = api.post(f"/api/v1/bookings/{his['id']}/decline")
+    assert (over.status_code, over.json()["code"]) == (409, "offer-over")
+    assert ledger.actions()[-3:] == ["booking.offer-declined", "booking.offered", "booking.accepted"]
+
+
+def test_only_the_organisations_own_offers(make: Make, client: Client) -> None:
+    elsewhere = make.organisation("Northmoor Council", host=False)
+    session = make.session(places=1)
+    api = client("bookings:write")
+    held, waits = (
+        api.post("/api/v1/bookings", json={"session_id": session.id, "person_id": make.person(name).id}).json()["id"]
+        for name in ("Ann", "Bob")
+    )
+    api.post(f"/api/v1/bookings/{held}/cancel", json={"reason": "Called to court"})
+    stranger = client("bookings:write", organisation=elsewhere)
+    for answer in ("accept", "decline"):
+        assert stranger.post(f"/api/v1/bookings/{waits}/{answer}").status_code == 404
+        assert client("bookings:read").post(f"/api/v1/bookings/{waits}/{answer}").status_code == 403
+
+
+def test_a_reserved_place_has_nobody_yet(make: Make, client: Client) -> None:
+    session = make.session(places=1)
+    with make.tx() as tx:
+        values = dict(turn=1, approval="not needed", status="reserved", place=1, name_by=tx.now, created_at=tx.now, updated_at=tx.now)
+        key = tx.insert(Booking, session_id=session.id, **values)
+    api = client("bookings:read")
+    assert api.get(f"/api/v1/bookings/{key}").json()["person_id"] is None
+    assert len(api.get("/api/v1/bookings", params={"status": "reserved"}).json()["items"]) == 1

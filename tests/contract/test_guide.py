@@ -37,7 +37,7 @@ SOURCES = [
     *(f"people/{name}.py" for name in ("api", "details", "listings", "models", "operations")),
     *(f"learning/{name}.py" for name in ("api", "checks", "listings", "models", "operations")),
     *(f"bookings/{name}.py" for name in ("api", "listings", "models", "rules")),
-    *(f"bookings/operations/{name}.py" for name in ("book", "cancel", "changes", "places", "sessions", "timetable")),
+    *(f"bookings/operations/{name}.py" for name in ("book", "cancel", "changes", "offers", "places", "sessions", "timetable")),
 ]
 NOT_HERE = {
     "sign-in-needed": "replaced by token-missing and token-invalid",
