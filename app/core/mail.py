@@ -225,7 +225,7 @@ class Mailer:
         if self._smtp is None:
             self._smtp = self._connect()
         try:
-            self._smtp.send_message(email)
+            self._send(self._smtp, email)
         except smtplib.SMTPServerDisconnected as lost:
             self.close()
             raise _Unreached(str(lost)) from lost
@@ -237,6 +237,13 @@ class Mailer:
         except OSError as lost:
             self.close()
             raise _Unreached(str(lost)) from lost
+
+    def _send(self, smtp: smtplib.SMTP, email: EmailMessage) -> None:
+        sender, to = email["From"].addresses[0].addr_spec, email["To"].addresses[0].addr_spec
+        if sender.isascii() and to.isascii():  # what `build` makes is 7-bit, so the bytes go as they are
+            smtp.sendmail(sender, [to], email.as_bytes())
+        else:
+            smtp.send_message(email)
 
     def _connect(self) -> smtplib.SMTP:
         """A connection ready for messages. Whatever goes wrong here is not the message's fault."""
