@@ -196,13 +196,18 @@ _STUCK = (
 )
 
 
+def stuck_requests(tx: Tx) -> Any:
+    """`stuck` as a statement, which asks for `now`."""
+    terms = figures(tx)
+    old = unanswered_since(tx.now, terms.chase_days, terms)
+    soon = after_working_days(tx.now, 1, terms)
+    late = or_(Booking.created_at < old, Booking.approval_due_at <= soon)
+    return _STUCK.where(late, policy.within_reach(tx, Can.BOOK, Booking.person_id))
+
+
 def stuck(tx: Tx, most: int = 50) -> Sequence[Row[Any]]:
     """Requests that a coordinator should look at, soonest to run out first: unanswered past the chase, or due within a working day.
 
     Only of people whom the actor may book for, since only those requests can they answer.
     """
-    terms = figures(tx)
-    old = unanswered_since(tx.now, terms.chase_days, terms)
-    soon = after_working_days(tx.now, 1, terms)
-    late = or_(Booking.created_at < old, Booking.approval_due_at <= soon)
-    return tx.rows(_STUCK.where(late, policy.within_reach(tx, Can.BOOK, Booking.person_id)).limit(most), now=tx.now)
+    return tx.rows(stuck_requests(tx).limit(most), now=tx.now)

@@ -64,7 +64,7 @@ _LISTS = (
 )
 
 
-def _lists(tx: Tx) -> Any:
+def lists(tx: Tx) -> Any:
     """Courses with people on their list and no place to book, within the actor's reach: course_id, people, since."""
     policy.require(tx, Can.MANAGE_SESSIONS)
     return _LISTS.where(policy.within_reach(tx, Can.READ_BOOKINGS, Interest.person_id), ~_to_book.exists()).subquery()
@@ -72,33 +72,21 @@ def _lists(tx: Tx) -> Any:
 
 def without_dates(tx: Tx, skip: int = 0, most: int = 25) -> Sequence[Row[Any]]:
     """Courses that people ask for and nobody can book a place on: how many ask, since when; most wanted first. `found` counts them all."""
-    lists = _lists(tx)
+    asked = lists(tx)
     coming = select(func.count()).select_from(Session).where(Session.course_id == Course.id, _coming, Session.starts_at > NOW)
     wanted = (
         select(
             Course.id,
             Course.title,
-            lists.c.people,
-            lists.c.since,
+            asked.c.people,
+            asked.c.since,
             coming.correlate(Course).scalar_subquery().label("full"),
             func.count().over().label("found"),
         )
-        .join(lists, lists.c.course_id == Course.id)
-        .order_by(lists.c.people.desc(), lists.c.since, Course.id)
+        .join(asked, asked.c.course_id == Course.id)
+        .order_by(asked.c.people.desc(), asked.c.since, Course.id)
     )
     return tx.rows(wanted.offset(skip).limit(most), now=tx.now, today=tx.today)
-
-
-def counted(tx: Tx) -> Row[Any]:
-    """How many courses lack a date that people ask for, and how many people ask."""
-    lists = _lists(tx)
-    row = tx.one(
-        select(func.count().label("courses"), func.coalesce(func.sum(lists.c.people), 0).label("people")).select_from(lists),
-        now=tx.now,
-        today=tx.today,
-    )
-    assert row is not None
-    return row
 
 
 _PEOPLE = (

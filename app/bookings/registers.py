@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from app import policy
 from app.bookings.event_models import Attendance, CheckIn
-from app.bookings.models import Booking, Part, Session, Status
+from app.bookings.models import Booking, Part, PartTrainer, Session, Status
 from app.bookings.policy_models import CancelReason
 from app.bookings.queries import delivers
 from app.bookings.terms import policy as figures
@@ -184,7 +184,11 @@ def marks_of(tx: Tx, booking_id: int) -> dict[int, Row[Any]]:
 
 # Registers that nobody has finished ----------------------------------------------------------------------------------
 
-_NOT_TAKEN = (
+_delivering = (
+    select(PartTrainer.person_id).join(Part, Part.id == PartTrainer.part_id).where(Part.session_id == Session.id).correlate(Session)
+)
+_trainers = select(func.aggregate_strings(Person.name, ", ")).where(Person.id.in_(_delivering)).correlate(Session).scalar_subquery()
+NOT_TAKEN = (
     select(
         Session.id,
         Session.reference,
@@ -196,6 +200,7 @@ _NOT_TAKEN = (
         .where(Booking.session_id == Session.id, Booking.status == Status.BOOKED.value)
         .scalar_subquery()
         .label("booked"),
+        _trainers.label("trainers"),
     )
     .join(Course, Course.id == Session.course_id)
     .where(
@@ -205,11 +210,10 @@ _NOT_TAKEN = (
         exists(select(ONE).where(Booking.session_id == Session.id, literal_column("bookings.status = 'booked'"))),
     )
     .order_by(Session.ends_at, Session.id)
-    .limit(bindparam("most"))
-)
+)  # asks for `ended`
 
 
 def not_taken(tx: Tx, *, most: int = 50) -> Sequence[Row[Any]]:
     """Sessions that are over, on which somebody had a place, and whose register nobody has finished; the oldest first."""
     policy.require(tx, Can.MANAGE_SESSIONS)
-    return tx.rows(_NOT_TAKEN, ended=tx.now, most=most)
+    return tx.rows(NOT_TAKEN.limit(most), ended=tx.now)
