@@ -12,10 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from app.bookings import operations as bookings
-from app.bookings.models import Booking
+from app.bookings.models import Booking, Session
 from app.bookings.operations import quotas, reservations, session_import
 from app.bookings.operations.quotas import Keep
+from app.bookings.policy_models import Consequence, Journal
 from app.core.db import Database
 from app.core.tx import SYSTEM, Actor, Tx, transaction
 from app.hr.imports import stage
@@ -118,6 +121,8 @@ TOUR: tuple[Stop, ...] = (
     Stop("/bookings/{booking_id:int}", "practitioner", _booking("cancelled")),
     Stop("/bookings/{booking_id:int}", "manager", lambda finder: {"booking_id": finder.request()}),
     Stop("/bookings/{booking_id:int}/cancel", "practitioner", _booking("booked")),
+    Stop("/bookings/{booking_id:int}/answer", "practitioner", lambda finder: {"booking_id": finder.charged()}),
+    Stop("/bookings/{booking_id:int}", "practitioner", lambda finder: {"booking_id": finder.charged()}),
     Stop("/bookings/{booking_id:int}/pass", "practitioner", _booking("booked")),
     Stop("/bookings/{booking_id:int}/name", "manager", lambda finder: {"booking_id": finder.reserved()}),
     Stop("/bookings/{booking_id:int}/decide", "manager", lambda finder: {"booking_id": finder.request()}),
@@ -170,6 +175,17 @@ TOUR: tuple[Stop, ...] = (
     Stop("/manage/sessions/import/{import_id:int}", "coordinator", lambda _: {"import_id": 1}),
     Stop("/manage/sessions/import/{import_id:int}", "coordinator", lambda _: {"import_id": 2}),
     Stop("/manage/sessions/import/{import_id:int}/apply", "coordinator", lambda _: {"import_id": 2}),
+    Stop("/manage/policy", "coordinator"),
+    Stop("/manage/policy/figures", "coordinator"),
+    Stop("/manage/policy/rules/new", "coordinator"),
+    Stop("/manage/policy/rules/{rule_id:int}", "coordinator", lambda _: {"rule_id": 1}),
+    Stop("/manage/policy/reasons/new", "coordinator"),
+    Stop("/manage/policy/reasons/{code}", "coordinator", lambda _: {"code": "court"}),
+    Stop("/manage/charges", "coordinator"),
+    Stop("/manage/charges/{consequence_id:int}", "coordinator", lambda finder: {"consequence_id": finder.appeal()}),
+    Stop("/manage/journals", "coordinator"),
+    Stop("/manage/journals/{journal_id:int}", "coordinator", lambda _: {"journal_id": 1}),
+    Stop("/manage/journals/{journal_id:int}/journal.csv", "coordinator", lambda _: {"journal_id": 1}, file="text/csv"),
     # People
     Stop("/my-details", "practitioner"),
     Stop("/my-details/change", "practitioner"),
@@ -186,6 +202,9 @@ TOUR: tuple[Stop, ...] = (
     Stop("/people/{person_id:int}/learning", "manager", lambda finder: {"person_id": finder.report()}),
     Stop("/people/{person_id:int}/edit", "hr", lambda finder: {"person_id": finder.somebody()}),
     *(Stop("/people/{person_id:int}/change/{what}", "hr", _change(what)) for what in ("team", "manager", "stage", "post")),
+    Stop("/people/{person_id:int}/cover", "manager", lambda finder: {"person_id": finder.person("manager")}),
+    Stop("/people/{person_id:int}/cover", "hr", lambda finder: {"person_id": finder.somebody()}),
+    Stop("/organisation/{unit_id:int}/cost-centre", "hr", lambda finder: {"unit_id": finder.team("manager")}),
     Stop("/organisation", "practitioner"),
     Stop("/organisation/{unit_id:int}", "practitioner", lambda _: {"unit_id": 1}),
     Stop("/organisation/{unit_id:int}", "manager", lambda finder: {"unit_id": finder.team("manager")}),
@@ -276,6 +295,7 @@ def arrange(database: Database) -> None:
         good |= {"link": "https://meet.westmarch.example/imported"}
         wrong = good | {"course": "No such course", "start": "later"}
         _keep_and_reserve(tx)
+        _charge(tx)
         for name, cells in (("spring dates with mistakes.csv", wrong), ("spring dates.csv", good)):
             session_import.stage(tx, name, [{"line": 2, "cells": cells}])
         tx.actor = Actor("person", Finder(tx).person("practitioner"), persona("practitioner").name, (("practitioner", None),))
@@ -304,6 +324,24 @@ def _keep_and_reserve(tx: Tx) -> None:
     tx.actor = Actor("person", finder.person("manager"), persona("manager").name, (("line manager", None),))
     reservations.reserve(tx, finder.open_session(), 1)
     tx.actor = coordinator
+
+
+def _charge(tx: Tx) -> None:
+    """The practitioner did not come and can still answer for it; somebody else has appealed; a third one's charge is in a journal."""
+    priya = Finder(tx).person("practitioner")
+    past = select(Booking.id, Booking.person_id).join(Session, Session.id == Booking.session_id)
+    past = past.where(Session.ends_at < tx.now, Booking.status == "attended").order_by(Session.starts_at.desc(), Booking.id)
+    rows = [*tx.rows(past.where(Booking.person_id == priya).limit(1)), *tx.rows(past.where(Booking.person_id != priya).limit(2))]
+    journal = tx.insert(Journal, made_at=tx.now, made_by=tx.actor.person_id, charges=1, pence=3500)
+    common = dict(kind="absent", pence=3500, cost_centre="CC-410", appeal_by=tx.now + timedelta(days=9), created_at=tx.now)
+    states: tuple[PARAMETERS, ...] = (
+        dict(state="stands"),
+        dict(state="appealed", appeal="The road was closed after the storm, and no bus ran.", appealed_at=tx.now),
+        dict(state="stands", journal_id=journal),
+    )
+    for row, state in zip(rows, states, strict=True):
+        tx.update(Booking, row.id, status="did not attend")
+        tx.insert(Consequence, booking_id=row.id, person_id=row.person_id, **common, **state)
 
 
 def _link(tx: Tx, person: int, token: str = TOKEN, purpose: str = "reset", subject_id: int | None = None) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, select
 
 from app.bookings import rules
 from app.bookings.models import Booking, Part, PartTrainer, Session
+from app.bookings.policy_models import Consequence
 from app.core.calendar import london, working_day
 from app.core.facts import current
 from app.core.ledger import Outbox
@@ -82,6 +83,15 @@ class Finder:
             .where(Responsibility.valid_from <= self.tx.today, Responsibility.valid_to > self.tx.today)
             .order_by(Responsibility.person_id)
         )
+
+    def charged(self) -> int:
+        """A booking of the practitioner that they can still answer for."""
+        mine = select(Consequence.booking_id).where(Consequence.person_id == self.person("practitioner"), Consequence.state == "stands")
+        return int(self._the(mine.order_by(Consequence.id.desc()), "charge of the practitioner"))
+
+    def appeal(self) -> int:
+        """An appeal that waits for a decision."""
+        return int(self._the(select(Consequence.id).where(Consequence.state == "appealed"), "appeal"))
 
     # Courses and sessions
 

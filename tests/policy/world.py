@@ -18,10 +18,11 @@ from sqlalchemy import select
 from app.bookings import operations as bookings
 from app.bookings.event_models import EvaluationAsk
 from app.bookings.models import Booking, Quota, Room, Session
-from app.bookings.operations import quotas, reservations, session_import
+from app.bookings.operations import consequences, policies, quotas, reservations, session_import
 from app.bookings.operations.quotas import Keep
+from app.bookings.policy_models import Consequence, Journal, PriorityRule
 from app.core.config import Settings, load
-from app.core.db import Database
+from app.core.db import FOREVER, Database
 from app.core.ledger import Outbox
 from app.core.tx import Actor, transaction
 from app.hr.imports import stage
@@ -33,7 +34,8 @@ from app.learning import certificates
 from app.learning.models import Certificate, Curriculum, CurriculumCourse, PriorLearning, Provider, Series
 from app.notifications import feed
 from app.notifications.models import Feed
-from app.people.models import Group, RoleHeld
+from app.people import operations as people_operations
+from app.people.models import Absence, Duty, Group, RoleHeld
 from app.policy import SCOPES
 from tests.factory import Make
 from tests.hr.extracts import SAM, write_csv
@@ -91,6 +93,7 @@ def build(database: Database) -> World:
         for found, where in ((world.here, council), (world.elsewhere, neighbour)):
             found["role_id"] = tx.scalar(select(RoleHeld.id).where(RoleHeld.unit_id == where, RoleHeld.role == "HR officer"))
     _certificates(make, world, ann, odette)
+    _charges(make, world, ann, odette)
     with make.tx() as tx:
         for found, person in ((world.here, ann), (world.elsewhere, odette)):
             found["kind"] = "after"
@@ -198,6 +201,33 @@ def _offer(make: Make, world: World, ann: int, odette: int, people: dict[str, in
         "prior": prior[1],
         "booking_id": made["out"][0], "pending_booking": made["out"][1], "offered_booking": offered[1], "waiting_booking": waiting[1],
     }  # fmt: skip
+
+
+def _charges(make: Make, world: World, ann: int, odette: int) -> None:
+    """Ann and Odette stayed away twice: one appeal of each waits, another charge is in a journal. Both are away and have a deputy."""
+    course = make.course("Court skills for all", cost_pence=3500).id
+    session, other = (make.session(course=course, day=world.here["day"] + timedelta(days=days)) for days in (56, 63))
+    council = make.organisation()
+    with make.tx() as tx:
+        policies.set_policy(tx, read_id=None, absent_charge="cost")
+        rules = tx.rows(select(PriorityRule.id).order_by(PriorityRule.id))
+        for found, person in ((world.here, ann), (world.elsewhere, odette)):
+            appealed, taken = (bookings.book(tx, one.id, person).id for one in (session, other))
+            for booking in (appealed, taken):
+                tx.update(Booking, booking, status="did not attend")
+            for one in (session, other):
+                consequences.absent(tx, one.id)
+            journal = tx.insert(Journal, made_at=tx.now, charges=1, pence=3500)
+            keys = [tx.scalar(select(Consequence.id).where(Consequence.booking_id == booking)) for booking in (appealed, taken)]
+            tx.update(Consequence, keys[0], state="appealed", appeal="The train did not run.", appealed_at=tx.now)
+            tx.update(Consequence, keys[1], journal_id=journal, cost_centre="CC-1")
+            absence = tx.insert(Absence, person_id=person, valid_from=tx.today, valid_to=FOREVER, recorded_at=tx.now)
+            found |= {"charged_booking": appealed, "consequence_id": keys[0], "journal_id": journal, "absence_id": absence}
+            found |= {"rule_id": rules[0].id, "cancel_reason": "leave"}
+    for found, person in ((world.here, ann), (world.elsewhere, odette)):
+        deputy = make.person("Stand In", organisation=council).id
+        with make.tx() as tx:
+            found["duty_id"] = people_operations.give_duty(tx, Duty.DEPUTY, deputy, tx.today, person_id=person)
 
 
 def _held_places(make: Make, world: World, people: dict[str, int], other_manager: int) -> None:
