@@ -16,7 +16,7 @@ from app.bookings.approvals import PENDING
 from app.bookings.event_models import Notice
 from app.bookings.models import Booking, Session, Status
 from app.bookings.operations.cancel import end, locked
-from app.bookings.operations.queue import coordinators
+from app.bookings.operations.queue import coordinators_of
 from app.bookings.terms import cut_off
 from app.bookings.terms import policy as figures
 from app.core.db import Database
@@ -62,7 +62,7 @@ def start(tx: Tx, session: Row[Any], person_id: int) -> Ask:
 def ask(tx: Tx, booking_id: int, person_id: int, begun: Ask) -> None:
     """Tell whoever answers today that a request waits for them; nothing where none does."""
     if begun.state == "pending":
-        told = [one.id for one in approvals.asked(tx, person_id, begun.approver)] or coordinators(tx)
+        told = [one.id for one in approvals.asked(tx, person_id, begun.approver)] or coordinators_of(tx, [person_id])[person_id]
         _tell(tx, "email.approval_asked", [(one, booking_id, begun.due_at) for one in told if one != tx.actor.person_id])
 
 
@@ -106,10 +106,12 @@ def chase(tx: Tx, now: datetime) -> None:
     if not rows:
         return
     managers = approvals.approvers(tx, {row.person_id for row in rows if row.approver == "manager"})
-    academy = coordinators(tx)
+    academy = coordinators_of(tx, {row.person_id for row in rows})
     tx.insert_many(Notice, [dict(key=f"approval-chased:{row.id}", at=tx.now) for row in rows])
     wanted = [
-        (person, row.id, row.approval_due_at) for row in rows for person in [one.id for one in managers.get(row.person_id, ())] or academy
+        (person, row.id, row.approval_due_at)
+        for row in rows
+        for person in [one.id for one in managers.get(row.person_id, ())] or academy[row.person_id]
     ]
     _tell(tx, "email.approval_chased", wanted)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, insert, literal_column, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from app import policy
@@ -27,7 +27,7 @@ from app.core.db import ONE, Database
 from app.core.facts import current
 from app.core.ledger import Audit, Outbox, entry, message
 from app.core.tx import SYSTEM, Tx, transaction
-from app.people.models import Absence, GroupMember, Membership, Post, RoleHeld, UnitClosure
+from app.people.models import Absence, GroupMember, Membership, Person, Post, RoleHeld, UnitClosure
 
 WAITING: ColumnElement[bool] = literal_column(WAITING_SQL.replace("status", "bookings.status"))
 _OPEN: ColumnElement[bool] = literal_column("pass_ons.done_at").is_(None)
@@ -238,3 +238,20 @@ def coordinators(tx: Tx) -> list[int]:
     roles = [role.value for role, grants in policy.GRANTS.items() if policy.Can.MANAGE_SESSIONS in grants]
     held = select(RoleHeld.person_id).where(RoleHeld.role.in_(roles), current(RoleHeld, tx.today)).distinct()
     return [row.person_id for row in tx.rows(held.order_by(RoleHeld.person_id))]
+
+
+def coordinators_of(tx: Tx, people: Collection[int]) -> dict[int, list[int]]:
+    """Who coordinates for each of these people today: the role is held for everybody, or for a part they belong to. Nobody else is told."""
+    roles = [role.value for role, grants in policy.GRANTS.items() if policy.Can.MANAGE_SESSIONS in grants]
+    theirs = or_(RoleHeld.unit_id.is_(None), policy.in_unit(Person.id, RoleHeld.unit_id, tx.today))
+    statement = (
+        select(Person.id, RoleHeld.person_id)
+        .join(RoleHeld, and_(RoleHeld.role.in_(roles), current(RoleHeld, tx.today)))
+        .where(Person.id.in_(people), theirs)
+        .distinct()
+        .order_by(Person.id, RoleHeld.person_id)
+    )
+    found: dict[int, list[int]] = {person: [] for person in people}
+    for row in tx.rows(statement):
+        found[row.id].append(row.person_id)
+    return found
