@@ -270,6 +270,7 @@ def roster(tx: Tx, page: Page, session_id: int) -> Response:
     """Who is on a session. Names alone are working information and leave no trail; access needs, shown only on asking, do."""
     session = queries.session(tx, session_id)
     everyone = rosters.roster(tx, session_id)
+    reserved = rosters.reserved(tx, session_id) if session.held + session.waiting > len(everyone) else []
     waiting = sorted((row for row in everyone if row.status == "waiting"), key=lambda row: (row.priority, row.turn))
     seated = [row for row in everyone if row.status != "waiting"]
     shows_needs = page.query("needs") == "show" and policy.may(tx.actor, Can.READ_ACCESS_NEEDS)
@@ -284,7 +285,8 @@ def roster(tx: Tx, page: Page, session_id: int) -> Response:
         meetings=queries.meetings(tx, session_id),
         seated=seated,
         waiting=waiting,
-        unseen=session.held + session.waiting - len(everyone),
+        reserved=reserved,
+        unseen=session.held + session.waiting - len(everyone) - sum(row.places for row in reserved),
         classes=len({row.priority for row in waiting}) > 1,
         needs=needs,
         shows_needs=shows_needs,

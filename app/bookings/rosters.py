@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, select
+from sqlalchemy import Row, and_, bindparam, func, select
 
 from app import policy
 from app.bookings.models import Booking
+from app.bookings.operations.reservations import RESERVED
 from app.bookings.queries import LIVE_OF, delivers
 from app.core.errors import NotFound
 from app.core.facts import current
@@ -55,6 +56,12 @@ def roster(tx: Tx, session_id: int) -> Sequence[Row[Any]]:
             raise NotFound("There is no session with that reference.", code="session-not-found")
         statement = _ROSTER.where(policy.within_reach(tx, Can.READ_ROSTER, Booking.person_id))
     return tx.rows(statement, session=session_id, today=tx.today)
+
+
+def reserved(tx: Tx, session_id: int) -> Sequence[Row[Any]]:
+    """Places held for people to be named: how many, and until when, by that deadline. They have no person, so they are nobody's secret."""
+    found = select(Booking.name_by, func.count().label("places")).where(Booking.session_id == session_id, RESERVED)
+    return tx.rows(found.group_by(Booking.name_by).order_by(Booking.name_by))
 
 
 _NEEDS = (

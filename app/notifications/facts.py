@@ -52,7 +52,8 @@ def compose(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
             facts |= _booking_facts(booking, parts.get(booking.session_id, []))
             facts |= queue.get(booking.id, {})
             facts["approver"] = managers.get(row.person_id)
-            facts["booking_url"] = f"/bookings/{booking.id}/decide" if row.kind in _DECIDES else f"/bookings/{booking.id}"
+            page = "/decide" if row.kind in _DECIDES else "/name" if booking.person_id is None else ""
+            facts["booking_url"] = f"/bookings/{booking.id}{page}"
         if deed is not None:
             if row.kind in _ACTORS:
                 facts[_ACTORS[row.kind]] = deed.name or (None if deed.actor_kind in ("person", "link") else "The Academy")

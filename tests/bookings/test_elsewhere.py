@@ -11,12 +11,17 @@ from sqlalchemy import select
 
 from app.bookings import operations
 from app.bookings.models import Booking, Session
-from app.bookings.operations import reservations, running, sessions, timetable
+from app.bookings.operations import passing, reservations, running, sessions, timetable
+from app.core.db import FOREVER
 from app.core.errors import Conflict, Invalid
 from app.core.ledger import Outbox
+from app.notifications import facts
+from app.notifications.messages import render
+from app.people.models import RoleHeld
 from tests.bookings.test_operations import acting
 from tests.bookings.test_reservations import book
-from tests.factory import Make
+from tests.factory import LONG_AGO, Make
+from tests.notifications.test_messages import SETTINGS
 
 
 def messages(make: Make, kind: str) -> list[Any]:
@@ -163,3 +168,48 @@ def test_coordinators_are_asked_once_on_the_day(make: Make) -> None:
         tx.update(Session, session.id, decide_by=tx.now + timedelta(days=3))
         running.ask_due(tx, tx.now + timedelta(days=3))  # a new day to decide by
     assert len(messages(make, "email.decision_due")) == 2
+
+
+def test_every_message_of_it_can_be_written(make: Make) -> None:
+    """Reserved, passed on, expired, moved with a clash, called off with another date, in doubt: nothing is set aside."""
+    ann, bob, manager, coordinator = (make.person(name) for name in ("Ann", "Bob", "Mo", "Cai"))
+    session, other = two_dates(make, places=5, min_numbers=4)
+    mine = book(make, ann, session)
+    with acting(make, manager, ("line manager", None)) as tx:
+        kept = reservations.reserve(tx, session.id, 2)
+    with make.tx() as tx:
+        tx.update(Booking, kept[0], name_by=tx.now)
+    reservations.expire_due(make.database)
+    with acting(make, ann) as tx:
+        passing.pass_on_to(tx, mine.id, bob.id)
+    later = make.session(starts=session.starts_at + timedelta(days=1))
+    book(make, bob, later)
+    with make.tx() as tx:
+        tx.insert(RoleHeld, person_id=coordinator.id, role="coordinator", valid_from=LONG_AGO, valid_to=FOREVER, recorded_at=tx.now)
+        tx.update(Session, session.id, decide_by=tx.now)
+        running.ask_due(tx, tx.now)
+    with make.tx() as tx:
+        part = timetable.read(tx, session.id)[0]
+        sessions.change_session(tx, session.id, 1, [replace(part, starts_at=later.starts_at, ends_at=later.ends_at)])
+    with make.tx() as tx:
+        running.decide_run(tx, session.id, True)
+    call_off(make, session, other)
+    kinds = {
+        "reservation_expired",
+        "booking_passed",
+        "place_passed",
+        "decision_due",
+        "session_changed",
+        "session_runs",
+        "session_cancelled",
+    }
+    written: dict[str, list[str]] = {kind: [] for kind in kinds}
+    with make.tx(writes=False) as tx:
+        rows = tx.rows(select(Outbox.__table__).where(Outbox.kind.in_([f"email.{kind}" for kind in kinds])).order_by(Outbox.id))
+        for row, told in zip(rows, facts.compose(tx, rows).values(), strict=True):
+            message = render(row.kind, told, SETTINGS, message_id=row.id, now=tx.now)
+            written[row.kind.removeprefix("email.")].append(message.plain)
+    assert [kind for kind, texts in written.items() if not texts] == []
+    changed, off = "\n".join(written["session_changed"]), "\n".join(written["session_cancelled"])
+    assert f"/bookings/{kept[1]}/name" in changed and "another booking at the new time" in changed
+    assert "Instead you are on the list for" in off and "places you reserved" in off

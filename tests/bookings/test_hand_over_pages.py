@@ -174,3 +174,13 @@ def test_kept_for_nobody_else(make: Make, sign_in: Any) -> None:
     session = make.session(places=1)
     keep(make, session, Keep(1, until(make), group_id=cohort(make)))
     assert "The places left are kept for others" in words(sign_in(make.person("Ann")).get(f"/sessions/{session.id}"))
+
+
+def test_the_roster_counts_reserved_places_apart(make: Make, coordinator: Any) -> None:
+    session = make.session(places=4)
+    book(make, make.person("Ann"), session)
+    plain = words(coordinator.get(f"/sessions/{session.id}/roster"))
+    reserve(make, make.person("Mo"), session, 2)
+    page = words(coordinator.get(f"/sessions/{session.id}/roster"))
+    assert "2 places are reserved for people to be named by" in page and "not shown" not in page
+    assert "reserved" not in plain
