@@ -172,6 +172,7 @@ HISTORY = {
     "booking.moved-waiting": "cancelled another date and put {name} on this list",
     "booking.approval-expired": "ended the request, which nobody had answered",
     "booking.reason-given": "gave a reason",
+    "booking.marked": "marked {name} on the register",
     "booking.not-attended": "recorded that {name} did not attend",
     "booking.excused": "recorded that {name} {was} excused",
 }
@@ -191,6 +192,8 @@ def happened(action_name: str, state: str | None, *, name: str = "", own: bool =
         return f"recorded that {name} {'attended part of it' if state == 'partly attended' else 'attended'}"
     if action_name == "booking.excused" and own:
         return "gave a reason that excuses"
+    if action_name == "booking.marked" and own:
+        return "checked in"
     if action_name in HISTORY:
         return HISTORY[action_name].format(name=name, was="were" if name == "you" else "was")
     return f"noted: {action_name.partition('.')[2].replace('_', ' ').replace('-', ' ')}"

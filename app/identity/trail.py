@@ -36,6 +36,8 @@ KINDS = (
     ("session", "Sessions"),
     ("course", "Courses"),
     ("completions", "Completions taken"),
+    ("completion", "Completions recorded"),
+    ("prior-learning", "Learning from elsewhere"),
     ("import", "HR imports"),
     ("delivery", "Messages"),
 )
@@ -121,6 +123,10 @@ _WORDS = {
     "person.moved-team": "Team recorded",
     "person.changed-own-details": "Changed own details",
     "client.refused": "API client refused",
+    "booking.marked": "Marked on a register",
+    "session.register-finished": "Register finished",
+    "session.check-in-opened": "Check-in opened",
+    "session.check-in-closed": "Check-in closed",
 }
 
 

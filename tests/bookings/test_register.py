@@ -14,7 +14,7 @@ from app import invariants
 from app.bookings import operations, registers
 from app.bookings.event_models import Attendance
 from app.bookings.models import Booking, Part, Session
-from app.bookings.operations import attend, register, walk_in
+from app.bookings.operations import attend, register, timetable, walk_in
 from app.bookings.operations.attend import Mark, Marked
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.tx import SYSTEM, Actor, transaction
@@ -271,9 +271,24 @@ def test_sessions_whose_register_nobody_finished(make: Make) -> None:
         assert registers.not_taken(tx) == []
     with here.running(here.after) as tx:
         assert [(row.id, row.booked) for row in registers.not_taken(tx)] == [(here.session.id, 3)]
+    for moment, found in ((here.during - timedelta(hours=2), []), (here.during, [here.session.id])):
+        with here.training(moment) as tx:
+            assert [row.id for row in registers.to_take(tx)] == found
     finished(here)
     with here.running(here.after) as tx:
-        assert registers.not_taken(tx) == []
+        assert registers.not_taken(tx) == [] and registers.to_take(tx) == []
+    with here.training(here.after) as tx:
+        assert registers.to_take(tx) == []
+
+
+def test_marks_of_a_part_that_is_moved_or_dropped_go_with_it(make: Make) -> None:
+    here = room(make)
+    early = here.parts[0].starts_at - timedelta(minutes=10)
+    here.mark(early, (0, 0, "present"), (1, 0, "absent"))
+    with make.tx() as tx:
+        parts = timetable.read(tx, here.session.id)
+        timetable.write(tx, here.session.id, parts[1:])
+    assert make.rows(select(Attendance.booking_id)) == []
 
 
 # Putting it right --------------------------------------------------------------------------------------------------

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, case, exists, func, insert, literal, select, update
+from sqlalchemy import Row, case, delete, exists, func, insert, literal, select, update
 
 from app.bookings import registers
-from app.bookings.event_models import Attendance
+from app.bookings.event_models import Attendance, CheckIn
 from app.bookings.models import Booking, Part, Session, Status
 from app.bookings.operations import consequences
 from app.bookings.operations.attend import Mark, open_register, write
@@ -84,6 +84,7 @@ def finish_register(tx: Tx, session_id: int, *, rest: str = "absent") -> dict[st
     moved = _move(tx, session_id, Status.BOOKED)
     _record(tx, moved, {row.id: Status.BOOKED.value for row in moved})
     tx.update(Session, session_id, register_at=tx.now)
+    tx.db.execute(delete(CheckIn).where(CheckIn.session_id == session_id))
     numbers = {status.value: sum(row.status == status.value for row in moved) for status in ACTIONS}
     tx.record("session.register-finished", "sessions", session_id, numbers=numbers, unmarked=len(unmarked), rest=rest)
     _settle(tx, session, [row.id for row in moved], "The register was finished")

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, delete, insert, or_, select, update
 
+from app.bookings.event_models import Attendance
 from app.bookings.models import Part, PartTrainer, Room, Session
 from app.core.calendar import london, london_day, when
 from app.core.db import is_postgresql
@@ -234,6 +235,10 @@ def same(before: Sequence[PartNew], after: Sequence[PartNew]) -> list[int | None
     return found
 
 
+def _times(part: PartNew) -> tuple[datetime, datetime]:
+    return part.starts_at, part.ends_at
+
+
 def write(tx: Tx, session_id: int, parts: list[PartNew]) -> list[tuple[int, PartNew]]:
     """Replace the parts; each stays what it was (`same`). They are set aside first, so that two may change places.
 
@@ -246,7 +251,10 @@ def write(tx: Tx, session_id: int, parts: list[PartNew]) -> list[tuple[int, Part
     if old:
         tx.db.execute(delete(PartTrainer).where(PartTrainer.part_id.in_(old)))
         tx.db.execute(update(Part).where(Part.session_id == session_id).values(live=False))
-        tx.db.execute(delete(Part).where(Part.id.in_([key for key, _ in dropped])))
+        moved = [old[key] for n, key in enumerate(was) if key is not None and _times(before[key]) != _times(parts[n])]
+        gone = [key for key, _ in dropped]
+        tx.db.execute(delete(Attendance).where(Attendance.part_id.in_(moved + gone)))  # marks made shortly before the start that is no more
+        tx.db.execute(delete(Part).where(Part.id.in_(gone)))
     for n, part in enumerate(parts):
         values = dict(starts_at=part.starts_at, ends_at=part.ends_at, room_id=part.room_id, link=part.link, live=True)
         if (kept := was[n]) is not None:
