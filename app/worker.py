@@ -17,10 +17,13 @@ LONGEST_PAUSE = 30.0  # … and after several faults in a row
 
 
 def tick(database: Database, settings: Settings, stop: threading.Event | None = None) -> int:
-    """Do everything that is due now; returns how many things were done. Leaves off early when told to stop."""
+    """Do everything that is due now; returns how many things were done. Leaves off early when told to stop.
+
+    Between two batches of messages it looks at the clocks again: a long queue of e-mails keeps no place from passing on.
+    """
     done = jobs.run_due(database) + jobs.run_clocks(database)
     while not (stop is not None and stop.is_set()) and (delivered := delivery.deliver_due(database, settings, stop)):
-        done += delivered
+        done += delivered + jobs.run_clocks(database)
     return done
 
 

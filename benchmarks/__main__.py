@@ -15,6 +15,7 @@ from app.core.config import ROOT
 
 PARTS = {
     "booking_race": "A thousand people race for twenty places, one of them on six devices at once",
+    "waitlist": "Two hundred seats come free at once while two thousand wait",
     "bookings": "Complete bookings a second, by API",
     "pages": "Pages, signed in",
     "imports": "HR extracts",

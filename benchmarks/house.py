@@ -34,13 +34,13 @@ def arguments(words: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _environment(url: str) -> dict[str, str]:
+def environment(url: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ACADEMY_")}
     return {**kept, "ACADEMY_DATABASE_URL": url, "ACADEMY_LOG_LEVEL": "warning", "ACADEMY_THREADS": "2", "ACADEMY_DEMO": "1"}
 
 
 def _app(url: str, *command: str) -> None:
-    subprocess.run([sys.executable, "-m", "app", *command], check=True, cwd=ROOT, env=_environment(url), stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", "app", *command], check=True, cwd=ROOT, env=environment(url), stdout=subprocess.DEVNULL)
 
 
 _server: str | None = None
@@ -145,7 +145,7 @@ def served(url: str, *, processes: int, worker: bool = False) -> Iterator[tuple[
         str(processes),
         *([] if worker else ["--no-worker"]),
     ]
-    server = subprocess.Popen(command, cwd=ROOT, env=_environment(url), stdout=subprocess.DEVNULL, start_new_session=True)
+    server = subprocess.Popen(command, cwd=ROOT, env=environment(url), stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         for _ in range(300):
             try:

@@ -125,7 +125,7 @@ def run(url: str, file: Path, mapping: Path, *more: str) -> Measured:
     """The command in a process of its own: wall time from start to end, and the most memory it ever held."""
     command = [sys.executable, "-m", "app", "import-people", str(file), "--map", str(mapping), "--as-at", AS_AT.isoformat(), *more]
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, env=house._environment(url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=house.environment(url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
     said = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)

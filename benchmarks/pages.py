@@ -23,7 +23,7 @@ from app.learning.models import Completion, Course
 from app.people.models import Person, Unit
 from benchmarks import load as generator
 from benchmarks.booking_race import client_token, cookie, new_session
-from benchmarks.house import _environment, arguments, both, county, memory, served
+from benchmarks.house import arguments, both, county, environment, memory, served
 from seed.personas import PERSONAS
 
 
@@ -112,7 +112,7 @@ def main() -> int:
         for people in options.people or [1286, 100_000]:
             with county(kind, people) as (url, database):
                 place = arrange(database)
-                worker = subprocess.Popen([sys.executable, "-m", "app", "worker"], cwd=ROOT, env=_environment(url))
+                worker = subprocess.Popen([sys.executable, "-m", "app", "worker"], cwd=ROOT, env=environment(url))
                 with served(url, processes=2) as (port, server):
                     empty, _, _, _ = measure(port, "/accessibility", {"cookie": place.cookies["practitioner"]}, options.seconds)
                     several = f"person search, {len(place.searches)} different ones"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 from app.bookings.terms import Policy
 from app.core.calendar import WEEK, from_london, london, working_day
@@ -62,6 +63,7 @@ def _windows(since: datetime, until: datetime, figures: Policy, mask: str, away:
         day += timedelta(days=1)
 
 
+@lru_cache(maxsize=4096)
 def _at(day: date, minutes: int) -> datetime:
     """A London day and minutes after its midnight, 1440 being the next one, in UTC."""
     return _on(day + timedelta(days=minutes // 1440), time(minutes // 60 % 24, minutes % 60))
