@@ -213,32 +213,6 @@ NOT_TAKEN = (
 )  # asks for `ended`
 
 
-_TO_TAKE = (
-    select(Session.id, Session.reference, Session.starts_at, Session.ends_at, Course.title)
-    .join(Course, Course.id == Session.course_id)
-    .where(
-        Session.status == "published",
-        Session.starts_at <= bindparam("soon", type_=Session.__table__.c.starts_at.type),
-        Session.register_at.is_(None),
-        exists(
-            select(ONE)
-            .select_from(PartTrainer)
-            .join(Part, Part.id == PartTrainer.part_id)
-            .where(Part.session_id == Session.id, PartTrainer.person_id == bindparam("trainer"))
-        ),
-        exists(select(ONE).where(Booking.session_id == Session.id, literal_column("bookings.status = 'booked'"))),
-    )
-    .order_by(Session.starts_at, Session.id)
-    .limit(bindparam("most"))
-)
-
-
-def to_take(tx: Tx, *, most: int = 5) -> Sequence[Row[Any]]:
-    """Registers that the actor, as a trainer, can take now and nobody has finished; the oldest first."""
-    soon = tx.now + timedelta(minutes=figures(tx).check_in_before)
-    return tx.rows(_TO_TAKE, soon=soon, trainer=tx.actor.person_id, most=most)
-
-
 def not_taken(tx: Tx, *, most: int = 50) -> Sequence[Row[Any]]:
     """Sessions that are over, on which somebody had a place, and whose register nobody has finished; the oldest first."""
     policy.require(tx, Can.MANAGE_SESSIONS)

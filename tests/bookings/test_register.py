@@ -271,14 +271,9 @@ def test_sessions_whose_register_nobody_finished(make: Make) -> None:
         assert registers.not_taken(tx) == []
     with here.running(here.after) as tx:
         assert [(row.id, row.booked) for row in registers.not_taken(tx)] == [(here.session.id, 3)]
-    for moment, found in ((here.during - timedelta(hours=2), []), (here.during, [here.session.id])):
-        with here.training(moment) as tx:
-            assert [row.id for row in registers.to_take(tx)] == found
     finished(here)
     with here.running(here.after) as tx:
-        assert registers.not_taken(tx) == [] and registers.to_take(tx) == []
-    with here.training(here.after) as tx:
-        assert registers.to_take(tx) == []
+        assert registers.not_taken(tx) == []
 
 
 def test_marks_of_a_part_that_is_moved_or_dropped_go_with_it(make: Make) -> None:
