@@ -64,8 +64,8 @@ def low(tx: Tx, found: Any) -> Any:
 
 
 def untaught(tx: Tx, found: Any) -> Any:
-    """In the next 30 days, and nobody delivers it who will still work here."""
-    here = or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today)
+    """In the next 30 days, and nobody delivers it who will still work here on the day."""
+    here = or_(Person.leaving_on.is_(None), func.date(Part.starts_at) <= Person.leaving_on)
     taught = (
         select(Part.session_id)
         .join(PartTrainer, PartTrainer.part_id == Part.id)
@@ -161,7 +161,7 @@ def _lines(row: Row[Any]) -> list[Line]:
         ),
         Line(row.stuck, "request for approval is stuck", "requests for approval are stuck", "/manage/approvals"),
         Line(row.registers, "register is not finished", "registers are not finished", "/manage/registers"),
-        Line(row.appeals, "appeal is open", "appeals are open", "/charges"),
+        Line(row.appeals, "appeal is open", "appeals are open", "/manage/charges"),
         Line(row.prior, "request to count learning from elsewhere", "requests to count learning from elsewhere", "/prior-learning"),
         Line(
             row.untaught,

@@ -13,6 +13,7 @@ from app.bookings import queries as bookings
 from app.core.errors import NotFound
 from app.core.tx import Tx
 from app.desks import catalogue, circles, course_dates, queries
+from app.desks.needs import needs
 from app.doors import Page, Pages
 from app.notifications import feed
 from app.policy import Can
@@ -24,7 +25,7 @@ pages = Pages()
 def home(tx: Tx, page: Page) -> Response:
     """What needs me, and what is next? The same shape for every role."""
     me = tx.actor.person_id or 0
-    standing = queries.standing(tx)
+    waiting, standing = needs(tx)
     trains = (policy.Reach.DELIVERED, None) in policy.terms(tx.actor, Can.READ_ROSTER)
     coming = [(row, "delivers") for row in queries.delivering(tx, most=5)] if trains else []
     coming += [(row, row.status) for row in bookings.coming(tx, me, 6)]
@@ -32,7 +33,7 @@ def home(tx: Tx, page: Page) -> Response:
     return page.render(
         "desks/home.html",
         tags=words.tags(),
-        needs=queries.needs(tx),
+        needs=waiting,
         standing=standing,
         coming=coming[:6],
         share=circles.share(tx),

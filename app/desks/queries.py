@@ -1,4 +1,4 @@
-"""What the desks ask: what needs the reader, whom they answer for, what they deliver."""
+"""What the desks ask: how the reader stands, whom they answer for, what they deliver."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Date, Row, and_, bindparam, exists, func, literal_column, or_, select
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.bookings.models import Booking, PartTrainer, Room, Session
 from app.bookings.models import Part as SessionPart
 from app.bookings.queries import NOW, ONE, held, leads_line, next_part, part_count, span_columns, waiting
-from app.core.db import UtcDateTime
 from app.core.facts import current
-from app.core.ledger import Outbox
 from app.core.ready import Ready
 from app.core.tx import Tx
-from app.hr.queries import waiting as imports_waiting
 from app.learning.models import Completion, Course
 from app.people.models import Absence, Duty, Membership, Person, Responsibility, Unit
 from app.policy import Can, Reach
@@ -28,45 +24,6 @@ SOON = timedelta(days=60)  # how long before it lapses a completion is worth a w
 TODAY = bindparam("today", type_=Date())
 ME: Any = bindparam("me")
 FOREVER: Any = literal_column("'9999-12-31'", Date)
-
-# My own completions ------------------------------------------------------------------------------------------------
-
-_refresher = aliased(Course, name="refresher")
-_STANDING = Ready(
-    select(
-        Course.title,
-        func.coalesce(_refresher.slug, Course.slug).label("slug"),
-        func.max(func.coalesce(Completion.expires_on, FOREVER)).label("until"),
-    )
-    .select_from(Completion)
-    .join(Course, Course.id == Completion.course_id)
-    .outerjoin(_refresher, _refresher.id == Course.refresher_id)
-    .where(Completion.person_id == ME, Completion.superseded_at.is_(None))
-    .group_by(Course.id, Course.title, func.coalesce(_refresher.slug, Course.slug))
-    .order_by(literal_column("until"), Course.title)
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How somebody's completions stand: one row a course, by its latest."""
-
-    done: int
-    lapsed: list[Row[Any]]
-    soon: list[Row[Any]]
-
-    @property
-    def in_date(self) -> int:
-        return self.done - len(self.lapsed)
-
-
-def standing(tx: Tx) -> Standing:
-    """The reader's own."""
-    rows = tx.rows(_STANDING, me=tx.actor.person_id)
-    lapsed = [row for row in rows if row.until < tx.today]
-    soon = [row for row in rows if tx.today <= row.until <= tx.today + SOON]
-    return Standing(len(rows), lapsed, soon)
-
 
 # Who reports to the reader, or to somebody they stand in for
 _deputising = select(Responsibility.person_id).where(
@@ -88,98 +45,12 @@ _covered = select(Responsibility.person_id).where(
     _away,
     current(Responsibility, TODAY),
 )
-# What needs the reader ---------------------------------------------------------------------------------------------
 
-_PENDING: Any = literal_column("bookings.approval = 'pending' AND bookings.status IN ('requested', 'waiting', 'offered')")
-
-
-_MINE_TO_ANSWER: Any = and_(
+# What waits for the reader's answer
+PENDING: Any = literal_column("bookings.approval = 'pending' AND bookings.status IN ('requested', 'waiting', 'offered')")
+MINE_TO_ANSWER: Any = and_(
     or_(Booking.person_id.in_(_direct), Booking.person_id.in_(_covered)), Booking.person_id != ME, Course.approver == "manager"
 )
-
-
-def _count(*where: Any) -> Any:
-    """How many sessions to come fit (scalar subquery)."""
-    coming: Any = literal_column("sessions.status = 'published'")
-    return select(func.count()).select_from(Session).where(coming, Session.starts_at > NOW, *where).scalar_subquery()
-
-
-_no_trainer = ~exists(
-    select(ONE)
-    .select_from(PartTrainer)
-    .join(SessionPart, SessionPart.id == PartTrainer.part_id)
-    .where(SessionPart.session_id == Session.id)
-)
-_COORDINATING = Ready(
-    select(
-        _count(Session.starts_at < bindparam("month_ahead", type_=UtcDateTime()), held() < Session.min_numbers).label("thin"),
-        _count(held() < Session.capacity, waiting() > 0).label("to_give"),
-        _count(Session.starts_at < bindparam("month_ahead", type_=UtcDateTime()), _no_trainer).label("untaught"),
-    )
-)
-_REQUESTS = Ready(
-    select(func.count())
-    .select_from(Booking)
-    .join(Session, Session.id == Booking.session_id)
-    .join(Course, Course.id == Session.course_id)
-    .where(_MINE_TO_ANSWER, _PENDING, Session.starts_at > NOW)
-)
-_PARKED = select(func.count()).select_from(Outbox).where(Outbox.parked_at.is_not(None), Outbox.sent_at.is_(None))
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """One line of "needs you now": how many of what, and where to see to it."""
-
-    count: int
-    one: str
-    many: str
-    link: str
-
-    def __str__(self) -> str:
-        return f"{self.count:,} {self.one if self.count == 1 else self.many}"
-
-
-def needs(tx: Tx) -> list[Need]:
-    """What waits on the reader, whatever their roles; nothing that is nought."""
-    found: list[Need] = []
-    if leads_line(tx):
-        requests = tx.scalar(_REQUESTS, me=tx.actor.person_id, today=tx.today, now=tx.now)
-        found.append(Need(requests, "request for a place to approve", "requests for places to approve", "/my-team"))
-    if policy.may(tx.actor, Can.MANAGE_SESSIONS):
-        row = tx.one(_COORDINATING, now=tx.now, month_ahead=tx.now + timedelta(days=30))
-        assert row is not None
-        found += [
-            Need(
-                row.to_give,
-                "session with a free place and people waiting",
-                "sessions with a free place and people waiting",
-                "/manage?status=give",
-            ),
-            Need(
-                row.thin,
-                "session in the next 30 days below its minimum",
-                "sessions in the next 30 days below their minimum",
-                "/manage?status=thin",
-            ),
-            Need(
-                row.untaught,
-                "session in the next 30 days without a trainer",
-                "sessions in the next 30 days without a trainer",
-                "/manage?status=untaught",
-            ),
-        ]
-    if policy.may(tx.actor, Can.IMPORT_PEOPLE):
-        ready, wrong = imports_waiting(tx)
-        found += [
-            Need(ready, "HR import to check and apply", "HR imports to check and apply", "/hr/imports"),
-            Need(wrong, "HR import with problems to correct", "HR imports with problems to correct", "/hr/imports"),
-        ]
-    if policy.may(tx.actor, Can.READ_DELIVERIES):
-        parked = tx.scalar(_PARKED.where(policy.within_reach(tx, Can.READ_DELIVERIES, Outbox.person_id)))
-        found.append(Need(parked, "message that could not be sent", "messages that could not be sent", "/deliveries"))
-    return [need for need in found if need.count]
-
 
 # Sessions I deliver ------------------------------------------------------------------------------------------------
 
@@ -318,11 +189,11 @@ _TO_APPROVE = (
     .join(Session, Session.id == Booking.session_id)
     .join(Course, Course.id == Session.course_id)
     .join(Person, Person.id == Booking.person_id)
-    .where(_PENDING, Session.starts_at > NOW)
+    .where(PENDING, Session.starts_at > NOW)
     .order_by(Booking.approval_due_at, Session.starts_at, Booking.id)
     .limit(50)
 )
-_DIRECT_TO_APPROVE = _TO_APPROVE.where(_MINE_TO_ANSWER)
+_DIRECT_TO_APPROVE = _TO_APPROVE.where(MINE_TO_ANSWER)
 _LINE_TO_APPROVE = _TO_APPROVE.where(
     Booking.person_id.in_(policy.line_below(ME, TODAY)), Booking.person_id != ME, Course.approver == "manager"
 )

@@ -1,0 +1,259 @@
+"""What needs the reader now, whatever their roles: a few questions however many things there are, on the busiest page of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Date, Integer, Row, String, and_, bindparam, cast, exists, func, literal_column, null, or_, select, union_all
+from sqlalchemy.orm import aliased
+
+from app import policy
+from app.bookings.event_models import EvaluationAsk
+from app.bookings.models import Booking, PartTrainer, Session
+from app.bookings.models import Part as SessionPart
+from app.bookings.policy_models import Consequence
+from app.bookings.queries import NOW, ONE, held, leads_line, may_book_others, waiting
+from app.core.calendar import deadline, long_date
+from app.core.db import UtcDateTime
+from app.core.ledger import Outbox
+from app.core.ready import Ready
+from app.core.tx import Tx
+from app.desks.queries import FOREVER, ME, MINE_TO_ANSWER, PENDING, SOON, TODAY
+from app.hr.queries import waiting as imports_waiting
+from app.learning.models import Completion, Course
+from app.people.models import Person
+from app.policy import Can
+
+OPENS = timedelta(minutes=30)  # before it starts, a session's register is already worth a word
+ASKED, UNTAKEN = timedelta(days=42), timedelta(days=60)  # how long an evaluation and a register that nobody took stay on the first page
+SHOWN = 3  # of one kind: the pages behind the links show the rest
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One line of "needs you now": what it is, where to see to it, and until when."""
+
+    words: str
+    link: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How somebody's completions stand: one row a course, by its latest."""
+
+    done: int
+    lapsed: list[Row[Any]]
+    soon: list[Row[Any]]
+
+    @property
+    def in_date(self) -> int:
+        return self.done - len(self.lapsed)
+
+
+# What is the reader's own ----------------------------------------------------------------------------------------------
+
+_AT = UtcDateTime()
+
+
+def _row(kind: str, key: Any, title: Any, at: Any, number: Any = ONE) -> tuple[Any, ...]:
+    until = (cast(null(), String).label("slug"), cast(null(), Date).label("until"))
+    return (
+        literal_column(f"'{kind}'").label("kind"),
+        key.label("key"),
+        title.label("title"),
+        at.label("at"),
+        number.label("number"),
+        *until,
+    )
+
+
+def _of_booking(kind: str, at: Any, extra: Any = None) -> Any:
+    """Something about a booking of the reader's, with its course; `extra` is joined to the booking."""
+    found = select(*_row(kind, Booking.id, Course.title, at)).select_from(Booking)
+    if extra is not None:
+        found = found.join(extra, extra.booking_id == Booking.id)
+    return found.join(Session, Session.id == Booking.session_id).join(Course, Course.id == Session.course_id)
+
+
+_OFFERS = _of_booking("offer", Booking.offer_ends_at).where(
+    Booking.person_id == ME, literal_column("bookings.status = 'offered'"), Booking.offer_ends_at > NOW
+)
+_CHARGES = _of_booking("charge", Consequence.appeal_by, Consequence).where(
+    Consequence.person_id == ME, Consequence.state == "stands", Consequence.appeal_by > NOW
+)
+_EVALUATIONS = [
+    _of_booking(kind, EvaluationAsk.asked_at, EvaluationAsk).where(
+        EvaluationAsk.person_id == ME,
+        EvaluationAsk.kind == kind,
+        EvaluationAsk.answered_at.is_(None),
+        EvaluationAsk.asked_at > bindparam("asked", type_=_AT),
+    )
+    for kind in ("after", "impact")
+]
+_RESERVED = (
+    select(*_row("reserved", func.min(Booking.id), Course.title, func.min(Booking.name_by), func.count()))
+    .join(Session, Session.id == Booking.session_id)
+    .join(Course, Course.id == Session.course_id)
+    .where(Booking.booked_by == ME, literal_column("bookings.status = 'reserved'"))
+    .group_by(Session.id, Course.title)
+)
+_delivered = select(SessionPart.session_id).join(PartTrainer, PartTrainer.part_id == SessionPart.id).where(PartTrainer.person_id == ME)
+_REGISTERS = (
+    select(*_row("register", Session.id, Course.title, Session.starts_at))
+    .join(Course, Course.id == Session.course_id)
+    .where(
+        Session.id.in_(_delivered),
+        Session.status == "published",
+        Session.register_at.is_(None),
+        Session.starts_at <= bindparam("opening", type_=_AT),
+        Session.ends_at > bindparam("untaken", type_=_AT),
+        exists(select(ONE).where(Booking.session_id == Session.id, literal_column("bookings.status = 'booked'"))),
+    )
+)
+_REQUESTS = (
+    select(*_row("request", cast(null(), Integer), cast(null(), String), func.min(Booking.approval_due_at), func.count()))
+    .select_from(Booking)
+    .join(Session, Session.id == Booking.session_id)
+    .join(Course, Course.id == Session.course_id)
+    .where(MINE_TO_ANSWER, PENDING, Session.starts_at > NOW)
+    .having(func.count() > 0)
+)
+
+
+_refresher = aliased(Course, name="refresher")
+_slug = func.coalesce(_refresher.slug, Course.slug)
+_STANDING = (
+    select(
+        literal_column("'standing'"),
+        Course.id,
+        Course.title,
+        null(),
+        ONE,
+        _slug,
+        func.max(func.coalesce(Completion.expires_on, FOREVER)),
+    )
+    .select_from(Completion)
+    .join(Course, Course.id == Completion.course_id)
+    .outerjoin(_refresher, _refresher.id == Course.refresher_id)
+    .where(Completion.person_id == ME, Completion.superseded_at.is_(None))
+    .group_by(Course.id, Course.title, _slug)
+)
+
+
+@lru_cache(maxsize=8)
+def _statement(leads: bool, books: bool, trains: bool) -> Ready:
+    """Everything of the reader's own in one statement; of managers, of those who book for others and of trainers a little more."""
+    parts = [_OFFERS, _CHARGES, *_EVALUATIONS, _STANDING]
+    parts += [part for wanted, part in ((leads, _REQUESTS), (books, _RESERVED), (trains, _REGISTERS)) if wanted]
+    return Ready(union_all(*parts))
+
+
+_ORDER = ("offer", "reserved", "request", "register", "charge", "after", "impact")  # the soonest to be lost first
+
+
+def _asked(tx: Tx) -> Sequence[Row[Any]]:
+    leads = leads_line(tx)
+    trains = (policy.Reach.DELIVERED, None) in policy.terms(tx.actor, Can.TAKE_REGISTER)
+    given: dict[str, Any] = dict(me=tx.actor.person_id, now=tx.now, asked=tx.now - ASKED)
+    if leads:
+        given["today"] = tx.today
+    if trains:
+        given |= dict(opening=tx.now + OPENS, untaken=tx.now - UNTAKEN)
+    return tx.rows(_statement(leads, may_book_others(tx), trains), **given)
+
+
+def _standing(tx: Tx, rows: Sequence[Row[Any]]) -> Standing:
+    own = sorted((row for row in rows if row.kind == "standing"), key=lambda row: (row.until, row.title))
+    lapsed = [row for row in own if row.until < tx.today]
+    return Standing(len(own), lapsed, [row for row in own if tx.today <= row.until <= tx.today + SOON])
+
+
+def _own(rows: Sequence[Row[Any]]) -> Iterator[Need]:
+    for kind in _ORDER:
+        of_kind = sorted((row for row in rows if row.kind == kind), key=lambda row: (row.at is None, row.at, row.key or 0))
+        for row in of_kind[:SHOWN]:
+            yield _line(row)
+        if len(of_kind) > SHOWN and kind == "register":
+            more = len(of_kind) - SHOWN
+            yield Need(f"{more} more {'register' if more == 1 else 'registers'} to finish", "/delivering")
+
+
+def _line(row: Row[Any]) -> Need:
+    if row.kind == "offer":
+        return Need(f"A place is held for you: {row.title}", f"/bookings/{row.key}", f"Accept or decline by {deadline(row.at)}")
+    if row.kind == "reserved":
+        places = "a place" if row.number == 1 else f"{row.number} places"
+        return Need(f"Say who comes: {places} on {row.title}", f"/bookings/{row.key}/name", f"By {deadline(row.at)}")
+    if row.kind == "request":
+        words = "1 request for a place to approve" if row.number == 1 else f"{row.number:,} requests for places to approve"
+        first = "" if row.at is None else f"{'It runs' if row.number == 1 else 'The first runs'} out at {deadline(row.at)}"
+        return Need(words, "/my-team", first)
+    if row.kind == "register":
+        return Need(f"Register to finish: {row.title}", f"/sessions/{row.key}/register", long_date(row.at))
+    if row.kind == "charge":
+        return Need(f"You can give a reason or appeal: {row.title}", f"/bookings/{row.key}/answer", f"By {deadline(row.at)}")
+    said = "Three quick questions about" if row.kind == "after" else "Has it changed what you do?"
+    return Need(f"{said} {row.title}", f"/bookings/{row.key}/evaluation/{row.kind}")
+
+
+# What is an office's ----------------------------------------------------------------------------------------------------
+
+
+def _count(*where: Any) -> Any:
+    """How many sessions to come fit (scalar subquery)."""
+    coming: Any = literal_column("sessions.status = 'published'")
+    return select(func.count()).select_from(Session).where(coming, Session.starts_at > NOW, *where).scalar_subquery()
+
+
+_no_trainer = ~exists(
+    select(ONE)
+    .select_from(PartTrainer)
+    .join(SessionPart, SessionPart.id == PartTrainer.part_id)
+    .join(Person, Person.id == PartTrainer.person_id)
+    .where(SessionPart.session_id == Session.id, or_(Person.leaving_on.is_(None), Person.leaving_on >= TODAY))
+)
+_soon = Session.starts_at < bindparam("month_ahead", type_=_AT)
+_COORDINATING = Ready(
+    select(
+        _count(and_(_soon, held() < Session.min_numbers, Session.runs_at.is_(None))).label("thin"),
+        _count(held() < Session.capacity, waiting() > 0).label("to_give"),
+        _count(_soon, _no_trainer).label("untaught"),
+    )
+)
+_PARKED = select(func.count()).select_from(Outbox).where(Outbox.parked_at.is_not(None), Outbox.sent_at.is_(None))
+
+
+def _counted(number: int, one: str, many: str, link: str) -> list[Need]:
+    return [Need(f"{number:,} {one if number == 1 else many}", link)] if number else []
+
+
+def _offices(tx: Tx) -> Iterator[Need]:
+    if policy.may(tx.actor, Can.MANAGE_SESSIONS):
+        row = tx.one(_COORDINATING, now=tx.now, today=tx.today, month_ahead=tx.now + timedelta(days=30))
+        assert row is not None
+        a_place, minimum = "a free place and people waiting", "in the next 30 days below"
+        yield from _counted(row.to_give, f"session with {a_place}", f"sessions with {a_place}", "/manage?status=give")
+        yield from _counted(row.thin, f"session {minimum} its minimum", f"sessions {minimum} their minimum", "/manage?status=thin")
+        without = "in the next 30 days without a trainer"
+        yield from _counted(row.untaught, f"session {without}", f"sessions {without}", "/manage?status=untaught")
+    if policy.may(tx.actor, Can.IMPORT_PEOPLE):
+        ready, wrong = imports_waiting(tx)
+        yield from _counted(ready, "HR import to check and apply", "HR imports to check and apply", "/hr/imports")
+        yield from _counted(wrong, "HR import with problems to correct", "HR imports with problems to correct", "/hr/imports")
+    if policy.may(tx.actor, Can.READ_DELIVERIES):
+        parked = tx.scalar(_PARKED.where(policy.within_reach(tx, Can.READ_DELIVERIES, Outbox.person_id)))
+        yield from _counted(parked, "message that could not be sent", "messages that could not be sent", "/deliveries")
+
+
+def needs(tx: Tx) -> tuple[list[Need], Standing]:
+    """What waits on the reader, their own things before those of their office, nothing that is nought; and how their completions stand."""
+    rows = _asked(tx)
+    return [*_own(rows), *_offices(tx)], _standing(tx, rows)
