@@ -26,11 +26,15 @@ _WHAT = {
 
 @dataclass(frozen=True, slots=True)
 class LeftBehind:
-    """What there is in words ("1 booking, 2 requests for places and 1 session to deliver"), and whose: the first few names."""
+    """What there is in words ("1 booking, 2 requests for places and 1 session to deliver"), and who was to deliver: the first few names.
+
+    Bookings end when the import is applied (`bookings.operations.leavers`); for sessions somebody has to find other trainers.
+    """
 
     words: str
+    bookings: bool
     names: list[str]
-    more: int  # people beyond those named
+    more: int  # trainers beyond those named
 
 
 def left_behind(tx: Tx, import_id: int) -> LeftBehind | None:
@@ -60,5 +64,6 @@ def _said(rows: list[Row[Any]]) -> LeftBehind | None:
     counts = {what: sum(thing[0] == what for thing in things) for what in _WHAT}
     said = [plural(number, *_WHAT[what]) for what, number in counts.items() if number]
     words = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
-    names = list({row.person_id: row.name for row in rows}.values())
-    return LeftBehind(words, names[:MOST_NAMES], max(len(names) - MOST_NAMES, 0))
+    names = list({row.person_id: row.name for row in rows if row.what == "delivers"}.values())
+    bookings = any(row.what != "delivers" for row in rows)
+    return LeftBehind(words, bookings, names[:MOST_NAMES], max(len(names) - MOST_NAMES, 0))

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from app.bookings.models import Booking
 from app.core.tx import clock
 from app.hr.models import Import, ImportRow
 from app.people.models import Person
@@ -197,4 +198,6 @@ def test_what_leavers_leave_behind_is_said_before_and_after(office: Office, offi
     question = officer.get(f"{path}/apply").text
     assert "leavers still have 1 booking and 1 session to deliver" in question and two.name in question
     _, receipt = follow(officer, officer.post(f"{path}/apply", data={"confirm_leavers": "1"}))
-    assert "leavers still have 1 booking and 1 session to deliver" in receipt
+    assert "leavers still have 1 session to deliver" in receipt  # the booking ended with the import
+    assert "Applying the import ends these bookings" in question and "find other trainers" in receipt
+    assert office.rows(select(Booking.status).where(Booking.person_id == two.id))[0].status == "cancelled"
