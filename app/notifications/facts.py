@@ -27,6 +27,7 @@ _ACTORS = {  # kind of message → which fact the name of whoever did it is
     "email.invitation": "invited_by",
     "email.session_message": "from",
 }
+_THERE = ("booked", "attended", "partly attended", "did not attend", "excused")
 _DECIDES = ("email.approval_asked", "email.approval_chased")
 
 
@@ -58,7 +59,10 @@ def compose(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
             if row.kind in _ACTORS:
                 facts[_ACTORS[row.kind]] = deed.name or (None if deed.actor_kind in ("person", "link") else "The Academy")
             facts["approval_pending"] = deed.state == "requested"
-        facts |= further.get(row.id, {})
+        more = further.get(row.id, {})
+        if booking is not None and not row.kind.startswith("email.trainer_"):
+            more.pop("when", None)  # with the joining link, if the place is theirs
+        facts |= more
         if row.kind == "email.import_finished":
             facts["link"] = f"/hr/imports/{row.subject_id}"
         # Times and rooms are told as they are now, so the calendar's sequence number has to be today's as well.
@@ -135,7 +139,7 @@ def _booking_facts(booking: Row[Any], parts: list[Row[Any]]) -> Facts:
         "offer_ends_at": more_facts.iso(booking.offer_ends_at),
         "status": booking.status,
         "approval": booking.approval,
-    } | more_facts.place_facts(parts)
+    } | more_facts.place_facts(parts, joins=booking.status in _THERE)
 
 
 def _parts(tx: Tx, sessions: Collection[int]) -> dict[int, list[Row[Any]]]:

@@ -30,8 +30,8 @@ def iso(at: datetime | None) -> str | None:
     return at.isoformat() if at is not None else None
 
 
-def place_facts(parts: list[Row[Any]]) -> Facts:
-    """When and where, and how to get in."""
+def place_facts(parts: list[Row[Any]], *, joins: bool = True) -> Facts:
+    """When and where, and how to get in; the joining link only for somebody who has a place there today, or delivers it (`joins`)."""
     notes = dict.fromkeys(part.access_notes for part in parts if part.access_notes)
     return {
         "access_notes": " ".join(notes) or None,
@@ -43,7 +43,7 @@ def place_facts(parts: list[Row[Any]]) -> Facts:
                 "room": part.room,
                 "address": part.address or part.place,
                 "online": part.link is not None,
-                "link": part.link,
+                "link": part.link if joins else None,
             }
             for part in parts
         ],
@@ -100,7 +100,7 @@ def _of_sessions(tx: Tx, rows: Rows, parts: Parts) -> dict[int, Facts]:
     found: dict[int, Facts] = {}
     for row in rows:
         if (session := by_id.get(row.subject_id)) is not None:
-            found[row.id] = place_facts(parts.get(session.id, [])) | {
+            found[row.id] = place_facts(parts.get(session.id, []), joins=False) | {
                 "session_id": session.id,
                 "title": session.title,
                 "course_url": f"/courses/{session.slug}",
@@ -126,7 +126,7 @@ def _of_trainers(tx: Tx, rows: Rows, parts: Parts) -> dict[int, Facts]:
     for row in rows:
         every = parts.get(row.subject_id, [])
         own = [part for part in every if (part.id, row.person_id) in delivered]
-        found[row.id] = {"trainer_id": row.person_id} | place_facts(own or every)
+        found[row.id] = {"trainer_id": row.person_id} | place_facts(own or every, joins=bool(own))
         if row.facts.get("off"):
             found[row.id]["when"] = row.facts["off"]
     return found

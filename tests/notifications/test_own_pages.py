@@ -8,9 +8,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from app.bookings import operations
+from app.bookings.models import PartTrainer
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.ledger import Audit, Outbox
@@ -61,6 +62,26 @@ def test_a_message_is_read_as_it_was_sent_and_then_counts_as_read(make: Make, si
     assert '<a class="govuk-link" href="https://meet.westmarch.example/x">Join online</a>' in page.text
     assert outbox(make, "booking_made")[0].read_at is not None
     assert "Not read" not in browser.get("/inbox").text
+
+
+def test_the_joining_link_leaves_the_inbox_with_the_place(make: Make, sign_in: Any) -> None:
+    ann, tess = make.person("Ann"), make.person("Tess")
+    session = make.session(link="https://meet.westmarch.example/x", trainers=(tess.id,))
+    booked = book(make, ann, session)
+    queue(make, ann, "email.session_runs", "sessions", session.id)
+    queue(make, tess, "email.trainer_session_set", "sessions", session.id)
+    browsers = {person.id: sign_in(person) for person in (ann, tess)}
+
+    def links() -> list[bool]:
+        rows = make.rows(select(Outbox.id, Outbox.person_id).order_by(Outbox.id).limit(3))
+        return ["meet.westmarch" in browsers[row.person_id].get(f"/inbox/{row.id}").text for row in rows]
+
+    assert links() == [True, True, True]
+    with transaction(make.database, Actor("person", ann.id, "Ann", (("practitioner", None),)), writes=True) as tx:
+        operations.cancel(tx, booked.id, "Court hearing")
+    with make.tx() as tx:
+        tx.db.execute(delete(PartTrainer))
+    assert links() == [False, False, False]
 
 
 def test_nobody_reads_anothers(make: Make, sign_in: Any) -> None:
