@@ -99,7 +99,7 @@ def test_every_house_class_that_templates_use_has_a_rule() -> None:
 
 def test_the_manifest_has_the_fingerprint_of_every_asset() -> None:
     manifest = json.loads((BUILD / "manifest.json").read_text())
-    files = {path.name for path in BUILD.iterdir() if not path.name.startswith(".")} - {"manifest.json"}
+    files = {path.name for path in BUILD.iterdir() if path.is_file() and not path.name.startswith(".")} - {"manifest.json"}
     assert set(manifest) == files
     assert {"app.css", "app.js", "govuk-frontend.min.js", "favicon.svg"} <= files
     for name, fingerprint in manifest.items():

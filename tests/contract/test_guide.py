@@ -35,7 +35,7 @@ SOURCES = [
     "policy.py",
     "identity/access.py",
     *(f"people/{name}.py" for name in ("api", "details", "listings", "models", "operations")),
-    *(f"learning/{name}.py" for name in ("api", "checks", "listings", "models", "operations")),
+    *(f"learning/{name}.py" for name in ("api", "checks", "listings", "models", "operations", "results")),
     *(f"bookings/{name}.py" for name in ("api", "listings", "models", "rules")),
     *(f"bookings/operations/{name}.py" for name in ("book", "cancel", "changes", "offers", "places", "sessions", "timetable")),
 ]
@@ -55,6 +55,7 @@ NOT_HERE = {
     "provider-name-taken": "providers are kept on pages",
     "series-title-taken": "series are kept on pages",
     "curriculum-title-taken": "curricula are kept on pages",
+    "already-asked": "learning from elsewhere is asked for on pages",
     "reference-taken": "references are given by the import of sessions",
 }
 
