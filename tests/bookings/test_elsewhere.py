@@ -99,6 +99,7 @@ def test_approval_comes_along(make: Make) -> None:
     call_off(make, session, other)
     rows = make.rows(select(Booking.approval, Booking.approval_due_at).where(Booking.session_id == other.id).order_by(Booking.turn))
     assert [(row.approval, row.approval_due_at is not None) for row in rows] == [("granted", False), ("pending", True)]
+    assert [row.person_id for row in messages(make, "email.approval_asked")] == [manager.id] * 2  # for Bob, for both dates
 
 
 def test_only_a_session_to_come_of_the_same_course(make: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,8 +11,9 @@ from sqlalchemy import select
 
 from app.bookings import operations, rules
 from app.bookings.models import Booking, Place, Quota, Session, Status
-from app.bookings.operations import quotas, sessions
+from app.bookings.operations import quotas, sessions, timetable
 from app.bookings.operations.quotas import Keep
+from app.core.calendar import london
 from app.core.db import FOREVER
 from app.core.errors import Changed, Conflict, Forbidden, Invalid
 from app.core.tx import transaction
@@ -223,3 +225,13 @@ def test_a_course_without_quotas_asks_nothing_more(make: Make, sign_in: Any, cou
             browser.get(f"/courses/{slug}")
         counts.append(len(queries))
     assert counts[1] - counts[0] == 1
+
+
+def test_a_session_that_moves_keeps_nothing_beyond_its_start(make: Make) -> None:
+    group, session = cohort(make), make.session()
+    keep(make, session, Keep(1, london(session.starts_at).date(), group_id=group))
+    with make.tx() as tx:
+        part = timetable.read(tx, session.id)[0]
+        earlier = replace(part, starts_at=part.starts_at - timedelta(days=7), ends_at=part.ends_at - timedelta(days=7))
+        sessions.change_session(tx, session.id, 2, [earlier])
+    assert make.rows(select(Quota.release_on))[0].release_on == london(earlier.starts_at).date()

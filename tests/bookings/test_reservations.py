@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -174,3 +176,28 @@ def test_never_past_the_cut_off(make: Make) -> None:
     session = make.session(starts=starts)
     place = reserve(make, manager, session)[0]
     assert make.row(Booking, place).name_by == starts - timedelta(hours=2)
+
+
+def test_many_at_once_never_hold_more_than_there_is(make: Make) -> None:
+    """Managers reserve and others book, all at the same moment: whoever got a place has one of his own, and nobody was overtaken."""
+    managers, people, session = [make.person(f"Mo{n}") for n in range(5)], [make.person(f"P{n}") for n in range(5)], make.session(places=6)
+
+    def take(person: Any, manager: bool) -> None:
+        with contextlib.suppress(Conflict, Invalid):
+            if manager:
+                reserve(make, person, session, 2)
+            else:
+                book(make, person, session)
+
+    threads = [
+        threading.Thread(target=take, args=(each, manager)) for manager in (True, False) for each in (managers if manager else people)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rows = make.rows(select(Booking.status, Booking.turn, Booking.place).order_by(Booking.turn))
+    held = [row.place for row in rows if row.place is not None]
+    assert len(held) == len(set(held)) == 6 and [row.turn for row in rows] == sorted({row.turn for row in rows})
+    waiting = [row.turn for row in rows if row.status == "waiting"]
+    assert not waiting or min(waiting) > max(row.turn for row in rows if row.place is not None)

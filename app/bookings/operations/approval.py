@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,6 +65,19 @@ def ask(tx: Tx, booking_id: int, person_id: int, begun: Ask) -> None:
     if begun.state == "pending":
         told = [one.id for one in approvals.asked(tx, person_id, begun.approver)] or coordinators_of(tx, [person_id])[person_id]
         _tell(tx, "email.approval_asked", [(one, booking_id, begun.due_at) for one in told if one != tx.actor.person_id])
+
+
+def ask_all(tx: Tx, requests: Sequence[tuple[int, int, datetime | None]], approver: str) -> None:
+    """`ask` for many at once: (booking, person, until when), all of one course, whose rule says who answers."""
+    people = {person for _, person, _ in requests}
+    managers = approvals.approvers(tx, people) if approver == "manager" else {}
+    academy = coordinators_of(tx, [person for person in people if not managers.get(person)])
+    wanted = [
+        (one, booking, due_at)
+        for booking, person, due_at in requests
+        for one in [each.id for each in managers.get(person, ())] or academy.get(person, [])
+    ]
+    _tell(tx, "email.approval_asked", [each for each in wanted if each[0] != tx.actor.person_id])
 
 
 def _tell(tx: Tx, kind: str, wanted: list[tuple[int, int, datetime | None]]) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Row, insert, select, update
 
 from app.bookings import approvals, crowd
 from app.bookings.models import Booking, Session, Status
+from app.bookings.operations import approval
 from app.bookings.operations.queue import freed
 from app.core.calendar import when
 from app.core.db import is_postgresql
@@ -47,16 +48,16 @@ def join(tx: Tx, other: Row[Any], leaving: Sequence[Row[Any]]) -> dict[int, list
     day = when(other.starts_at, other.ends_at)
     for row in leaving:
         reason = crowd.obstacle(tx, other, found[row.person_id])
-        approval = _approval(row.approval, needed=other.needs_approval)
+        state = _approval(row.approval, needed=other.needs_approval)
         if reason is not None and reason.code == "already-booked":
             said[row.id] = [f"It also takes place on {day}. You already have a booking there, which stays as it is."]
-        elif reason is not None or (approval == "pending" and due_at is not None and due_at <= tx.now):
+        elif reason is not None or (state == "pending" and due_at is not None and due_at <= tx.now):
             said[row.id] = [f"It also takes place on {day}. We could not put you on the list for that date, because you cannot book it."]
         else:
             words = "As soon as we can hold a place for you, we e-mail you an offer. If you do not want it, leave the list in My bookings."
             said[row.id] = [f"Instead you are on the list for {day}. {words}"]
-            turns.append((row, approval))
-    _give_turns(tx, other, turns, due_at)
+            turns.append((row, state))
+    _give_turns(tx, other, turns, due_at, rule.approver)
     return said
 
 
@@ -67,7 +68,7 @@ def _approval(was: str, *, needed: bool) -> str:
     return "granted" if was == "granted" else "pending"
 
 
-def _give_turns(tx: Tx, other: Row[Any], turns: Sequence[tuple[Row[Any], str]], due_at: Any) -> None:
+def _give_turns(tx: Tx, other: Row[Any], turns: Sequence[tuple[Row[Any], str]], due_at: Any, approver: str) -> None:
     if not turns:
         return
     first = other.next_turn
@@ -80,13 +81,13 @@ def _give_turns(tx: Tx, other: Row[Any], turns: Sequence[tuple[Row[Any], str]], 
             priority=row.priority,
             priority_because=row.priority_because,
             turn=turn,
-            approval=approval,
-            approval_due_at=due_at if approval == "pending" else None,
+            approval=state,
+            approval_due_at=due_at if state == "pending" else None,
             status=Status.WAITING.value,
             created_at=tx.now,
             updated_at=tx.now,
         )
-        for turn, (row, approval) in enumerate(turns, first)
+        for turn, (row, state) in enumerate(turns, first)
     ]
     tx.insert_many(Booking, rows)
     made = tx.rows(
@@ -99,6 +100,9 @@ def _give_turns(tx: Tx, other: Row[Any], turns: Sequence[tuple[Row[Any], str]], 
         moved = entry(*actor, "booking.moved-waiting", "bookings", new.person_id, Status.WAITING.value, facts)
         entries.append(moved | {"subject_id": new.id})
     tx.db.execute(insert(Audit), entries)
+    pending = [(new.id, new.person_id, due_at) for new, (_, state) in zip(made, turns, strict=True) if state == "pending"]
+    if pending:
+        approval.ask_all(tx, pending, approver)
     freed(tx, other.id)
 
 

@@ -93,6 +93,14 @@ def _release_now(database: Database, session_id: int, now: datetime) -> int:
         return len(due[:1])
 
 
+def keep_within(tx: Tx, session_id: int) -> None:
+    """The session was moved: nothing is kept beyond the day it starts. The caller holds its lock."""
+    session = tx.get(Session, session_id)
+    if session.has_quotas:
+        starts = london(session.starts_at).date()
+        tx.db.execute(update(Quota).where(Quota.session_id == session_id, OPEN, Quota.release_on > starts).values(release_on=starts))
+
+
 def kept_places(tx: Tx, session_id: int) -> int:
     """How many places of a session are kept by quotas that are not released."""
     return sum(row.places for row in _standing(tx, session_id))

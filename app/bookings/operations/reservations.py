@@ -142,7 +142,7 @@ def keep_within(tx: Tx, session_id: int) -> None:
 
 
 def _locked(tx: Tx, booking_id: int) -> tuple[Row[Any], Row[Any]]:
-    """A reserved place and its session, locked; NotFound unless the actor reserved it, deputises for whoever did, or coordinates for them."""
+    """A reserved place and its session, locked; NotFound unless the actor answers for it (`answers_for`)."""
     found = tx.one(select(Booking.session_id, Booking.booked_by, Booking.status).where(Booking.id == booking_id))
     if found is None or not answers_for(tx, found.booked_by):
         raise NotFound("There is no reserved place with that reference.", code="booking-not-found")

@@ -12,7 +12,7 @@ from sqlalchemy import Row, func, select
 
 from app import policy
 from app.bookings.models import Session
-from app.bookings.operations import approval, changes, delivering, elsewhere, interest, offers, places, reservations, timetable
+from app.bookings.operations import approval, changes, delivering, elsewhere, interest, offers, places, quotas, reservations, timetable
 from app.bookings.operations.timetable import PartNew
 from app.core.calendar import from_london, london, when
 from app.core.errors import Changed, Conflict, Invalid, Refusal
@@ -144,6 +144,7 @@ def change_session(
     approval.keep_within(tx, session_id)
     offers.keep_within(tx, session_id)
     reservations.keep_within(tx, session_id)
+    quotas.keep_within(tx, session_id)
     if told and sentences:
         _tell_moved(tx, session_id, before, wanted, sentences, sequence, dropped)
     if told:
