@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +14,14 @@ from app.bookings import operations
 from app.bookings.models import Booking, Session
 from app.bookings.operations import offers
 from app.core.calendar import deadline
+from app.core.config import load
 from app.core.tx import clock
 from app.identity import operations as identity
 from app.identity.models import Account, Link
 from app.people.models import Person
+from app.worker import tick
 from tests.factory import Make
+from tests.mailbox import mail_server
 from tests.queues import full, give_up, join, states
 
 
@@ -257,3 +261,32 @@ def test_departing_from_the_order(make: Make, sign_in: Any, ledger: Any) -> None
     over = browser.get(f"/bookings/{keys[0]}/order")
     assert over.status_code == 409 and "not waiting any more" in over.text
     assert sign_in(people[1]).get(f"/bookings/{keys[1]}/order").status_code == 403
+
+
+# From end to end ---------------------------------------------------------------------------------------------------
+
+
+def test_from_a_freed_place_through_the_mail_server_to_an_answer(make: Make, visitor: TestClient) -> None:
+    _, holder, _, keys = full(make, "Ann", "Bob")
+    with mail_server() as inbox:
+        settings = load(base_url="http://testserver", smtp_url=f"smtp://127.0.0.1:{inbox.port}", log_level="error")
+        tick(make.database, settings)
+        inbox.taken.clear()
+        give_up(make, holder)
+        tick(make.database, settings)
+        (mail,) = (mail for mail in inbox.taken if str(mail["To"]).startswith("ann"))
+        text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        found = re.search(r"http://testserver(/offers/[\w-]+)", text)
+        assert found and deadline(make.row(Booking, keys[0]).offer_ends_at) in text
+        assert visitor.get(found[1]).status_code == 200
+        with make.tx() as tx:
+            tx.update(Booking, keys[0], offer_ends_at=tx.now)  # nobody answers
+        inbox.taken.clear()
+        tick(make.database, settings)
+        told = {str(mail["To"]).partition(".")[0]: mail for mail in inbox.taken}
+        assert sorted(told) == ["ann", "bob"] and states(make, *keys) == ["expired", "offered"]
+        assert "The time to answer is over" in visitor.get(found[1]).text
+        text = told["bob"].get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        found = re.search(r"http://testserver(/offers/[\w-]+)", text)
+        assert found and visitor.post(found[1], data={"decision": "accept"}).status_code == 303
+    assert states(make, *keys) == ["expired", "booked"]
