@@ -126,6 +126,12 @@ _REQUESTS = (
     .where(MINE_TO_ANSWER, PENDING, Session.starts_at > NOW)
     .having(func.count() > 0)
 )
+_MESSAGES = (  # what went out by e-mail has been told; these are nowhere but in the inbox
+    select(*_row("message", cast(null(), Integer), cast(null(), String), func.max(Outbox.created_at), func.count()))
+    .select_from(Outbox)
+    .where(Outbox.person_id == ME, Outbox.read_at.is_(None), literal_column("outbox.how = 'inbox'"))
+    .having(func.count() > 0)
+)
 
 
 _refresher = aliased(Course, name="refresher")
@@ -151,12 +157,12 @@ _STANDING = (
 @lru_cache(maxsize=8)
 def _statement(leads: bool, books: bool, trains: bool) -> Ready:
     """Everything of the reader's own in one statement; of managers, of those who book for others and of trainers a little more."""
-    parts = [_OFFERS, _CHARGES, *_EVALUATIONS, _STANDING]
+    parts = [_OFFERS, _CHARGES, *_EVALUATIONS, _MESSAGES, _STANDING]
     parts += [part for wanted, part in ((leads, _REQUESTS), (books, _RESERVED), (trains, _REGISTERS)) if wanted]
     return Ready(union_all(*parts))
 
 
-_ORDER = ("offer", "reserved", "request", "register", "charge", "after", "impact")  # the soonest to be lost first
+_ORDER = ("offer", "reserved", "request", "register", "charge", "message", "after", "impact")  # the soonest to be lost first
 
 
 def _asked(tx: Tx) -> Sequence[Row[Any]]:
@@ -196,6 +202,8 @@ def _line(row: Row[Any]) -> Need:
         words = "1 request for a place to approve" if row.number == 1 else f"{row.number:,} requests for places to approve"
         first = "" if row.at is None else f"{'It runs' if row.number == 1 else 'The first runs'} out at {deadline(row.at)}"
         return Need(words, "/my-team", first)
+    if row.kind == "message":
+        return Need("1 message to read" if row.number == 1 else f"{row.number:,} messages to read", "/inbox")
     if row.kind == "register":
         return Need(f"Register to finish: {row.title}", f"/sessions/{row.key}/register", long_date(row.at))
     if row.kind == "charge":

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from app.bookings import operations
 from app.bookings.models import PartTrainer
@@ -144,6 +144,18 @@ def test_a_message_that_can_no_longer_be_written_says_so(make: Make, sign_in: An
     browser = sign_in(ann)
     assert "Session changed" in browser.get("/inbox").text
     assert "cannot be shown any more" in browser.get(f"/inbox/{outbox(make, 'session_changed')[0].id}").text
+
+
+def test_home_says_what_waits_only_in_the_inbox(make: Make, sign_in: Any) -> None:
+    ann = make.person("Ann")
+    book(make, ann, make.session())
+    browser = sign_in(ann)
+    assert "to read" not in browser.get("/").text, "what was e-mailed has been told"
+    with make.tx() as tx:
+        tx.db.execute(update(Outbox).values(how="inbox", sent_at=tx.now))
+    assert '<a class="govuk-link app-agenda__what" href="/inbox"><strong>1 message to read</strong>' in browser.get("/").text
+    browser.get(f"/inbox/{outbox(make, 'booking_made')[0].id}")
+    assert "to read" not in browser.get("/").text
 
 
 # How one is told ---------------------------------------------------------------------------------------------------
