@@ -42,6 +42,8 @@ class CoursePatch(Closed):
     cost_pence: Whole = Field(default_factory=int, ge=0, le=10_000_000, description="For each place.")
     materials: str = Field(default_factory=str, max_length=3000, pattern=NO_NUL)
     needs_approval: bool = Field(default_factory=bool, strict=True, description="The rule that its new sessions start with.")
+    completes: bool = Field(default_factory=bool, strict=True, description="Attending all of a session completes it; true if left out.")
+    certificate: bool = Field(default_factory=bool, strict=True, description="Completing it earns a certificate; true if left out.")
 
 
 class NewCourse(CoursePatch):

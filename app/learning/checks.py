@@ -40,6 +40,8 @@ COLUMNS = (
     "audience_stages",
     "needs_approval",
     "approver",
+    "completes",
+    "certificate",
 )
 
 

@@ -72,6 +72,8 @@ class CourseOut(BaseModel):
     cost_pence: int = Field(description="For each place.")
     materials: str
     needs_approval: bool = Field(description="The rule that its new sessions start with.")
+    completes: bool = Field(description="Attending all of a session completes it.")
+    certificate: bool = Field(description="Completing it earns a certificate.")
     status: Literal["draft", "published", "withdrawn"]
     created_at: InstantOut
     updated_at: InstantOut
@@ -107,6 +109,8 @@ def _courses(tx: Tx) -> Select[*tuple[Any, ...]]:
             Course.cost_pence,
             Course.materials,
             Course.needs_approval,
+            Course.completes,
+            Course.certificate,
             Course.status,
             Course.created_at,
             Course.updated_at,

@@ -75,7 +75,7 @@ def course_list(tx: Tx, page: Page) -> Response:
 def draw_new(tx: Tx, page: Page) -> Response:
     """The form of a new course."""
     if not page.form:
-        page.form = {"bucket": Bucket.FORMAL.value, "approver": "manager"}
+        page.form = {"bucket": Bucket.FORMAL.value, "approver": "manager", "completes": "yes", "certificate": "yes"}
     return _form(tx, page, None)
 
 
@@ -148,6 +148,8 @@ def _typed(form: dict[str, Any]) -> dict[str, Any]:
         audience_stages=forms.many(form, "audience_stages"),
         needs_approval=forms.text(form, "needs_approval") == "yes",
         approver=forms.text(form, "approver") or "manager",
+        completes=forms.text(form, "completes") == "yes",
+        certificate=forms.text(form, "certificate") == "yes",
         approval_days=forms.number(form, "approval_days", "Working days to answer in", problems),
         requires=forms.ids(form, "requires"),
         standards=forms.many(form, "standards"),
@@ -170,6 +172,8 @@ def _stored(tx: Tx, course: Row[Any]) -> dict[str, Any]:
         audience_stages=course.audience_stages.split(",") if course.audience_stages else [],
         needs_approval="yes" if course.needs_approval else "",
         approver=course.approver,
+        completes="yes" if course.completes else "",
+        certificate="yes" if course.certificate else "",
     )
     requires = select(Prerequisite.requires_id).where(Prerequisite.course_id == course.id)
     form["requires"] = [str(key) for key in tx.db.execute(requires).scalars()]

@@ -13,6 +13,7 @@ from app import policy
 from app.core.calendar import add_months
 from app.core.errors import Changed, Conflict, Forbidden, Invalid, NotFound
 from app.core.forms import Problems
+from app.core.ledger import Outbox, message
 from app.core.text import normal
 from app.core.tx import Tx
 from app.learning import completing
@@ -76,15 +77,9 @@ def decide(tx: Tx, key: int, version: int, *, accepted: bool, reason: str) -> No
     state = "accepted" if accepted else "refused"
     decided: dict[str, Any] = dict(decided_by=tx.actor.person_id, decided_at=tx.now, decision=reason or None)
     tx.update(PriorLearning, key, state=state, completion_id=completion, version=row.version + 1, **decided)
-    tx.record(
-        f"prior-learning.{state}",
-        "prior_learning",
-        key,
-        person_id=row.person_id,
-        tell=["email.prior_learning_decided"],
-        decided_as=state,
-        decision=reason,
-    )
+    tx.record(f"prior-learning.{state}", "prior_learning", key, person_id=row.person_id, decision=reason)
+    told = {"state": state, "decision": reason or None}
+    tx.insert(Outbox, **message("email.prior_learning_decided", tx.now, "prior_learning", row.person_id, told), subject_id=key)
 
 
 def _accept(tx: Tx, row: Row[Any]) -> int:

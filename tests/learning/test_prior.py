@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from app.core.calendar import add_months
 from app.core.errors import Changed, Conflict, Forbidden, Invalid, NotFound
+from app.core.ledger import Outbox
 from app.core.tx import Actor, transaction
 from app.learning import prior
 from app.learning.models import Certificate, Completion, LearningRecord, PriorLearning
@@ -50,6 +51,7 @@ def test_what_is_accepted_counts_from_the_day_it_was_done(make: Make, ledger: An
     assert make.rows(select(Certificate.completion_id)) == [(completion.id,)]
     assert {"completion.recorded", "prior-learning.accepted"} <= set(ledger.actions())
     assert "email.prior_learning_decided" in ledger.outbox()
+    assert make.rows(select(Outbox.facts).where(Outbox.person_id == ann.id))[-1].facts == {"state": "accepted", "decision": None}
     with pytest.raises(Conflict) as again, acting(make, cai, ("coordinator", None)) as tx:
         prior.decide(tx, key, 2, accepted=True, reason="")
     assert again.value.code == "already-decided"

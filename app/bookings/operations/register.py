@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, case, delete, exists, func, insert, literal, select, update
+from sqlalchemy import Row, and_, case, delete, exists, func, insert, literal, select, update
 
 from app.bookings import registers
 from app.bookings.event_models import Attendance, CheckIn
@@ -22,7 +22,7 @@ from app.core.text import normal, plural
 from app.core.tx import Tx
 from app.learning import completing
 from app.learning.completing import Learnt
-from app.learning.models import Course
+from app.learning.models import Certificate, Completion, Course
 from app.people.models import Person
 from app.policy import Can, operation
 
@@ -88,6 +88,7 @@ def finish_register(tx: Tx, session_id: int, *, rest: str = "absent") -> dict[st
     numbers = {status.value: sum(row.status == status.value for row in moved) for status in ACTIONS}
     tx.record("session.register-finished", "sessions", session_id, numbers=numbers, unmarked=len(unmarked), rest=rest)
     _settle(tx, session, [row.id for row in moved], "The register was finished")
+    _hand_out(tx, moved)
     consequences.absent(tx, session_id)
     return numbers
 
@@ -160,6 +161,24 @@ def _settle(tx: Tx, session: Row[Any], bookings: Sequence[int], because: str) ->
     completing.settle(tx, session.id, session.course_id, learnt, because)
 
 
+def _hand_out(tx: Tx, moved: Sequence[Row[Any]]) -> None:
+    """Tell whoever has just earned a certificate where it is."""
+    earned = tx.rows(
+        select(Booking.id, Booking.person_id, Certificate.id.label("certificate_id"))
+        .join(Completion, and_(Completion.session_id == Booking.session_id, Completion.person_id == Booking.person_id))
+        .join(Certificate, Certificate.completion_id == Completion.id)
+        .where(Booking.id.in_([row.id for row in moved]), Completion.superseded_at.is_(None), Certificate.issued_at == tx.now)
+        .order_by(Booking.id)
+    )
+    told = [
+        message("email.certificate", tx.now, "bookings", row.person_id, {"path": f"/certificates/{row.certificate_id}.pdf"})
+        | {"subject_id": row.id}
+        for row in earned
+    ]
+    if told:
+        tx.db.execute(insert(Outbox), told)
+
+
 WEIGHT = {"present": 2, "partly": 1}  # halves of a part
 
 
@@ -203,5 +222,7 @@ def put_right(tx: Tx, session_id: int, booking_id: int, marks: Mapping[int, tupl
     if status.value != booking.status:
         _record(tx, moved, {booking_id: booking.status}, reason=reason)
     _settle(tx, session, [booking_id], reason)
+    if status.value != booking.status:
+        _hand_out(tx, moved)
     consequences.absent(tx, session_id)
     return status
