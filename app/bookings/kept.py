@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Date, Integer, Row, and_, bindparam, case, func, literal_column, null, select
+from sqlalchemy import Date, Row, and_, bindparam, case, func, literal_column, null, select
 from sqlalchemy.orm import aliased
 
 from app.bookings import rules
@@ -14,7 +14,7 @@ from app.core.tx import Tx
 from app.people.models import Group, Unit
 
 TODAY: Any = bindparam("today", type_=Date())
-PERSON: Any = bindparam("person", type_=Integer())
+PERSON: Any = bindparam("person", type_=Key)
 
 
 def for_reader(session: Any = Session, person: Any = PERSON, today: Any = TODAY) -> Any:
