@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 
 from app.bookings import rules
 from app.bookings.models import Booking, Place, Quota, Session
+from app.core.db import Key
 from app.core.tx import Tx
 from app.people.models import Group, Unit
 
