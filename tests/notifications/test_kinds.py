@@ -117,3 +117,8 @@ def test_a_summary_lists_what_waits() -> None:
     assert message.subject == "2 messages from Social Work Academy"
     assert "* Booked: Court skills\n* Tomorrow: Life story work\n" in message.plain
     assert "Read my messages: https://academy.westmarch.example/inbox\n" in message.plain
+
+
+def test_the_guide_lists_every_kind_with_its_topic() -> None:
+    listed = dict(re.findall(r"^\| `(\w+)` \|.*\| ([\w -]+) \|$", (ROOT / "docs" / "messages.md").read_text(), re.M))
+    assert listed == {kind: TOPIC_OF.get(f"email.{kind}", "always e-mailed") for kind in FACTS}
