@@ -349,7 +349,13 @@ def reaches(tx: Tx, can: Can, person_id: int) -> bool:
     others = found - {(Reach.SELF, None), (Reach.REPORTS, None)}
     if not others:
         return False
-    return bool(tx.scalar(select(ONE).select_from(Person).where(Person.id == person_id, _reached(tx, others, Person.id))))
+    asked = select(ONE).select_from(Person).where(Person.id == person_id, _reached(tx, others, Person.id))
+    if tx.writes:
+        return bool(tx.scalar(asked))
+    key = f"reached {person_id} {sorted(others, key=str)}"  # a page asks the same for several permissions
+    if key not in tx.memo:
+        tx.memo[key] = bool(tx.scalar(asked))
+    return bool(tx.memo[key])
 
 
 def covers(tx: Tx, can: Can, unit_id: int | None) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from app.bookings.clocks import after_working_days
+from app.bookings.terms import Policy
 from app.core.calendar import add_months
 from app.learning.completing import last_day
 from seed.content import Content, CourseSpec
@@ -38,6 +40,7 @@ class Turn:
     at: datetime
     place: int | None = None
     approval: str = "not needed"
+    approval_due_at: datetime | None = None
     reason: str | None = None
     decided_at: datetime | None = None  # when it became what it is, if it was not that at once
 
@@ -150,12 +153,22 @@ class Attendance:
             pace = (self.today - started).days // (len(codes) + 4)
             for turn, code in enumerate(codes):
                 for i, meeting in enumerate(self.meetings):
-                    over = meeting.ends_at < self.now and meeting.days[0] >= started + timedelta(days=3 + pace * turn)
+                    over = (
+                        meeting.ends_at < self.now
+                        and not meeting.register_open
+                        and meeting.days[0] >= started + timedelta(days=3 + pace * turn)
+                    )
                     if meeting.course.code == code and over and not taken & set(meeting.days):
                         found.setdefault(i, []).append(who)
                         taken |= set(meeting.days)
                         break
         priya = self.force.persona["practitioner"]
+        busy = {day for i, people in found.items() if priya in people for day in self.meetings[i].days}
+        for i, meeting in enumerate(self.meetings):  # something she was at lately, about which she is still asked
+            lately = 5 <= (self.today - meeting.days[-1]).days <= 30 and not meeting.register_open and not meeting.course.approval
+            if lately and not meeting.course.stages and not meeting.course.needs and not busy & set(meeting.days):
+                found.setdefault(i, []).append(priya)
+                break
         safeguarding = self.content.courses["SAF-01"]
         soon = [
             i
@@ -213,7 +226,7 @@ class Attendance:
 
     def _past(self, position: int, meeting: Meeting, also: list[int]) -> None:
         number = max(len(also), round(meeting.capacity * min(1.0, 0.5 + 0.6 * self.chance.random())))
-        over = meeting.ends_at < self.now
+        over = meeting.ends_at < self.now and not meeting.register_open
         opened = meeting.opens_at or meeting.created_at
         latest = min(self.now, meeting.closes_at or meeting.starts_at)
         people = self._pick(meeting, number, also)
@@ -253,10 +266,13 @@ class Attendance:
         for seat, (person, at) in enumerate(zip([*seated, *waiting], times, strict=True), start=1):
             made = Turn(person, self._booker(person), "booked", at, place=seat)
             if meeting.course.approval:
-                made.approval = "pending" if self.chance.random() < 0.5 else "granted"
+                due = _answer_due(meeting, at)
+                made.approval = "pending" if self.chance.random() < 0.5 and due > self.now else "granted"
+                made.approval_due_at = due if made.approval == "pending" else None
             if seat > len(seated):
                 made.status, made.place = "waiting", None
             elif meeting.status == "cancelled":
+                made.approval_due_at = None
                 made.status, made.place, made.reason, made.decided_at = "cancelled", None, "The session was cancelled", latest
             elif made.approval == "pending":
                 made.status = "requested"
@@ -306,3 +322,10 @@ class Attendance:
             if not every or self.chance.random() < 0.05:
                 return
             on = add_months(on, every) + timedelta(days=int(-25 + 40 * self.chance.random()))
+
+
+def _answer_due(meeting: Meeting, asked: datetime) -> datetime:
+    """Until when a request made then is to be answered, by the figures that the service ships with."""
+    shipped = Policy()
+    cut_off = meeting.starts_at - timedelta(minutes=shipped.cut_off_minutes)
+    return min(after_working_days(asked, shipped.approval_days, shipped), meeting.closes_at or cut_off, cut_off)

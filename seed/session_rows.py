@@ -61,6 +61,7 @@ def session_rows(content: Content, meetings: list[Meeting], rooms: list[Any], tu
 
 
 def _session(key: int, meeting: Meeting, course: int, turns: int, now: datetime) -> Row:
+    taken = meeting.ends_at < now and meeting.status == "published" and not meeting.register_open
     return dict(
         id=key,
         course_id=course,
@@ -80,6 +81,7 @@ def _session(key: int, meeting: Meeting, course: int, turns: int, now: datetime)
         audience_stages=",".join(meeting.audience),
         status=meeting.status,
         cancel_reason="The trainer is no longer available" if meeting.status == "cancelled" else None,
+        register_at=meeting.ends_at + timedelta(minutes=20) if taken else None,
         next_turn=turns + 1,
         created_at=meeting.created_at,
         updated_at=min(meeting.created_at + timedelta(days=1), now),
@@ -101,6 +103,7 @@ def booking_rows(history: History) -> Iterator[Table]:
                 priority=USUAL_CLASS,
                 turn=turn,
                 approval=made.approval,
+                approval_due_at=made.approval_due_at,
                 status=made.status,
                 reason=made.reason,
                 sequence=1 if made.status == "cancelled" else 0,

@@ -19,7 +19,7 @@ from app.core.calendar import clock
 from app.core.errors import NotFound
 from app.core.forms import Problems, text
 from app.core.ledger import Audit
-from app.core.text import plural
+from app.core.text import duration, plural
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.learning.models import CourseKind
@@ -46,7 +46,12 @@ GROUPS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
         (
             Figure("day_starts", "The working day starts at", kind="clock", hint="Time to answer an offer is counted in working hours."),
             Figure("day_ends", "The working day ends at", kind="clock"),
-            Figure("offer_minutes", "An offer holds the place for", "minutes", hint="Of working time: 960 minutes are 16 hours."),
+            Figure(
+                "offer_minutes",
+                "An offer holds the place for",
+                "minutes",
+                hint="Of working time, counted on the person’s own working days.",
+            ),
             Figure("offer_most_days", "At the longest for", "days", hint="Calendar days, however few of them the person works."),
             Figure("offer_least_minutes", "No offer goes out with less than", "minutes", hint="Of working time left: the Academy is told."),
             Figure("cut_off_minutes", "Places stop changing hands", "minutes before the start"),
@@ -55,7 +60,12 @@ GROUPS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
     (
         "Approval and reservation",
         (
-            Figure("approval_days", "A request is answered within", "working days", hint="A course may say otherwise. Then it ends."),
+            Figure(
+                "approval_days",
+                "A request is answered within",
+                "working days",
+                hint="Unless the course says otherwise. After that it ends.",
+            ),
             Figure("chase_days", "Whoever approves is reminded after", "working days"),
             Figure("reservation_days", "Reserved places are named within", "working days"),
         ),
@@ -102,10 +112,10 @@ def said(figure: Figure, value: Any) -> str:
     if figure.kind == "pence":
         return words.pounds(value)
     if figure.kind == "days":
-        return f"{value.replace(',', ', ')} {figure.unit}" if value else "never"
-    singular = (
-        figure.unit.replace("days", "day", 1).replace("minutes", "minute", 1).replace("weeks", "week", 1).replace("seconds", "second", 1)
-    )
+        return f"{' and '.join(value.split(','))} days before" if value else "never"
+    if figure.unit.startswith("minutes"):
+        return f"{duration(value)}{figure.unit.removeprefix('minutes')}"
+    singular = figure.unit.replace("days", "day", 1).replace("weeks", "week", 1).replace("seconds", "second", 1)
     if value == 1 and singular != figure.unit:
         return f"1 {singular}"
     return f"{value:,} {figure.unit}"

@@ -46,6 +46,7 @@ WHAT_WAS_SEEN = {
     "record.viewed": "your work details",
     "learning.viewed": "your bookings and completions",
     "booking.viewed": "a booking of yours",
+    "charge.viewed": "what followed from a booking of yours",
     "access_needs.viewed": "your access needs, to arrange a place",
     "access.viewed": "your roles and sign-in",
 }

@@ -37,7 +37,7 @@ def figures(page: str) -> dict[str, str]:
 
 def test_the_figures_stand_in_words_and_are_changed_on_a_form(make: Make, browser: Any) -> None:
     page = browser.get("/manage/policy").text
-    assert "960 minutes" in page and "5 working days" in page and "Nothing yet: everything is as the service ships it." in page
+    assert "16 hours" in page and "2 hours before the start" in page and "5 working days" in page and "Nothing yet: everything is as the service ships it." in page
     form = figures(browser.get("/manage/policy/figures").text)
     assert set(ALL) <= set(form) and form["day_starts"] == "09:00" and form["read_id"] == ""
     assert browser.post("/manage/policy/figures", data=form).headers["location"] == "/manage/policy?done=same"
@@ -56,7 +56,7 @@ def test_figures_are_said_as_people_say_them() -> None:
     shipped = Policy()
     assert said(ALL["appeal_days"], 1) == "1 working day" and said(ALL["appeal_days"], shipped.appeal_days) == "10 working days"
     assert said(ALL["day_ends"], 1440) == "midnight" and said(ALL["reminder_days"], "") == "never"
-    assert said(ALL["reminder_days"], "7,1") == "7, 1 days before"
+    assert said(ALL["reminder_days"], "7,1") == "7 and 1 days before"
 
 
 def test_rules_are_added_changed_and_switched_off(make: Make, browser: Any) -> None:
