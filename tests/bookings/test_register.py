@@ -17,8 +17,11 @@ from app.bookings.models import Booking, Part, Session
 from app.bookings.operations import attend, register, timetable, walk_in
 from app.bookings.operations.attend import Mark, Marked
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
+from app.core.ledger import Outbox
 from app.core.tx import SYSTEM, Actor, transaction
+from app.learning import prior
 from app.learning.models import Certificate, Completion, LearningRecord
+from app.notifications import facts, messages
 from tests.factory import Make
 
 DAY = timedelta(days=1)
@@ -372,3 +375,24 @@ def test_nobody_at_the_door_overtakes_the_waiting_list(make: Make) -> None:
     with pytest.raises(Conflict) as refusal, here.running(here.during) as tx:
         walk_in.walk_in(tx, here.session.id, late.id)
     assert refusal.value.code == "no-place-free"
+
+
+def test_everybody_can_be_written_to_about_it(make: Make, test_settings: Any) -> None:
+    here = room(make, validity_months=12)
+    finished(here)
+    with here.acting(here.people[2], here.after) as tx:
+        prior.ask(tx, course_id=here.session.course_id, completed_on=tx.today, provider="A university", evidence="Certificate 7 of 2025")
+    with here.running(here.after) as tx:
+        prior.decide(tx, 1, 1, accepted=False, reason="It covered something else")
+    with transaction(make.database, SYSTEM, writes=False, now=here.after) as tx:
+        rows = tx.rows(select(Outbox.__table__).where(Outbox.kind != "email.booking_made").order_by(Outbox.id))
+        told = facts.compose(tx, rows)
+        written = [messages.render(row.kind, told[row.id], test_settings, message_id=row.id, now=tx.now) for row in rows]
+    assert sorted(row.kind for row in rows) == [
+        "email.attended",
+        "email.attended",
+        "email.certificate",
+        "email.missed",
+        "email.prior_learning_decided",
+    ]
+    assert all(message.subject for message in written)
