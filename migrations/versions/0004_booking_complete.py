@@ -76,6 +76,7 @@ def upgrade() -> None:
     _learning_tables()
     _people_tables()
     _shipped()
+    _pass_on()
 
 
 def _postgresql() -> bool:
@@ -88,10 +89,11 @@ def _bookings() -> None:
     for name in ("approval_due_at", "offer_ends_at", "name_by"):
         op.add_column("bookings", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
     op.add_column("bookings", sa.Column("passed_from", KEY, nullable=True))
-    # What was offered or asked before has no clock yet: offers did not exist, and requests are given a week.
-    op.execute(sa.text("UPDATE bookings SET approval_due_at = updated_at WHERE approval = 'pending'"))
+    # What was offered or asked before has no clock yet: both are given a week.
+    week = "now() + interval '7 days'" if _postgresql() else "datetime('now', '+7 days') || '.000000'"
+    op.execute(sa.text(f"UPDATE bookings SET approval_due_at = {week} WHERE approval = 'pending'"))
+    op.execute(sa.text(f"UPDATE bookings SET offer_ends_at = {week} WHERE status = 'offered'"))
     if _postgresql():
-        op.execute(sa.text("UPDATE bookings SET approval_due_at = now() + interval '7 days' WHERE approval = 'pending'"))
         op.alter_column("bookings", "person_id", nullable=True)
         for name in ("seat", "status"):
             op.drop_constraint(f"ck_bookings_{name}", "bookings", type_="check")
@@ -100,7 +102,6 @@ def _bookings() -> None:
         for column, (table, key) in BOOKING_KEYS.items():
             op.create_foreign_key(f"fk_bookings_{column}", "bookings", table, [column], [key])
     else:
-        op.execute(sa.text("UPDATE bookings SET approval_due_at = datetime('now', '+7 days') || '.000000' WHERE approval = 'pending'"))
         reword(
             "bookings",
             ("person_id INTEGER NOT NULL", "person_id INTEGER"),
@@ -538,6 +539,13 @@ def _people_tables() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     no_overlap("absences", "person_id", "valid_from", "valid_to", "superseded_at IS NULL", name="ex_absences")
+
+
+def _pass_on() -> None:
+    """Places that were given up before waited for a coordinator to give them; now the worker offers them to whoever waits."""
+    now = "now()" if _postgresql() else "datetime('now') || '.000000'"
+    waited_for = "FROM bookings b JOIN sessions s ON s.id = b.session_id WHERE b.status = 'waiting' AND s.status = 'published'"
+    op.execute(sa.text(f"INSERT INTO pass_ons (session_id, asked_at) SELECT DISTINCT b.session_id, {now} {waited_for}"))
 
 
 def _shipped() -> None:
