@@ -83,6 +83,9 @@ def check(tx: Tx, page: Page, session_id: int) -> Response:
     mine = queries.live(tx, session_id, person.id)
     blocked, notes = _reasons(tx, session, person.id, you=you)
     label, _ = words.action(session, tx.now)
+    asked = _asked(tx, session, person.id)
+    if asked is None and label == "Ask for a place":
+        label = "Book a place"  # whoever could approve it has approved it by booking
     return page.render(
         "bookings/book.html",
         session=session,
@@ -91,7 +94,8 @@ def check(tx: Tx, page: Page, session_id: int) -> Response:
         whom=None if you else person,
         you=you,
         now=tx.now,
-        asked=_asked(tx, session, person.id),
+        asked=asked,
+        late_from=consequences.late_from(session, figures(tx)),
         mine=mine,
         others=others,
         needs=person.access_needs if policy.reaches(tx, Can.READ_ACCESS_NEEDS, person.id) else None,

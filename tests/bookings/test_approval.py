@@ -275,3 +275,60 @@ def test_the_council_sets_the_days(make: Make, house: Any) -> None:
     with make.tx() as tx:
         tx.insert(BookingPolicy, recorded_at=tx.now, approval_days=1)
     assert make.row(Booking, asked(make, house.ann, house.session)).approval_due_at == datetime(2027, 2, 2, 17, tzinfo=UTC)
+
+
+# On pages ----------------------------------------------------------------------------------------------------------
+
+
+def test_who_is_asked_and_until_when_stands_on_the_page(make: Make, sign_in: Any) -> None:
+    mo, dee = make.person("Mo"), make.person("Dee")
+    ann = make.person("Ann", manager=mo.id)
+    stands_in(make, dee, mo)
+    session = make.session(course=make.course("Court skills", cost_pence=3500).id, needs_approval=True)
+    browser = sign_in(ann)
+    asking = browser.get(f"/sessions/{session.id}/book").text
+    assert f"{mo.name} or {dee.name}, who stands in for {mo.name}, decides" in asking and "Ask for this place" in asking
+    made = browser.post(f"/sessions/{session.id}/book").headers["location"]
+    page = browser.get(made).text
+    assert f"{dee.name}, who stands in for {mo.name}, decides." in page and "The answer is due by 5pm on" in page
+    path = made.partition("?")[0]
+    for manager in (mo, dee):
+        decide = sign_in(manager).get(f"{path}/decide").text
+        assert "Answer by" in decide and "£35 for the place" in decide and "Approve a place for" in decide
+    assert sign_in(dee).post(f"{path}/decide", data={"decision": "approve"}).status_code == 303
+    assert f"{dee.name} approved the place" in browser.get(path).text
+
+
+def test_a_manager_books_without_asking(make: Make, sign_in: Any) -> None:
+    mo = make.person("Mo")
+    ann = make.person("Ann", manager=mo.id)
+    session = make.session(needs_approval=True)
+    page = sign_in(mo).get(f"/sessions/{session.id}/book?person={ann.id}").text
+    assert "Not needed: you could approve it yourself" in page and "Book this place for" in page
+
+
+def test_the_academys_requests_are_not_the_managers(make: Make, sign_in: Any) -> None:
+    mo = make.person("Mo")
+    ann = make.person("Ann", manager=mo.id)
+    session = make.session(course=make.course("Abroad", approver="coordinator").id, needs_approval=True)
+    browser = sign_in(ann)
+    page = browser.get(browser.post(f"/sessions/{session.id}/book").headers["location"]).text
+    assert "held while the Academy decides" in page
+    manager = sign_in(mo)
+    assert "to approve" not in manager.get("/my-team").text
+    booking = make.rows(select(Booking.id))[0].id
+    assert "The Academy decides this request" in manager.get(f"/bookings/{booking}/decide").text
+    refused = manager.post(f"/bookings/{booking}/decide", data={"decision": "approve"})
+    assert refused.status_code == 403 and "approved by the Academy" in refused.text
+
+
+def test_a_course_says_who_approves_and_in_how_many_days(make: Make, sign_in: Any) -> None:
+    course = make.course("Abroad", needs_approval=True)
+    browser = sign_in(make.person("Cai", roles=("coordinator",)))
+    form = {"title": "Abroad", "kind": "masterclass", "summary": "What it is about.", "outcomes": "Do it well", "bucket": "formal"}
+    form |= {"version": "1", "needs_approval": "yes", "approver": "coordinator"}
+    wrong = browser.post(f"/manage/courses/{course.id}", data=form | {"approval_days": "0"})
+    assert wrong.status_code == 422 and "Working days to answer in must be between 1 and 60" in wrong.text
+    assert browser.post(f"/manage/courses/{course.id}", data=form | {"approval_days": "3"}).status_code == 303
+    page = browser.get(f"/manage/courses/{course.id}").text
+    assert 'value="coordinator" checked' in page and 'value="3"' in page
