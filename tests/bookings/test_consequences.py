@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -149,7 +150,7 @@ def test_a_turn_or_a_request_is_never_given_up_late(make: Make, house: Any) -> N
 # Not coming --------------------------------------------------------------------------------------------------------
 
 
-def test_those_who_did_not_come_are_told_what_follows_once(make: Make, house: Any, count_queries: Any) -> None:
+def test_those_who_did_not_come_are_told_what_follows_once(make: Make, house: Any) -> None:
     charged(make, house, absent_charge="cost")
     ann, bob = booked(make, house, house.ann), booked(make, house, house.bob)
     assert stayed_away(make, house, ann, bob) == 2
@@ -288,16 +289,43 @@ def test_what_stands_in_a_journal_cannot_be_changed_afterwards(make: Make, house
     assert followed(make, ann).state == "stands"
 
 
-def test_two_make_the_journal_at_once_and_one_of_them_takes_it(make: Make, house: Any) -> None:
+def test_several_make_the_journal_at_once_and_one_of_them_takes_it(make: Make, house: Any) -> None:
     charged(make, house, absent_charge="cost")
-    stayed_away(make, house, booked(make, house, house.ann))
+    stayed_away(make, house, booked(make, house, house.ann), booked(make, house, house.bob))
     later = AFTER + timedelta(days=30)
-    with acting(make, house.cai, COORDINATOR, now=later) as tx:
-        seen = charges.due(tx)
-        journals.make_journal(tx, len(seen.rows), seen.pence)
-    with pytest.raises((Changed, Conflict)), acting(make, house.cai, COORDINATOR, now=later) as tx:
-        journals.make_journal(tx, len(seen.rows), seen.pence)
-    assert len(make.rows(select(Journal.id))) == 1
+    outcomes: list[str] = []
+    together = threading.Barrier(4)
+
+    def go() -> None:
+        together.wait()
+        try:
+            with acting(make, house.cai, COORDINATOR, now=later) as tx:
+                journals.make_journal(tx, 2, 7000)
+            outcomes.append("made")
+        except (Changed, Conflict):
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=go) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["made", "refused", "refused", "refused"]
+    assert [row.charges for row in make.rows(select(Journal.charges))] == [2]
+
+
+def test_a_full_room_costs_no_more_questions_than_a_small_one(make: Make, house: Any, count_queries: Any) -> None:
+    def finish(number: int) -> int:
+        session = make.session(course=house.course.id, places=number, starts=START + timedelta(days=number))
+        learners = [make.person(f"P{n}", team=house.team) for n in range(number)]
+        with transaction(make.database, SYSTEM, writes=True, now=EARLY) as tx:
+            bookings = [operations.book(tx, session.id, person.id).id for person in learners]
+            tx.db.execute(update(Booking).where(Booking.id.in_(bookings)).values(status=Status.DID_NOT_ATTEND.value))
+        with count_queries() as queries, transaction(make.database, SYSTEM, writes=True, now=AFTER + timedelta(days=60)) as tx:
+            assert consequences.absent(tx, session.id) == number
+        return len(queries)
+
+    assert finish(2) == finish(20)
 
 
 def test_a_cost_centre_is_the_nearest_above(make: Make, house: Any) -> None:
