@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from app.bookings.event_models import Attendance
 from app.bookings.models import Booking, Part, Session
 from app.bookings.operations import attend, register, timetable, walk_in
 from app.bookings.operations.attend import Mark, Marked
-from app.core.errors import Conflict, Forbidden, Invalid, NotFound
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from app.core.ledger import Outbox
 from app.core.tx import SYSTEM, Actor, transaction
 from app.learning import prior
@@ -396,3 +397,48 @@ def test_everybody_can_be_written_to_about_it(make: Make, test_settings: Any) ->
         "email.prior_learning_decided",
     ]
     assert all(message.subject for message in written)
+
+
+# At the same moment --------------------------------------------------------------------------------------------------
+
+
+def together(*works: Callable[[], Any]) -> list[Any]:
+    """What each of these came to, begun at once: its answer or its refusal."""
+    gate, found = threading.Barrier(len(works)), list[Any]([None] * len(works))
+
+    def run(n: int, work: Callable[[], Any]) -> None:
+        gate.wait()
+        try:
+            found[n] = work()
+        except Refusal as refusal:
+            found[n] = refusal
+
+    threads = [threading.Thread(target=run, args=(n, work)) for n, work in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return found
+
+
+def test_two_phones_and_two_who_finish_leave_one_truth(make: Make) -> None:
+    here = room(make, parts=1, people=4)
+
+    def finish() -> Any:
+        with here.training(here.after) as tx:
+            return register.finish_register(tx, here.session.id)
+
+    everybody = [(n, 0, "present") for n in range(4)]
+    first, second = together(
+        lambda: here.mark(here.during, *everybody),
+        lambda: here.mark(here.during + timedelta(minutes=1), *((n, 0, "absent") for n in range(4))),
+    )
+    assert {type(first), type(second)} == {Marked} and set(here.marks().values()) == {"absent"}  # the later one, whichever came first
+    here.mark(here.during + timedelta(minutes=2), *everybody)
+    ends = together(finish, finish, lambda: here.mark(here.after, (0, 0, "absent")))
+    assert sum(isinstance(each, dict) for each in ends[:2]) == 1
+    assert {each.code for each in ends if isinstance(each, Refusal)} == {"register-finished"}
+    completed = make.rows(select(Completion.person_id))
+    assert len(completed) == here.states().count("attended") >= 3
+    with transaction(make.database, SYSTEM, writes=False, now=here.after) as tx:
+        assert [found.detail for found in invariants.check(tx)] == []
