@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -18,14 +19,36 @@ TODAY: Any = bindparam("today", type_=Date())
 PERSON: Any = bindparam("person", type_=Key)
 
 
-def for_reader(session: Any = Session, person: Any = PERSON, today: Any = TODAY) -> Any:
-    """SQL: how many places of the enclosing statement's session this person could have; NULL where none are kept for anybody.
+# A column for `counted`: NULL where no places of the session are kept for anybody, as in nearly all, so that nothing more is asked there.
+FOR_READER: Any = case((Session.has_quotas, literal_column("-1")), else_=null()).label("for_reader")
 
-    A session without quotas costs a look at one column: there the plain counts say the same (`words.left`).
-    """
+
+def left_for(session: Any = Session, person: Any = PERSON, today: Any = TODAY) -> Any:
+    """SQL: how many places of the enclosing statement's session, which keeps some for others, this person could have."""
     place = aliased(Place, name="kept_place")
-    found = select(func.count()).select_from(place).where(*rules.free_to(place, session.id, person, today)).correlate_except(place)
-    return case((session.has_quotas, found.scalar_subquery()), else_=null())
+    found = select(func.count()).select_from(place).where(*rules.free_to(place, session.id, person, today))
+    return found.correlate_except(place).scalar_subquery()
+
+
+_LEFT = select(Session.id, left_for().label("left")).where(Session.id.in_(bindparam("sessions", expanding=True)))
+
+
+def counted(tx: Tx, rows: Sequence[Any], person_id: int | None, key: str = "id") -> Sequence[Any]:
+    """The same rows, `for_reader` being how many places this person could have; one question, and none where no row keeps places.
+
+    `key` names the row's session.
+    """
+    wanted = {getattr(row, key) for row in rows if row.for_reader is not None}
+    if not wanted:
+        return rows
+    left = {row.id: row.left for row in tx.rows(_LEFT, sessions=list(wanted), person=person_id, today=tx.today)}
+    return [_with(row, left[getattr(row, key)]) if row.for_reader is not None else row for row in rows]
+
+
+def _with(row: Any, number: int) -> Any:
+    """A row of the same fields with another number of places."""
+    shape: Any = namedtuple("Counted", row._fields, rename=True)  # noqa: PYI024 - its fields are the row's
+    return shape(**{**row._asdict(), "for_reader": number})
 
 
 _HELD = (

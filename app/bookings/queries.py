@@ -90,7 +90,7 @@ _SESSION = Ready(
         Unit.name.label("audience_unit"),
         held().label("held"),
         waiting().label("waiting"),
-        kept.for_reader().label("for_reader"),
+        kept.FOR_READER,
     )
     .join(Course, Course.id == Session.course_id)
     .outerjoin(Unit, Unit.id == Session.audience_unit_id)
@@ -103,10 +103,11 @@ def session(tx: Tx, session_id: int, person_id: int | None = None) -> Row[Any]:
 
     `person_id` is for whom places are counted, the reader if left out.
     """
-    row = tx.one(_SESSION, session=session_id, person=person_id or tx.actor.person_id, today=tx.today)
+    row = tx.one(_SESSION, session=session_id)
     if row is None or (row.status == "draft" and not policy.may(tx.actor, Can.MANAGE_SESSIONS) and not delivers(tx, session_id)):
         raise NotFound("There is no session with that reference.", code="session-not-found")
-    return row
+    found: Row[Any] = kept.counted(tx, [row], person_id or tx.actor.person_id)[0]
+    return found
 
 
 _TRAINERS = (

@@ -11,12 +11,29 @@ from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from markupsafe import Markup
-from sqlalchemy import Date, Integer, Row, Select, String, and_, bindparam, cast, exists, func, literal_column, null, or_, select, union_all
+from sqlalchemy import (
+    Date,
+    Integer,
+    Row,
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 
 from app import policy
 from app.bookings import words
-from app.bookings.kept import for_reader
+from app.bookings.kept import FOR_READER, counted, left_for
 from app.bookings.models import Room, Session
 from app.bookings.queries import NOW, ONE, held, waiting
 from app.core.calendar import london, london_day, month_and_year
@@ -105,8 +122,8 @@ def _search(shape: tuple[str, ...]) -> Any:
         dates.append(fits.online)
     if "free" in shape:
         # Where no places are kept for others, the plain counts say the same and cost less.
-        for_me, plainly = for_reader(fits), and_(fits.capacity > held(fits), waiting(fits) == 0)
-        dates += [or_(for_me > 0, and_(~fits.has_quotas, plainly)), or_(fits.closes_at.is_(None), fits.closes_at > NOW)]
+        for_me, plainly = left_for(fits) > 0, and_(fits.capacity > held(fits), waiting(fits) == 0)
+        dates += [case((fits.has_quotas, for_me), else_=plainly), or_(fits.closes_at.is_(None), fits.closes_at > NOW)]
     soonest = select(fits.id).where(*dates).order_by(fits.starts_at, fits.id).limit(1).correlate(Course).scalar_subquery()
     # Set apart, because PostgreSQL otherwise reads all sessions to join a handful of them
     found_dates = select(Course.id, soonest.label("session_id")).where(literal_column("courses.status = 'published'"))
@@ -127,7 +144,7 @@ def _search(shape: tuple[str, ...]) -> Any:
             Session.waiting_limit,
             held().label("held"),
             waiting().label("waiting"),
-            for_reader().label("for_reader"),
+            FOR_READER,
             func.count().over().label("found"),
         )
         .select_from(offered)
@@ -165,11 +182,11 @@ def search(tx: Tx, filters: Filters, number: int) -> tuple[Sequence[Row[Any]], i
     if wanted:
         statement = _search(filters.shape).where(matches(tx.db, "courses", Course.__table__.c.id, wanted, "english"))
     whom = int(filters.whom) if re.fullmatch(r"[0-9]{1,15}", filters.whom) else tx.actor.person_id  # for whom places are counted
-    given = filters.parameters() | dict(person=whom, today=tx.today)
+    given = filters.parameters() | (dict(person=whom, today=tx.today) if filters.free else {})
     rows = tx.rows(statement, now=tx.now, skip=(number - 1) * PAGE, **given)
     if not rows and number > 1:
         rows = tx.rows(statement, now=tx.now, skip=0, **given)
-    return rows, rows[0].found if rows else 0
+    return counted(tx, rows, whom, "session_id"), rows[0].found if rows else 0
 
 
 _offered = select(ONE).where(Course.provider_id == Provider.id, literal_column("courses.status = 'published'"))

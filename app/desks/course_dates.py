@@ -68,7 +68,7 @@ _DATES = Ready(
         *span_columns(),
         held().label("held"),
         waiting().label("waiting"),
-        kept.for_reader(Session, _PERSON, _TODAY).label("for_reader"),
+        kept.FOR_READER,
         Booking.id.label("booking_id"),
         Booking.status.label("booking_status"),
         _clash.label("clash"),
@@ -92,7 +92,7 @@ _DATES = Ready(
 
 def dates(tx: Tx, course_id: int, person_id: int | None) -> Sequence[Row[Any]]:
     """The sessions to come, with what is left, the person's own booking, and the facts that `obstacles` judges."""
-    return tx.rows(_DATES, course=course_id, person=person_id, now=tx.now, today=tx.today)
+    return kept.counted(tx, tx.rows(_DATES, course=course_id, person=person_id, now=tx.now, today=tx.today), person_id)
 
 
 def nothing_to_book(course: Row[Any], rows: Sequence[Row[Any]], now: datetime) -> bool:

@@ -224,7 +224,7 @@ def test_a_course_without_quotas_asks_nothing_more(make: Make, sign_in: Any, cou
         with count_queries() as queries:
             browser.get(f"/courses/{slug}")
         counts.append(len(queries))
-    assert counts[1] - counts[0] == 1
+    assert counts[1] - counts[0] == 2
 
 
 def test_a_session_that_moves_keeps_nothing_beyond_its_start(make: Make) -> None:
