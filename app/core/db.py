@@ -68,14 +68,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
-        """On SQLite the text is read in one step; elsewhere, and for anything but text, as above."""
-        return _read_instant if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:  # noqa: ARG002
+        """On SQLite the text is read in one step; PostgreSQL's driver answers in the session's time zone, which is UTC."""
+        return _read_instant if dialect.name == "sqlite" else None
 
 
 def _read_instant(stored: str | None) -> datetime | None:

@@ -7,13 +7,14 @@ import re
 import secrets
 import sys
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import HTTPException
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from pydantic import BaseModel, ValidationError
 
 from app.core import calendar, text
@@ -176,7 +177,7 @@ def environment() -> Environment:
         "london": calendar.london,
         "plural": text.plural,
     }
-    made.globals.update(url=url, asset=asset)
+    made.globals.update(url=url, asset=asset, lines=lines)
     return made
 
 
@@ -184,6 +185,24 @@ def fragment(template: str, name: str, *given: Any) -> Markup:
     """A macro of a template, drawn for these arguments. For parts of pages that are remembered by what they show."""
     drawn: Markup = getattr(environment().get_template(template).module, name)(*given)
     return drawn
+
+
+_BETWEEN = "\x1f"
+
+
+def lines(line: str, rows: Sequence[Sequence[Any]]) -> Markup:
+    """`line`, HTML with a %s for each cell, once for each row; %.0s leaves a cell out. For long tables of hot pages.
+
+    Every cell is escaped, as in a template, but all texts in one go: a template's own loop takes five times as long.
+    """
+    cells = [cell for row in rows for cell in row]
+    texts = [cell for cell in cells if type(cell) is str]
+    escaped: Sequence[str] = str(escape(_BETWEEN.join(texts))).split(_BETWEEN)
+    if len(escaped) != len(texts):  # the character between them stands in one of them
+        escaped = [escape(text) for text in texts]
+    each = iter(escaped)
+    filled = str(line) * len(rows) % tuple(next(each) if type(cell) is str else escape(cell) for cell in cells)
+    return Markup(filled)  # noqa: S704 - a template's own line, and cells that are escaped
 
 
 @lru_cache(maxsize=32)

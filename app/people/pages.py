@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import lru_cache
+from typing import Any
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -40,14 +41,19 @@ def find(tx: Tx, page: Page) -> Response:
         found=found,
         narrowed=narrowed,
         unit=queries.unit_name(tx, asked.unit_id) if asked.unit_id else "",
-        unit_is_part=any(key == asked.unit_id for key, _ in parts),
+        unit_is_part=asked.unit_id is not None and any(key == asked.unit_id for key, _ in parts),
         parts_options=_options(parts, asked.unit_id),
         stages=queries.stages(tx),
-        state=queries.state,
-        today=tx.today,
+        cells=[_cells(row, tx.today) for row in found.rows] if found else [],
         most=search.MOST,
         link=link,
     )
+
+
+def _cells(row: Any, today: date) -> tuple[Any, ...]:
+    """One person found, as the line of the table takes them."""
+    words, colour = queries.state(row, today)
+    return row.id, row.name, row.job_title or "", row.unit or "", row.manager or "", colour, words
 
 
 @lru_cache(maxsize=64)

@@ -30,6 +30,7 @@ from app import policy
 from app.core.db import Key, matches
 from app.core.errors import NotFound
 from app.core.facts import current
+from app.core.ready import Ready
 from app.core.text import query_words
 from app.core.tx import Tx
 from app.people.models import CareerStage, Duty, Membership, Person, Post, Responsibility, Stage, Unit, UnitClosure, UnitKind
@@ -176,7 +177,7 @@ def stages(tx: Tx) -> list[tuple[str, str]]:
     return [(row.code, row.title) for row in tx.rows(_STAGES)]
 
 
-_STAGES = select(CareerStage.code, CareerStage.title).order_by(CareerStage.rank, CareerStage.title)
+_STAGES = Ready(select(CareerStage.code, CareerStage.title).order_by(CareerStage.rank, CareerStage.title))
 
 
 # Whom it costs -----------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from sqlalchemy.orm import aliased
 from app import policy
 from app.core.db import ONE, Key, few, is_postgresql, match_query, matching
 from app.core.facts import current
+from app.core.ready import Ready
 from app.core.text import query_words
 from app.core.tx import Tx
 from app.people.models import Duty, Membership, Person, Post, Responsibility, Stage, Unit, UnitClosure
@@ -142,26 +143,19 @@ class _Shape:
 
 
 @lru_cache(maxsize=500)
-def _search(shape: _Shape) -> Select[Any]:
-    hits = _reach_set(shape.kinds) if shape.narrow else _hits(shape)
-    people = hits.cte("candidates")
-    exact = or_(Person.email == bindparam("email"), Person.swe_number == bindparam("number"), Person.employee_number == bindparam("number"))
-    first = case((exact, 0), else_=1)
-    page = (
-        select(Person.id, first.label("rank"), Person.sort_name, func.count().over().label("total"))
-        .join(people, people.c.id == Person.id)
-        .where(few(people.c.id), *_conditions(shape, people))
-        .order_by(first, Person.sort_name, Person.id)
-        .limit(PAGE)
-        .offset(bindparam("skip"))
-        .cte("page")
-    )
-    many = select(func.count().label("candidates")).select_from(people).subquery()
+def _search(shape: _Shape) -> Ready:
+    """Everybody is looked at once, in `hits`; the page and both numbers come from there, and only those on the page are joined to more."""
+    hits = (_reach_set(shape.kinds) if shape.narrow else _hits(shape)).cte("hits")
+    number = select(func.count()).select_from(hits).scalar_subquery()
+    chosen = _of_reach(shape, hits) if shape.narrow else select(hits.c.id, hits.c.rank, hits.c.sort_name).where(number <= MOST)
+    found = chosen.where(*_conditions(shape, Person if shape.narrow else hits.c)).cte("found")
+    page = select(found).order_by(found.c.rank, found.c.sort_name, found.c.id).limit(PAGE).offset(bindparam("skip")).cte("page")
+    numbers = select(number.label("candidates"), select(func.count()).select_from(found).scalar_subquery().label("total")).subquery()
     manager, duty = aliased(Person), aliased(Responsibility)
-    return (
+    return Ready(
         select(
-            many.c.candidates,
-            page.c.total,
+            numbers.c.candidates,
+            numbers.c.total,
             Person.id,
             Person.name,
             Person.email,
@@ -174,36 +168,45 @@ def _search(shape: _Shape) -> Select[Any]:
             Unit.name.label("unit"),
             manager.name.label("manager"),
         )
-        .select_from(many)
-        .outerjoin(page, literal_column("1") == literal_column("1"))
+        .select_from(numbers)
+        .outerjoin(page, few(page.c.id))
         .outerjoin(Person, Person.id == page.c.id)
         .outerjoin(Post, and_(Post.person_id == Person.id, Post.is_primary, current(Post, TODAY)))
         .outerjoin(Membership, and_(Membership.person_id == Person.id, current(Membership, TODAY)))
         .outerjoin(Unit, Unit.id == Membership.unit_id)
-        .outerjoin(duty, and_(duty.person_id == Person.id, duty.kind == Duty.MANAGER, current(duty, TODAY)))
+        .outerjoin(duty, and_(duty.person_id == Person.id, duty.kind == Duty.MANAGER.value, current(duty, TODAY)))
         .outerjoin(manager, manager.id == duty.holder_id)
         .order_by(page.c.rank, page.c.sort_name, page.c.id)
     )
 
 
-def _conditions(shape: _Shape, people: CTE) -> list[ColumnElement[bool]]:
-    """What a candidate must also fulfil; reach, unless the candidates are the reach already."""
+_EXACT = or_(Person.email == bindparam("email"), Person.swe_number == bindparam("number"), Person.employee_number == bindparam("number"))
+_RANK = case((_EXACT, literal_column("0")), else_=literal_column("1")).label("rank")
+_HIT = Person.id, _RANK, Person.sort_name, Person.leaving_on  # what is needed to sort, count and leave out
+
+
+def _of_reach(shape: _Shape, reach: CTE) -> Select[Any]:
+    """Those in a narrow reach; it is their words that are looked at."""
+    everyone = select(Person.id, _RANK, Person.sort_name).join(reach, reach.c.id == Person.id).where(few(reach.c.id))
+    if not shape.words:
+        return everyone
+    own = _own_words(shape.postgresql)
+    return everyone.where(or_(own, _member_of(Person.id, UnitClosure.ancestor_id.in_(_teams(shape.postgresql)))) if shape.teams else own)
+
+
+def _conditions(shape: _Shape, who: Any) -> list[ColumnElement[bool]]:
+    """What a hit must also fulfil; reach, unless the hits are the reach already. `who` has an id and a last day."""
     found: list[ColumnElement[bool]] = []
-    if not shape.narrow:
-        found.append(select(func.count()).select_from(people).scalar_subquery() <= MOST)  # else none of it is worth doing
-    if shape.narrow and shape.words:
-        own = _own_words(shape.postgresql)
-        found.append(or_(own, _member_of(UnitClosure.ancestor_id.in_(_teams(shape.postgresql)))) if shape.teams else own)
     if not (shape.words or shape.unit or shape.stage):
-        found.append(Person.id != bindparam("me", type_=Key))
+        found.append(who.id != bindparam("me", type_=Key))
     if not shape.narrow and Reach.ALL not in shape.kinds:
-        found.append(or_(*(_reached(kind, n) for n, kind in enumerate(shape.kinds))))
+        found.append(or_(*(_reached(kind, n, who.id) for n, kind in enumerate(shape.kinds))))
     if not shape.left:
-        found.append(or_(Person.leaving_on.is_(None), Person.leaving_on >= TODAY))
+        found.append(or_(who.leaving_on.is_(None), who.leaving_on >= TODAY))
     if shape.unit:
-        found.append(_member_of(UnitClosure.ancestor_id == bindparam("unit")))
+        found.append(_member_of(who.id, UnitClosure.ancestor_id == bindparam("unit")))
     if shape.stage:
-        found.append(exists(select(ONE).where(Stage.person_id == Person.id, Stage.stage == bindparam("stage"), current(Stage, TODAY))))
+        found.append(exists(select(ONE).where(Stage.person_id == who.id, Stage.stage == bindparam("stage"), current(Stage, TODAY))))
     return found
 
 
@@ -212,21 +215,27 @@ def _own_words(postgresql: bool) -> ColumnElement[bool]:
 
 
 def _own_hits(postgresql: bool) -> Select[Any]:
-    """Ids of those whose own words match; on SQLite from the index alone, without a look at each of their rows."""
+    """Those whose own words match; on SQLite the index is asked first, by name, since its planner would start from the people."""
     if postgresql:
-        return select(Person.id).where(_own_words(postgresql))
+        return select(*_HIT).where(_own_words(postgresql))
     index: ColumnElement[Any] = literal_column("people_fts")
-    return select(literal_column("rowid", Key).label("id")).select_from(text("people_fts")).where(index.bool_op("MATCH")(bindparam("q")))
+    matched = select(literal_column("rowid", Key).label("id")).select_from(text("people_fts")).where(index.bool_op("MATCH")(bindparam("q")))
+    return _with_rows(matched.limit(MOST + 1))
+
+
+def _with_rows(ids: Select[Any]) -> Select[Any]:
+    hit = ids.subquery()
+    return select(*_HIT).join(hit, hit.c.id == Person.id).where(few(hit.c.id))
 
 
 def _teams(postgresql: bool) -> Select[Any]:
     return select(Unit.id).where(matching(postgresql, "units", Unit.__table__.c.id, "simple", bindparam("q")))
 
 
-def _member_of(node: ColumnElement[bool]) -> ColumnElement[bool]:
+def _member_of(person: Any, node: ColumnElement[bool]) -> ColumnElement[bool]:
     """Belongs today to a node, or to one below it."""
     member = select(ONE).select_from(Membership).join(UnitClosure, UnitClosure.descendant_id == Membership.unit_id)
-    return exists(member.where(node, Membership.person_id == Person.id, current(Membership, TODAY)))
+    return exists(member.where(node, Membership.person_id == person, current(Membership, TODAY)))
 
 
 def _members(node: ColumnElement[bool]) -> Select[Any]:
@@ -236,18 +245,19 @@ def _members(node: ColumnElement[bool]) -> Select[Any]:
 
 
 def _hits(shape: _Shape) -> Select[Any]:
-    """Ids of those who match the words by their own name or numbers, or by their team's; of the unit or stage if there are no words."""
+    """Those who match the words by their own name or numbers, or by their team's; of the unit or stage if there are no words."""
     if shape.words:
         mine = _own_hits(shape.postgresql).limit(MOST + 1)
         if not shape.teams:
             return mine
         own = mine.subquery()
-        of_teams = _members(UnitClosure.ancestor_id.in_(_teams(shape.postgresql))).limit(MOST + 1).subquery()
-        both = union(select(own.c.id), select(of_teams.c.id)).subquery()
-        return select(both.c.id)
+        of_teams = _with_rows(_members(UnitClosure.ancestor_id.in_(_teams(shape.postgresql))).limit(MOST + 1)).subquery()
+        both = union(select(own), select(of_teams)).subquery()
+        return select(both)
     if shape.unit:
-        return _members(UnitClosure.ancestor_id == bindparam("unit")).limit(MOST + 1)
-    return select(Stage.person_id.label("id")).where(Stage.stage == bindparam("stage"), current(Stage, TODAY)).limit(MOST + 1)
+        return _with_rows(_members(UnitClosure.ancestor_id == bindparam("unit")).limit(MOST + 1))
+    at_stage = select(Stage.person_id.label("id")).where(Stage.stage == bindparam("stage"), current(Stage, TODAY))
+    return _with_rows(at_stage.limit(MOST + 1))
 
 
 # Reach as a set ----------------------------------------------------------------------------------------------------
@@ -282,24 +292,22 @@ def _reach_set(kinds: tuple[Reach, ...]) -> Select[Any]:
 
 
 @lru_cache(maxsize=100)
-def _how_many(kinds: tuple[Reach, ...]) -> Select[Any]:
+def _how_many(kinds: tuple[Reach, ...]) -> Ready:
     """About how many people are in reach: exact enough to tell few from many, at no more work than MOST rows a part."""
     parts = (part.subquery() for part in _reach_parts(kinds))
     counted = (select(part.c.id).limit(MOST + 1).subquery() for part in parts)
     counts = [select(func.count()).select_from(part).scalar_subquery() for part in counted]
-    return select(sum(counts[1:], counts[0]))
+    return Ready(select(sum(counts[1:], counts[0])))
 
 
-def _reached(kind: Reach, n: int) -> ColumnElement[bool]:
+def _reached(kind: Reach, n: int, person: ColumnElement[int]) -> ColumnElement[bool]:
     """One term of the reader's reach, for one candidate."""
     me = bindparam("me", type_=Key)
     if kind is Reach.SCOPE:
-        return policy.in_unit(Person.id, bindparam(f"node_{n}", type_=Key), TODAY)
+        return policy.in_unit(person, bindparam(f"node_{n}", type_=Key), TODAY)
     if kind is Reach.REPORTS:
-        return Person.id.in_(policy.line_below(me, TODAY))
+        return person.in_(policy.line_below(me, TODAY))
     if kind is Reach.ASSIGNED:
         duty = aliased(Responsibility)
-        return exists(
-            select(ONE).where(duty.kind == Duty.ASSESSOR, duty.holder_id == me, duty.person_id == Person.id, current(duty, TODAY))
-        )
-    return Person.id == me
+        return exists(select(ONE).where(duty.kind == Duty.ASSESSOR, duty.holder_id == me, duty.person_id == person, current(duty, TODAY)))
+    return person == me
