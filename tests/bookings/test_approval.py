@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from app.bookings.models import Booking, Part, Status
 from app.bookings.operations import approval, offers, queue, sessions
 from app.bookings.operations.timetable import PartNew
 from app.bookings.policy_models import BookingPolicy
+from app.core.config import Settings
 from app.core.db import FOREVER
 from app.core.errors import Conflict, Forbidden
 from app.core.ledger import Outbox
 from app.core.tx import SYSTEM, Actor, transaction
+from app.notifications import delivery
 from app.people.models import Absence, Duty, Responsibility
 from tests.factory import Make
 
@@ -332,3 +335,26 @@ def test_a_course_says_who_approves_and_in_how_many_days(make: Make, sign_in: An
     assert browser.post(f"/manage/courses/{course.id}", data=form | {"approval_days": "3"}).status_code == 303
     page = browser.get(f"/manage/courses/{course.id}").text
     assert 'value="coordinator" checked' in page and 'value="3"' in page
+
+
+def test_what_approval_says_to_whom_can_be_sent(
+    make: Make, house: Any, monkeypatch: pytest.MonkeyPatch, test_settings: Settings, tmp_path: Path
+) -> None:
+    asked(make, house.ann, house.session)
+    chased = datetime(2027, 2, 4, 9, tzinfo=UTC)
+    with system(make, chased) as tx:
+        approval.chase(tx, chased)
+    now = {"now": chased}
+    monkeypatch.setattr("app.core.tx.clock", lambda: now["now"])
+    to_files = test_settings.model_copy(update={"mail_dir": tmp_path})
+    while delivery.deliver_due(make.database, to_files):
+        pass
+    now["now"] = datetime(2027, 2, 8, 17, tzinfo=UTC)
+    approval.expire_due(make.database)
+    while delivery.deliver_due(make.database, to_files):
+        pass
+    rows = make.rows(select(Outbox.kind, Outbox.sent_at, Outbox.error).order_by(Outbox.id))
+    kinds = ["email.booking_requested", "email.approval_asked", "email.approval_chased", "email.approval_expired"]
+    assert [(row.kind, row.sent_at is not None, row.error) for row in rows] == [(kind, True, None) for kind in kinds]
+    said = "\n".join(path.read_text(errors="replace") for path in sorted(tmp_path.rglob("*")) if path.is_file())
+    assert "/decide" in said and "5pm on Monday 8 February" in said.replace("=\n", "").replace("\n", " ")
