@@ -47,8 +47,8 @@ def counted(tx: Tx, rows: Sequence[Any], person_id: int | None, key: str = "id")
 
 def _with(row: Any, number: int) -> Any:
     """A row of the same fields with another number of places."""
-    shape: Any = namedtuple("Counted", row._fields, rename=True)  # noqa: PYI024 - its fields are the row's
-    return shape(**{**row._asdict(), "for_reader": number})
+    shape: Any = namedtuple  # whose fields are known only here
+    return shape("Counted", row._fields, rename=True)(**{**row._asdict(), "for_reader": number})
 
 
 _HELD = (
