@@ -184,7 +184,7 @@ def test_accepting_a_request_says_that_the_manager_decides(make: Make, visitor: 
 def test_answering_signed_in(make: Make, sign_in: Any) -> None:
     ann, booking, _ = offered(make)
     browser, until = sign_in(ann), deadline(make.row(Booking, booking).offer_ends_at)
-    for path in ("/my-bookings", f"/bookings/{booking}", f"/sessions/{make.row(Booking, booking).session_id}"):
+    for path in ("/", "/my-bookings", f"/bookings/{booking}", f"/sessions/{make.row(Booking, booking).session_id}"):
         assert until in browser.get(path).text, path
     assert sign_in(make.person("Eve")).post(f"/bookings/{booking}/accept").status_code == 404
     reply = browser.post(f"/bookings/{booking}/accept")
@@ -216,7 +216,7 @@ def test_own_place_and_why(make: Make, sign_in: Any) -> None:
     nqsw = make.person("Nia", stage="NQSW")
     hers = join(make, session, nqsw)
     browser = sign_in(nqsw)
-    for path in (f"/bookings/{hers.id}", f"/sessions/{session.id}", "/my-bookings"):
+    for path in (f"/bookings/{hers.id}", f"/sessions/{session.id}", "/my-bookings", "/"):
         text = browser.get(path).text
         assert "1st of 3" in text and "Those with statutory need come first, then by when they asked." in text, path
         assert "You come before others for this reason: you are in your assessed and supported year." in text, path
