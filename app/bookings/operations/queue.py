@@ -161,11 +161,11 @@ def eligible(tx: Tx, quotas: set[int], people: Sequence[int]) -> dict[int, set[i
         .join(Quota, and_(Quota.unit_id == UnitClosure.ancestor_id, current(Membership, tx.today)))
     )
     found: dict[int, set[int]] = {quota: set() for quota in quotas}
-    both = member.where(Quota.id.in_(quotas)).union(belongs.where(Quota.id.in_(quotas))).subquery()
-    wanted = set(people)
-    for row in tx.rows(select(both.c.person_id, both.c.quota_id)):
-        if row.person_id in wanted:
-            found[row.quota_id].add(row.person_id)
+    both = member.where(Quota.id.in_(quotas), GroupMember.person_id.in_(people)).union(
+        belongs.where(Quota.id.in_(quotas), Membership.person_id.in_(people))
+    )
+    for row in tx.rows(both):
+        found[row.quota_id].add(row.person_id)
     return found
 
 
