@@ -300,8 +300,8 @@ def arrange(database: Database) -> None:
             session_import.stage(tx, name, [{"line": 2, "cells": cells}])
         tx.actor = Actor("person", Finder(tx).person("practitioner"), persona("practitioner").name, (("practitioner", None),))
         course = Finder(tx).plain_course().id
-        day = tx.today - timedelta(days=200)
-        prior.ask(tx, course_id=course, completed_on=day, provider="Northmoor Council", evidence="Two days, with a certificate at the end")
+        done = tx.today - timedelta(days=200)
+        prior.ask(tx, course_id=course, completed_on=done, provider="Northmoor Council", evidence="Two days, with a certificate at the end")
 
     _offer(database)
 

@@ -33,7 +33,10 @@ ON_REGISTER = tuple(status.value for status in (Status.BOOKED, *SEEN))
 def within(tx: Tx, session_id: int) -> ColumnElement[bool] | None:
     """SQL for the bookings whose marks the actor may read and write, None: all of them. NotFound for whoever takes no register here."""
     terms = policy.require(tx, Can.TAKE_REGISTER)
-    if (Reach.ALL, None) in terms or delivers(tx, session_id):
+    key = f"register of {session_id}"
+    if key not in tx.memo:
+        tx.memo[key] = (Reach.ALL, None) in terms or delivers(tx, session_id)
+    if tx.memo[key]:
         return None
     if not any(reach is Reach.SCOPE for reach, _ in terms):
         raise NotFound("There is no session with that reference.", code="session-not-found")
@@ -133,8 +136,10 @@ _MARKED = (
 
 
 def marked(tx: Tx, session_id: int) -> dict[int, int]:
-    """How many people have a mark, by part."""
-    return {row.part_id: row.marked for row in tx.rows(_MARKED, session=session_id)}
+    """How many people whom the actor may mark have a mark, by part."""
+    reach = within(tx, session_id)
+    statement = _MARKED if reach is None else _MARKED.where(reach)
+    return {row.part_id: row.marked for row in tx.rows(statement, session=session_id)}
 
 
 _UNMARKED = (
