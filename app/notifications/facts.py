@@ -55,6 +55,8 @@ def compose(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
             facts["approver"] = managers.get(row.person_id)
             page = "/decide" if row.kind in _DECIDES else "/name" if booking.person_id is None else ""
             facts["booking_url"] = f"/bookings/{booking.id}{page}"
+            if row.kind == "email.evaluation_asked":
+                facts["link"] = f"/bookings/{booking.id}/evaluation/{row.facts.get('evaluation_kind')}"
         if deed is not None:
             if row.kind in _ACTORS:
                 facts[_ACTORS[row.kind]] = deed.name or (None if deed.actor_kind in ("person", "link") else "The Academy")

@@ -20,7 +20,7 @@ from sqlalchemy import func, select, update
 
 from app.bookings import operations
 from app.bookings.models import Booking, Room
-from app.bookings.operations import offers
+from app.bookings.operations import offers, passing
 from app.bookings.operations.sessions import cancel_session, change_session
 from app.bookings.operations.timetable import PartNew
 from app.core.config import ROOT, Settings
@@ -333,6 +333,32 @@ def test_an_offer_answered_before_it_is_sent_has_no_link(make: Make, inbox: Inbo
         pass
     offered = next(email for email in inbox.taken if str(email["Subject"]).startswith("A place for you until"))
     assert f"Accept or decline: http://academy.test/bookings/{second.id}" in plain(offered) and make.rows(select(Link.token_hash)) == []
+
+
+def test_what_is_asked_afterwards_points_to_its_questions(make: Make, inbox: Inbox, mail: Settings) -> None:
+    ann, session = make.person("Ann"), make.session()
+    booked = book(make, ann, session)
+    with make.tx() as tx:
+        tx.record("evaluation.asked", "bookings", booked.id, person_id=ann.id, tell=["email.evaluation_asked"], evaluation_kind="impact")
+    while delivery.deliver_due(make.database, mail):
+        pass
+    assert f"Answer the questions: http://academy.test/bookings/{booked.id}/evaluation/impact" in plain(inbox.taken[-1])
+
+
+def test_a_place_passed_on_names_both(make: Make, inbox: Inbox, mail: Settings) -> None:
+    ann, bob, session = make.person("Ann Ames"), make.person("Bob Brand"), make.session()
+    given = book(make, ann, session)
+    with acting(make, ann) as tx:
+        passing.pass_on_to(tx, given.id, bob.id)
+    while delivery.deliver_due(make.database, mail):
+        pass
+    to = {
+        str(email["To"]): email
+        for email in inbox.taken
+        if "pass" in str(email["Subject"]).lower() or "have a place" in str(email["Subject"])
+    }
+    assert "Bob Brand now has the place" in plain(to[ann.email]) and "METHOD:CANCEL" in calendar(to[ann.email])
+    assert "Ann Ames has passed you a place" in plain(to[bob.email]) and "METHOD:REQUEST" in calendar(to[bob.email])
 
 
 def test_one_connection_carries_the_batch(make: Make, inbox: Inbox, mail: Settings) -> None:

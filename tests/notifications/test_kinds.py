@@ -107,7 +107,7 @@ def test_what_it_costs_and_how_to_object() -> None:
 def test_a_coordinators_own_words() -> None:
     message = made("session_message")
     assert message.subject == "What to bring: Court skills, Tuesday 8 December 2026"
-    assert "Carol Coordinator writes to everybody on Court skills: What to bring.\n\nA pen.\n\nYour diary.\n" in message.plain
+    assert "Carol Coordinator writes to you about Court skills: What to bring.\n\nA pen.\n\nYour diary.\n" in message.plain
     hostile = made("session_message", body="<script>alert(1)</script>\nClick: https://evil.example")
     assert "<script>" not in hostile.html and 'href="https://evil' not in hostile.html
 
@@ -120,5 +120,5 @@ def test_a_summary_lists_what_waits() -> None:
 
 
 def test_the_guide_lists_every_kind_with_its_topic() -> None:
-    listed = dict(re.findall(r"^\| `(\w+)` \|.*\| ([\w -]+) \|$", (ROOT / "docs" / "messages.md").read_text(), re.M))
+    listed = dict(re.findall(r"^\| `(\w+)` \|.*\| ([\w -]+) \|$", (ROOT / "docs" / "messages.md").read_text(), re.MULTILINE))
     assert listed == {kind: TOPIC_OF.get(f"email.{kind}", "always e-mailed") for kind in FACTS}
