@@ -19,12 +19,13 @@ from app.core.ledger import Outbox
 from app.core.tx import SYSTEM, Tx, clock, transaction
 from app.identity.operations import PASSWORDS
 from app.people.models import Person
-from seed import rows, session_rows
+from seed import afterwards, rows, session_rows
+from seed.booking_life import carry_on
 from seed.content import content
 from seed.history import Attendance
 from seed.makers import Maker
 from seed.personas import PASSWORD
-from seed.sample import act_out
+from seed.sample import Stage, act_out, certify
 from seed.timetable import Planner
 from seed.workforce import build_workforce
 
@@ -81,12 +82,16 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
             session_rows.session_rows(found, meetings, planner.rooms, history.turns, moment),
             session_rows.booking_rows(history),
             session_rows.completion_rows(found, history, moment),
+            afterwards.rows_of(maker.chance, found, meetings, history, force.persona["practitioner"], moment),
         )
         for table, each in tables:
             name = table.__tablename__
             counts[name] = counts.get(name, 0) + write(tx, table, each)
         number_on(tx, counts)
-    act_out(database, force, meetings, moment)
+    stage = Stage(database, force, meetings, moment)
+    act_out(stage)
+    carry_on(stage)
+    certify(stage)
     settle(database, moment)
     return counts
 

@@ -267,7 +267,7 @@ class Attendance:
             made = Turn(person, self._booker(person), "booked", at, place=seat)
             if meeting.course.approval:
                 due = _answer_due(meeting, at)
-                made.approval = "pending" if self.chance.random() < 0.5 and due > self.now else "granted"
+                made.approval = "pending" if self.chance.random() < 0.5 and due > self.now + timedelta(days=2) else "granted"
                 made.approval_due_at = due if made.approval == "pending" else None
             if seat > len(seated):
                 made.status, made.place = "waiting", None

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.bookings import operations
-from app.bookings.models import Status
+from app.bookings.models import Booking, Session, Status
+from app.bookings.operations import sessions
 from app.core.db import Database
 from app.core.errors import Refusal
 from app.core.tx import SYSTEM, Actor, Tx, transaction
@@ -22,9 +23,9 @@ from seed.workforce import Workforce
 PRACTITIONER = (Role.PRACTITIONER.value, None)
 
 
-def act_out(database: Database, force: Workforce, meetings: list[Meeting], now: datetime) -> None:
+def act_out(stage: Stage) -> None:
     """The practitioner, the newly qualified social worker and the manager book, wait, ask and approve."""
-    stage = Stage(database, force, meetings, now)
+    force = stage.force
     priya, callum, joanne = (force.persona[key] for key in ("practitioner", "nqsw", "manager"))
     stage.book(priya, priya, stage.soon(), wanted=Status.BOOKED)
     stage.book(priya, priya, stage.later(), wanted=Status.WAITING)
@@ -35,17 +36,21 @@ def act_out(database: Database, force: Workforce, meetings: list[Meeting], now: 
             operations.cancel(tx, changed_mind, "My team has court that week")
     stage.book(callum, callum, stage.of_course("PRO-02", "ESS-02", "ESS-04"), wanted=Status.BOOKED)
     stage.book(callum, callum, stage.soon(), wanted=Status.BOOKED)
-    reports = [
-        i for i, person in enumerate(force.people) if person.managers and person.managers[-1][1] == joanne and i not in (priya, callum)
-    ]
+    reports = stage.reports(joanne, besides=(priya, callum))
     for turn, i in enumerate(reports[:4]):
         stage.book(joanne if turn % 2 else i, i, stage.later(7 + 14 * turn), wanted=Status.BOOKED)
     asked = [made for turn, i in enumerate(reports) if (made := stage.book(i, i, stage.with_approval(3 * turn), wanted=Status.REQUESTED))]
-    if len(asked) > 1:
+    if len(asked) < 2:  # a small county has few courses that have to be approved
+        asked += [made for i in reports if (made := stage.book(i, i, stage.to_approve(), wanted=Status.REQUESTED))]
+    if asked:
         with stage.as_(joanne) as tx:
             operations.decide(tx, asked[0], True)
-    with transaction(database, SYSTEM, writes=True, now=now) as tx:
-        of_personas = select(Completion.id).where(Completion.person_id.in_([i + 1 for i in force.persona.values()]))
+
+
+def certify(stage: Stage) -> None:
+    """The personas' completions have their certificates."""
+    with transaction(stage.database, SYSTEM, writes=True, now=stage.now) as tx:
+        of_personas = select(Completion.id).where(Completion.person_id.in_([i + 1 for i in stage.force.persona.values()]))
         certificates.issue(tx, [row.id for row in tx.rows(of_personas)])
 
 
@@ -63,6 +68,7 @@ class Stage:
         ]
 
         self.course_of = {key: meeting.course for key, meeting in self.open}
+        self.ruled: list[int] = []
         self.taken: set[tuple[int, str]] = set()  # nobody books a course twice
 
     def as_(self, i: int) -> AbstractContextManager[Tx]:
@@ -73,8 +79,38 @@ class Stage:
     def actor(self, i: int) -> Actor:
         """The person as they would be when signed in."""
         person = self.force.people[i]
-        roles = (PRACTITIONER, (Role.MANAGER.value, None)) if i == self.force.persona["manager"] else (PRACTITIONER,)
+        more = {"manager": Role.MANAGER, "coordinator": Role.COORDINATOR}
+        roles = (PRACTITIONER, *((role.value, None) for key, role in more.items() if i == self.force.persona[key]))
         return Actor("person", i + 1, f"{person.first_name} {person.last_name}", roles, organisation_id=1)
+
+    def coordinating(self) -> AbstractContextManager[Tx]:
+        """A transaction of the coordinator's, likewise."""
+        return self.as_(self.force.persona["coordinator"])
+
+    def to_approve(self) -> list[int]:
+        """The first session of some weeks ahead that had no such rule, and has now."""
+        if not self.ruled:
+            for key in self.later(18):
+                with self.coordinating() as tx:
+                    session = tx.get(Session, key)
+                    if tx.scalar(select(func.count(Booking.place)).where(Booking.session_id == key)) + 3 <= session.capacity:
+                        sessions.change_session(tx, key, session.version, needs_approval=True)
+                        self.ruled.append(key)
+                        break
+        return self.ruled
+
+    def reports(self, manager: int, besides: tuple[int, ...] = ()) -> list[int]:
+        """Whom somebody manages."""
+        people = enumerate(self.force.people)
+        return [i for i, person in people if person.managers and person.managers[-1][1] == manager and i not in besides]
+
+    def within(self, days: int) -> Iterable[int]:
+        """Sessions of the next days."""
+        return [key for key, m in self.open if m.starts_at < self.now + timedelta(days=days) and not m.course.approval]
+
+    def delivered(self, trainer: int) -> Iterable[int]:
+        """What somebody delivers, the next first."""
+        return [key for key, m in self.open if trainer in m.trainers]
 
     def soon(self) -> Iterable[int]:
         """Sessions of the coming days."""

@@ -31,6 +31,7 @@ YEARLY_OF = {
     "PRO-02": 14,
 }
 SOON = ("ESS-09", "ESS-05", "DIG-03", "SAF-02")  # always on within days, so that a newcomer finds something to book at once
+JUST = ("ESS-09", "DIG-03")  # what the trainer persona delivered last, its register still open, and what they deliver on the day itself
 GAPS = {2: 7, 3: 28, 4: 28, 5: 1, 6: 56}  # days between the parts of a longer course
 ONLY_IN = {"ESS-08": "CAL-1", "DIG-01": "ACA-4", "DIG-04": "ACA-4"}
 FOR_SOME = ("leadership", "management development", "programme day")  # kinds whose sessions are only for the course's stages
@@ -65,6 +66,7 @@ class Meeting:
     waiting_limit: int | None = None
     min_numbers: int = 0
     audience: tuple[str, ...] = ()
+    register_open: bool = False  # it is over, and nobody has finished its register
     days: list[date] = field(default_factory=list)
 
     @property
@@ -142,6 +144,7 @@ class Planner:
             for turn in range(number):
                 day = first + timedelta(days=round(step * (turn + self.chance.random())))
                 found += self._some(course, min(day, last), tries=20)
+        found += self._lately(found)
         found.sort(key=lambda meeting: (meeting.starts_at, meeting.course.code, meeting.place))
         self._set_apart([meeting for meeting in found if meeting.starts_at.date() > self.today + timedelta(days=21)])
         return found
@@ -155,7 +158,18 @@ class Planner:
             day += timedelta(days=1)
         return []
 
-    def _try(self, course: CourseSpec, day: date) -> Meeting | None:
+    def _lately(self, planned: list[Meeting]) -> list[Meeting]:
+        """The trainer persona's last day and one of today, if today is a working day. Another trainer left a register of last week open."""
+        last, now = (self.content.courses[code] for code in JUST)
+        found = next((made for back in range(1, 9) if (made := self._try(last, self.today - timedelta(days=back), self._marcus))), None)
+        forgotten = next((m for m in planned if m.status == "published" and 5 <= (self.today - m.days[-1]).days <= 12), None)
+        for meeting in (found, forgotten):
+            if meeting is not None:
+                meeting.register_open = True
+        today = self._try(now, self.today, self._marcus)
+        return [meeting for meeting in (found, today) if meeting is not None]
+
+    def _try(self, course: CourseSpec, day: date, trainer: int | None = None) -> Meeting | None:
         days = [day + timedelta(days=GAPS.get(course.parts, 7) * turn) for turn in range(course.parts)]
         if not all(working_day(each) and (each.month, each.day) not in _QUIET for each in days):
             return None
@@ -163,7 +177,9 @@ class Planner:
         halves = (AM, PM) if course.part_minutes >= 300 else (half,)
         online = course.mode == "online" or (course.mode == "either" and self.chance.random() < 0.5)
         room = None if online else self._room(course, days, halves)
-        trainers = self._who(course, days, halves)
+        trainers = self._who(course, days, halves) if trainer is None else [trainer]
+        if trainer is not None and not self._trainers.free(trainer, days, halves):
+            return None
         if (room is None and not online) or not trainers:
             return None
         if room is not None:
