@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app import invariants
 from app.bookings import operations
 from app.bookings.models import Booking, Session
 from app.bookings.operations import passing, reservations, running, sessions, timetable
@@ -214,3 +215,5 @@ def test_every_message_of_it_can_be_written(make: Make) -> None:
     changed, off = "\n".join(written["session_changed"]), "\n".join(written["session_cancelled"])
     assert f"/bookings/{kept[1]}/name" in changed and "another booking at the new time" in changed
     assert "Instead you are on the list for" in off and "places you reserved" in off
+    with make.tx(writes=False) as tx:
+        assert invariants.check(tx) == []
