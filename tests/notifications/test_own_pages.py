@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, select, update
 
+from app import jobs
 from app.bookings import operations
 from app.bookings.models import PartTrainer
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.ledger import Audit, Outbox
+from app.core.schedule import JobRun
 from app.core.tx import Actor, transaction
 from app.identity.models import Account
 from app.notifications import delivery, preferences
@@ -230,6 +233,31 @@ def test_what_was_overtaken_or_read_is_not_told_again(make: Make, sign_in: Any, 
     digest(make)
     assert outbox(make, "digest") == [] and two
     assert [row.how for row in outbox(make, "booking_made")] == ["inbox", "inbox"]
+
+
+def test_the_worker_writes_it_once_a_day(make: Make) -> None:
+    """However often it looks, and whichever of several workers."""
+    ann = make.person("Ann")
+    queue(make, ann, "email.booking_made", "bookings", 1)
+    with make.tx() as tx:
+        tx.db.execute(update(Outbox).values(how="digest", due_at=preferences.NEVER))
+    before, after = datetime(2027, 6, 9, 6, 59, tzinfo=UTC), datetime(2027, 6, 9, 7, 0, tzinfo=UTC)
+    jobs.run_due(make.database, before)
+    assert outbox(make, "digest") == []
+    threads = [threading.Thread(target=jobs.run_due, args=(make.database, after)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outbox(make, "digest")) == 1
+    assert len(make.rows(select(JobRun.id).where(JobRun.name == "daily-summaries", JobRun.due_at == after))) == 1
+    queue(make, ann, "email.booking_made", "bookings", 2)
+    with make.tx() as tx:
+        tx.db.execute(update(Outbox).where(Outbox.sent_at.is_(None), Outbox.kind != "email.digest").values(how="digest"))
+    jobs.run_due(make.database, after + timedelta(hours=9))
+    assert len(outbox(make, "digest")) == 1, "what comes later waits for the next day"
+    jobs.run_due(make.database, after + timedelta(days=1))
+    assert len(outbox(make, "digest")) == 2
 
 
 @pytest.mark.parametrize(
