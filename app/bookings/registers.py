@@ -49,6 +49,12 @@ def takes(tx: Tx, session_id: int) -> bool:
     return any(reach in (Reach.ALL, Reach.SCOPE) for reach, _ in terms) or (bool(terms) and delivers(tx, session_id))
 
 
+_asked = (
+    select(func.count())
+    .select_from(Booking)
+    .where(Booking.session_id == Session.id, Booking.status == Status.REQUESTED.value)
+    .scalar_subquery()
+)
 _SESSION = Ready(
     select(
         Session.id,
@@ -64,6 +70,7 @@ _SESSION = Ready(
         Course.slug,
         CheckIn.opened_at,
         CheckIn.secret,
+        _asked.label("asked"),
     )
     .join(Course, Course.id == Session.course_id)
     .outerjoin(CheckIn, CheckIn.session_id == Session.id)
@@ -72,7 +79,7 @@ _SESSION = Ready(
 
 
 def session(tx: Tx, session_id: int) -> Row[Any]:
-    """A session with its course and whether self check-in is open, or NotFound."""
+    """A session with its course, whether self check-in is open, and how many `asked` for a place without an answer yet; or NotFound."""
     row = tx.one(_SESSION, session=session_id)
     if row is None:
         raise NotFound("There is no session with that reference.", code="session-not-found")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from app.bookings import operations
 from app.bookings.event_models import Attendance, CheckIn
 from app.bookings.models import Booking
 from app.bookings.operations import check_in, register
@@ -101,6 +102,16 @@ def test_the_register_is_read_only_before_it_opens(make: Make, sign_in: SignIn, 
     at(here.during - timedelta(hours=2))
     page = sign_in(here.trainer).get(address(here)).text
     assert "You can mark this part from 9am" in page and 'type="radio"' not in page
+
+
+def test_requests_without_an_answer_are_not_on_the_register(make: Make, sign_in: SignIn, at: Any) -> None:
+    trainer, ann = make.person("Tess"), make.person("Ann", manager=make.person("Mo").id)
+    session = make.session(trainers=(trainer.id,), needs_approval=True)
+    with make.tx() as tx:
+        operations.book(tx, session.id, ann.id)
+    at(session.starts_at)
+    page = sign_in(trainer).get(f"/sessions/{session.id}/register").text
+    assert "1 person has asked for a place without an answer yet" in page and 'type="radio"' not in page
 
 
 def test_finishing_asks_about_people_without_a_mark(make: Make, sign_in: SignIn, at: Any) -> None:
