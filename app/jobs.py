@@ -28,6 +28,7 @@ TIMETABLE: dict[str, tuple[When, Job]] = {
     "chase-approvals": (timedelta(hours=1), approval.chase),
     "places-of-leavers": (timedelta(hours=1), leavers.free_all),
     "decisions-due": (timedelta(hours=1), running.ask_due),
+    "kept-places": (timedelta(hours=1), quotas.look_again),
     "remind": (reminders.turn, reminders.remind),
     "daily-summaries": (preferences.digest_turn, preferences.write_digests),
 }

@@ -10,14 +10,15 @@ import pytest
 from sqlalchemy import select
 
 from app.bookings import operations, rules
-from app.bookings.models import Booking, Place, Quota, Session, Status
-from app.bookings.operations import quotas, sessions, timetable
+from app.bookings.models import Booking, PassOn, Place, Quota, Session, Status
+from app.bookings.operations import queue, quotas, sessions, timetable
 from app.bookings.operations.quotas import Keep
 from app.core.calendar import london
 from app.core.db import FOREVER
 from app.core.errors import Changed, Conflict, Forbidden, Invalid
 from app.core.tx import transaction
 from app.learning.models import Course
+from app.people import operations as people
 from app.people.models import Group, GroupMember
 from tests.bookings.test_operations import acting
 from tests.factory import LONG_AGO, Make
@@ -235,3 +236,17 @@ def test_a_session_that_moves_keeps_nothing_beyond_its_start(make: Make) -> None
         earlier = replace(part, starts_at=part.starts_at - timedelta(days=7), ends_at=part.ends_at - timedelta(days=7))
         sessions.change_session(tx, session.id, 2, [earlier])
     assert make.rows(select(Quota.release_on))[0].release_on == london(earlier.starts_at).date()
+
+
+def test_whoever_joins_the_group_while_waiting_gets_a_kept_place(make: Make) -> None:
+    ann, bob = make.person("Ann"), make.person("Bob")
+    group, session = cohort(make), make.session(places=1)
+    keep(make, session, Keep(1, until(make), group_id=group))
+    turns = [book(make, each, session) for each in (ann, bob)]
+    with make.tx() as tx:
+        people.join_group(tx, group, bob.id, LONG_AGO)
+        quotas.look_again(tx, tx.now)
+        quotas.look_again(tx, tx.now)  # once is enough
+    assert len(make.rows(select(PassOn.id).where(PassOn.done_at.is_(None)))) == 1
+    assert queue.pass_on_due(make.database) == 1
+    assert [make.row(Booking, each.id).status for each in turns] == ["waiting", "offered"]

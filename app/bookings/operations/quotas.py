@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, literal_column, select, update
+from sqlalchemy import Row, and_, exists, literal_column, select, update
 
-from app.bookings.models import Booking, Place, Quota, Session
-from app.bookings.operations.queue import Seat, each, eligible, freed, match
+from app.bookings.models import Booking, PassOn, Place, Quota, Session
+from app.bookings.operations.queue import WAITING, Seat, each, eligible, freed, match
 from app.core.calendar import london
-from app.core.db import Database
+from app.core.db import ONE, Database
 from app.core.errors import Changed, Conflict, Invalid
 from app.core.text import plural
 from app.core.tx import SYSTEM, Tx, transaction
@@ -91,6 +91,14 @@ def _release_now(database: Database, session_id: int, now: datetime) -> int:
         if due:
             _released(tx, session, due, left=len(due) < len(standing))
         return len(due[:1])
+
+
+def look_again(tx: Tx, now: datetime) -> None:
+    """Who belongs to a group or team changes by itself, by the day: look whether somebody who waits may have a kept place by now."""
+    owed = exists(select(ONE).select_from(PassOn).where(PassOn.session_id == Session.id, literal_column("pass_ons.done_at IS NULL")))
+    waits = exists(select(ONE).select_from(Booking).where(Booking.session_id == Session.id, WAITING))
+    kept = select(Session.id).where(Session.has_quotas, Session.status == "published", Session.starts_at > now, waits, ~owed)
+    tx.insert_many(PassOn, [dict(session_id=row.id, asked_at=now) for row in tx.rows(kept.order_by(Session.id))])
 
 
 def keep_within(tx: Tx, session_id: int) -> None:
