@@ -12,7 +12,6 @@ from app import policy
 from app.bookings import approvals, charges, kept, operations, queries, rosters, rules, words
 from app.bookings.operations import consequences
 from app.bookings.terms import policy as figures
-from app.core.calendar import london
 from app.core.errors import Invalid, NotFound
 from app.core.text import plural
 from app.core.tx import Tx
@@ -282,16 +281,17 @@ def roster(tx: Tx, page: Page, session_id: int) -> Response:
     needs = rosters.access_needs(tx, session_id, everyone, whole=shows_needs) if shows_needs or may_see_needs else []
     for row in needs if shows_needs else ():
         page.saw("access_needs.viewed", row.id)
+    classes, today = len({row.priority for row in waiting}) > 1, tx.today
     return page.render(
         "bookings/roster.html",
-        tags=words.tags(),
         session=session,
         meetings=queries.meetings(tx, session_id),
         seated=seated,
         waiting=waiting,
         reserved=reserved,
         unseen=session.held + session.waiting - len(everyone) - sum(row.places for row in reserved),
-        classes=len({row.priority for row in waiting}) > 1,
+        seated_lines=[rosters.seated_line(row, today) for row in seated],
+        waiting_lines=[rosters.waiting_line(number, row, today, classes=classes) for number, row in enumerate(waiting, 1)],
         needs=needs,
         shows_needs=shows_needs,
         may_see_needs=may_see_needs,
@@ -300,7 +300,6 @@ def roster(tx: Tx, page: Page, session_id: int) -> Response:
         opens_bookings=_widely(tx, Can.READ_BOOKINGS),
         free=session.capacity > session.held and session.starts_at > tx.now and session.status == "published",
         given=page.query("given"),
-        today=london(tx.now).date(),
         words=words,
         plural=plural,
     )

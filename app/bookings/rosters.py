@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
+from markupsafe import Markup
 from sqlalchemy import Row, and_, bindparam, func, select
 
 from app import policy
+from app.bookings import words
 from app.bookings.models import Booking
 from app.bookings.operations.reservations import RESERVED
 from app.bookings.queries import LIVE_OF, delivers
+from app.core.calendar import deadline, long_date
 from app.core.errors import NotFound
 from app.core.facts import current
 from app.core.ready import Ready
@@ -62,6 +66,26 @@ def reserved(tx: Tx, session_id: int) -> Sequence[Row[Any]]:
     """Places held for people to be named: how many, and until when, by that deadline. They have no person, so they are nobody's secret."""
     found = select(Booking.name_by, func.count().label("places")).where(Booking.session_id == session_id, RESERVED)
     return tx.rows(found.group_by(Booking.name_by).order_by(Booking.name_by))
+
+
+def seated_line(row: Row[Any], today: date) -> tuple[Any, ...]:
+    """Somebody with a place, as the roster's table takes them: booking, name, team, state."""
+    state = words.tags()[row.status]
+    if row.status == "offered":
+        state += Markup('<br><span class="app-hint">until {}</span>').format(deadline(row.offer_ends_at))
+    return row.id, row.name, _team(row, today), state
+
+
+def waiting_line(number: int, row: Row[Any], today: date, *, classes: bool) -> tuple[Any, ...]:
+    """Somebody who waits, as the roster's table takes them: order, booking, name, team, why this order, booking and name once more."""
+    because = f" (“{row.priority_because}”)" if row.priority_because else ""
+    why = f"Class {row.priority}{because}, asked" if classes else "Asked"
+    pending = "; approval pending" if row.approval == "pending" else ""
+    return number, row.id, row.name, _team(row, today), f"{why} {words.instant(row.created_at)}{pending}", row.id, row.name
+
+
+def _team(row: Row[Any], today: date) -> str:
+    return f"Left on {long_date(row.leaving_on)}" if row.leaving_on and row.leaving_on < today else row.team or ""
 
 
 _NEEDS = (

@@ -188,6 +188,7 @@ def fragment(template: str, name: str, *given: Any) -> Markup:
 
 
 _BETWEEN = "\x1f"
+_AS_IT_IS = int, Markup
 
 
 def lines(line: str, rows: Sequence[Sequence[Any]]) -> Markup:
@@ -201,7 +202,8 @@ def lines(line: str, rows: Sequence[Sequence[Any]]) -> Markup:
     if len(escaped) != len(texts):  # the character between them stands in one of them
         escaped = [escape(text) for text in texts]
     each = iter(escaped)
-    filled = str(line) * len(rows) % tuple(next(each) if type(cell) is str else escape(cell) for cell in cells)
+    ready = [next(each) if type(cell) is str else cell if type(cell) in _AS_IT_IS else escape(cell) for cell in cells]
+    filled = str(line) * len(rows) % tuple(ready)
     return Markup(filled)  # noqa: S704 - a template's own line, and cells that are escaped
 
 

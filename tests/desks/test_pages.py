@@ -123,6 +123,21 @@ def test_a_principal_social_worker_sees_the_share_in_date(make: Make, sign_in: A
     assert "How your people" not in sign_in(ann).get("/").text
 
 
+def test_the_share_is_of_the_people_in_reach(make: Make, sign_in: Any) -> None:
+    """Those of the organisation, whoever employs them, for whom it is held as a whole; those of a team for whom it is held for that."""
+    council, partner = make.organisation(), make.organisation("Partner Trust", host=False)
+    team = make.unit("Court team")
+    whole = make.person("Pia", roles=("principal social worker",), scope=council)
+    part = make.person("Pat", roles=("principal social worker",), scope=team)
+    lent = make.person("Lee", organisation=partner, team=team)
+    elsewhere, day = make.person("Eve", organisation=partner), today(make)
+    course = make.course("Safeguarding", kind="safeguarding", validity_months=36, refresher_id=make.course("Again").id)
+    for person in (lent, elsewhere, part):
+        make.completion(person.id, course.id, day - timedelta(days=30))
+    assert "2 of 3</span> people have Safeguarding" in sign_in(whole).get("/").text
+    assert "2 of 2</span> people have Safeguarding" in sign_in(part).get("/").text  # and themselves
+
+
 def test_my_learning_lists_what_i_completed(make: Make, sign_in: Any) -> None:
     ann, day = make.person("Ann"), today(make)
     make.completion(ann.id, make.course("First aid", validity_months=12).id, day - timedelta(days=300), day + timedelta(days=20))
