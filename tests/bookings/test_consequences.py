@@ -169,8 +169,10 @@ def test_a_register_put_right_takes_back_what_followed(make: Make, house: Any) -
         tx.update(Booking, ann, status=Status.ATTENDED.value)
         consequences.absent(tx, house.session.id)
     assert (followed(make, ann).state, followed(make, ann).decision) == ("excused", consequences.PUT_RIGHT)
-    stayed_away(make, house, ann)
-    assert (followed(make, ann).state, followed(make, ann).decision) == ("stands", None)
+    stayed_away(make, house, ann, now=AFTER + timedelta(days=40))
+    again = followed(make, ann)
+    assert (again.state, again.decision) == ("stands", None) and again.appeal_by > AFTER + timedelta(days=45)
+    assert len(make.rows(select(Outbox.id).where(Outbox.kind == "email.missed"))) == 2
 
 
 def test_an_excusing_reason_given_afterwards_excuses(make: Make, house: Any, ledger: Any) -> None:

@@ -87,7 +87,7 @@ def test_reasons_are_added_and_changed(make: Make, browser: Any, sign_in: Any) -
     ann, session = make.person("Ann"), make.session()
     with make.tx() as tx:
         booking = operations.book(tx, session.id, ann.id).id
-        assert tx.one(select(CancelReason.active).where(CancelReason.code == "leave")).active is False
+        assert tx.scalar(select(CancelReason.active).where(CancelReason.code == "leave")) is False
     asked = sign_in(ann).get(f"/bookings/{booking}/cancel").text
     assert "Jury service" in asked and "Leave" not in asked.split("Why?")[1].split("In your own words")[0]
 

@@ -128,13 +128,18 @@ def _begin(tx: Tx, rows: Sequence[Row[Any]]) -> int:
         .order_by(Consequence.id)
     )
     _record(tx, "consequence.made", made, kind="absent", state_of_it="stands")
+    _tell(tx, made, appeal_by)
+    return len(made)
+
+
+def _tell(tx: Tx, rows: Sequence[Row[Any]], appeal_by: datetime) -> None:
+    """Each is told what follows and until when they may object."""
+    facts = {"appeal_by": appeal_by.isoformat()}
     messages = [
-        message("email.missed", tx.now, "bookings", row.person_id, {"appeal_by": appeal_by.isoformat(), "pence": row.pence})
-        | {"subject_id": row.booking_id}
-        for row in made
+        message("email.missed", tx.now, "bookings", row.person_id, facts | {"pence": row.pence}) | {"subject_id": row.booking_id}
+        for row in rows
     ]
     tx.db.execute(insert(Outbox), messages)
-    return len(made)
 
 
 def _take_back(tx: Tx, session_id: int) -> None:
@@ -156,15 +161,20 @@ def _take_back(tx: Tx, session_id: int) -> None:
 
 
 def _bring_back(tx: Tx, rows: Sequence[Row[Any]]) -> None:
+    """It stands again, with as much time to object as the first time."""
     if not rows:
         return
+    terms = figures(tx)
+    appeal_by = after_working_days(tx.now, terms.appeal_days, terms)
     found = tx.rows(
         select(Consequence.id, Consequence.booking_id, Consequence.person_id, Consequence.pence)
         .where(Consequence.id.in_([row.consequence_id for row in rows]))
         .order_by(Consequence.id)
     )
     _set(tx, found, "stands", None)
+    tx.db.execute(update(Consequence).where(Consequence.id.in_([row.id for row in found])).values(appeal_by=appeal_by))
     _record(tx, "consequence.made", found, kind="absent", state_of_it="stands", decision=PUT_RIGHT)
+    _tell(tx, found, appeal_by)
 
 
 def _set(tx: Tx, rows: Sequence[Row[Any]], state: str, decision: str | None) -> None:
