@@ -20,7 +20,7 @@ from app.bookings.models import Booking, Session
 from app.bookings.terms import Policy, cut_off
 from app.bookings.terms import policy as figures
 from app.core.calendar import from_london, london, working_day
-from app.core.db import ONE
+from app.core.db import ONE, few
 from app.core.facts import current
 from app.core.ready import Ready
 from app.core.tx import Tx
@@ -96,7 +96,11 @@ def _line() -> Any:
     )
     return line.union_all(
         select(line.c.learner, further.holder_id, line.c.step + 1).where(
-            further.kind == Duty.MANAGER.value, further.person_id == line.c.manager, current(further, _TODAY), line.c.step < HIGHEST
+            further.kind == Duty.MANAGER.value,
+            further.person_id == line.c.manager,
+            current(further, _TODAY),
+            line.c.step < HIGHEST,
+            few(line.c.manager),
         )
     )
 
@@ -125,6 +129,7 @@ def _asked_statement() -> Any:
         .join(manager, manager.id == line.c.manager)
         .outerjoin(duty, and_(duty.kind == Duty.DEPUTY.value, duty.person_id == manager.id, current(duty, _TODAY)))
         .outerjoin(deputy, deputy.id == duty.holder_id)
+        .where(few(line.c.manager))
         .order_by(line.c.learner, line.c.step, deputy.sort_name, deputy.id)
     )
 
