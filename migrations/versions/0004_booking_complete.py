@@ -120,8 +120,8 @@ def _bookings() -> None:
 def _turn_index(*, live: bool) -> None:
     """Whoever takes over a place keeps its turn, so that only live bookings have turns of their own."""
     op.drop_index("uq_bookings_turn", "bookings")
-    where = {"sqlite_where": sa.text(LIVE), "postgresql_where": sa.text(LIVE)} if live else {}
-    op.create_index("uq_bookings_turn", "bookings", ["session_id", "turn"], unique=True, **where)
+    where = sa.text(LIVE) if live else None
+    op.create_index("uq_bookings_turn", "bookings", ["session_id", "turn"], unique=True, sqlite_where=where, postgresql_where=where)
 
 
 def _other_columns() -> None:

@@ -24,7 +24,7 @@ SignIn = Callable[[Any], TestClient]
 
 def attended(make: Make, people: list[Any], *, course: int | None = None, days_ago: int = 1) -> Any:
     """A session that these people attended, with its register finished."""
-    session = make.session(places=max(len(people), 1), **({"course": course} if course else {}))
+    session = make.session(places=max(len(people), 1), course=course or make.course().id)
     with make.tx() as tx:
         for person in people:
             operations.book(tx, session.id, person.id)
