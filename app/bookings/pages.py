@@ -82,8 +82,8 @@ def check(tx: Tx, page: Page, session_id: int) -> Response:
     mine = queries.live(tx, session_id, person.id)
     blocked, notes = _reasons(tx, session, person.id, you=you)
     label, _ = words.action(session, tx.now)
-    asked = _asked(tx, session, person.id)
-    if asked is None and label == "Ask for a place":
+    approve = _asked(tx, session, person.id)
+    if approve is None and label == "Ask for a place":
         label = "Book a place"  # whoever could approve it has approved it by booking
     return page.render(
         "bookings/book.html",
@@ -93,7 +93,7 @@ def check(tx: Tx, page: Page, session_id: int) -> Response:
         whom=None if you else person,
         you=you,
         now=tx.now,
-        asked=asked,
+        asked=approve,
         late_from=consequences.late_from(session, figures(tx)),
         mine=mine,
         others=others,

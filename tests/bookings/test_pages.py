@@ -222,7 +222,11 @@ def test_late_cancelling_is_said_before_the_button(make: Make, sign_in: Any) -> 
     assert "late cancellation" in asking and "There is no charge." in asking and "Excuses it" in asking
     assert "counting as late was" in browser.get(f"/bookings/{mine}").text and "still tell us" in browser.get(f"/bookings/{mine}").text
     done = browser.get(browser.post(f"/bookings/{mine}/cancel", data={"reason_code": "court"}).headers["location"]).text
-    assert "it goes from your calendar" in done and "It counts as a late cancellation." in done and "You are excused. Nothing is charged." in done
+    assert (
+        "it goes from your calendar" in done
+        and "It counts as a late cancellation." in done
+        and "You are excused. Nothing is charged." in done
+    )
 
 
 def test_a_request_is_approved_or_refused_by_the_manager(make: Make, sign_in: Any) -> None:

@@ -37,7 +37,12 @@ def figures(page: str) -> dict[str, str]:
 
 def test_the_figures_stand_in_words_and_are_changed_on_a_form(make: Make, browser: Any) -> None:
     page = browser.get("/manage/policy").text
-    assert "16 hours" in page and "2 hours before the start" in page and "5 working days" in page and "Nothing yet: everything is as the service ships it." in page
+    assert (
+        "16 hours" in page
+        and "2 hours before the start" in page
+        and "5 working days" in page
+        and "Nothing yet: everything is as the service ships it." in page
+    )
     form = figures(browser.get("/manage/policy/figures").text)
     assert set(ALL) <= set(form) and form["day_starts"] == "09:00" and form["read_id"] == ""
     assert browser.post("/manage/policy/figures", data=form).headers["location"] == "/manage/policy?done=same"
