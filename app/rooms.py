@@ -35,6 +35,7 @@ PAGES = (
     "app.bookings.hand_over",
     "app.bookings.group_pages",
     "app.bookings.manage_places",
+    "app.bookings.manage_groups",
     "app.bookings.offer_pages",
     "app.bookings.order_pages",
     "app.bookings.desk_pages",

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from app.bookings import rules
+from app.bookings.event_models import EvaluationAnswer, EvaluationAsk, Interest, SessionMessage
 from app.bookings.models import Booking, Part, PartTrainer, Session
 from app.bookings.policy_models import Consequence
 from app.core.calendar import london, working_day
@@ -17,7 +18,7 @@ from app.core.ledger import Outbox
 from app.core.tx import Tx
 from app.identity import operations as identity
 from app.learning.models import Certificate, Course, Curriculum, Prerequisite
-from app.people.models import Duty, Membership, Person, Responsibility, RoleHeld
+from app.people.models import Duty, GroupMember, Membership, Person, Responsibility, RoleHeld
 from seed.personas import persona
 
 
@@ -105,6 +106,27 @@ class Finder:
             .order_by(func.count().desc(), Course.id)
         )
         return self._the(counted, "course with dates")
+
+    def undated(self) -> Any:
+        """A course without a date that the practitioner wants to hear of: its id and slug."""
+        asked = select(Course.id, Course.slug).join(Interest, Interest.course_id == Course.id)
+        found = self.tx.one(asked.where(Interest.person_id == self.person("practitioner"), Interest.ended_at.is_(None)).limit(1))
+        assert found is not None, "the practitioner waits for no course"
+        return found
+
+    def evaluated(self) -> int:
+        """The course that most people have said something about."""
+        counted = select(Session.course_id).join(EvaluationAnswer, EvaluationAnswer.session_id == Session.id)
+        return int(self._the(counted.group_by(Session.course_id).order_by(func.count().desc(), Session.course_id), "answered evaluation"))
+
+    def unanswered(self, of: str = "practitioner") -> int:
+        """A booking about which this persona has been asked and has not answered."""
+        asked = select(EvaluationAsk.booking_id).where(EvaluationAsk.person_id == self.person(of), EvaluationAsk.answered_at.is_(None))
+        return int(self._the(asked.where(EvaluationAsk.kind == "after"), f"question to the {of}"))
+
+    def written_to(self) -> int:
+        """The session that somebody has written to, delivered by the trainer."""
+        return int(self._the(select(SessionMessage.session_id), "message to a session"))
 
     def course_id(self) -> int:
         return int(self._the(select(Course.id).where(Course.slug == self.course()), "course"))
@@ -225,6 +247,10 @@ class Finder:
         """Somebody's booking on this session, in this state."""
         found = select(Booking.id).where(Booking.session_id == session, Booking.status == status, Booking.person_id.is_not(None))
         return int(self._the(found.order_by(Booking.priority, Booking.turn), f"{status} booking"))
+
+    def group(self) -> int:
+        """A group that somebody belongs to."""
+        return int(self._the(select(GroupMember.group_id).order_by(GroupMember.group_id), "group with members"))
 
     def reserved(self, of: str = "manager") -> int:
         """A place that this persona has reserved and named nobody for."""

@@ -128,6 +128,7 @@ FORMS: dict[str, Any] = {
     "POST /bookings/{booking_id:int}/cancel": {"reason_code": "court"},
     "POST /sessions/{session_id:int}/group": lambda ids: {"people": ids["person_id"], "confirmed": "yes"},
     "POST /sessions/{session_id:int}/reserve": {"number": "1"},
+    "POST /manage/groups": {"name": "Apprentices"},
     "POST /bookings/{booking_id:int}/name": lambda ids: {"person": ids["person_id"]},
     "POST /bookings/{booking_id:int}/decide": {"decision": "approve"},
     "POST /prior-learning/{key:int}": {"version": "1", "decision": "accept"},

@@ -236,7 +236,7 @@ def _held_places(make: Make, world: World, people: dict[str, int], other_manager
     with make.tx() as tx:
         group = tx.insert(Group, code="asye-1", name="ASYE cohort", kind="cohort")
         quotas.set_quotas(tx, session.id, [Keep(1, tx.today + timedelta(days=9), group_id=group)])
-        world.here |= {"kept_session": session.id, "quota_id": tx.scalar(select(Quota.id))}
+        world.here |= {"kept_session": session.id, "group_id": group, "quota_id": tx.scalar(select(Quota.id))}
     for found, manager in ((world.here, people["line manager"]), (world.elsewhere, other_manager)):
         with make.tx() as tx:
             tx.actor = Actor("person", manager, "Manager", (("line manager", None),))
