@@ -19,7 +19,7 @@ from app.core.config import ROOT
 from app.core.tx import Tx
 from app.people import operations as people
 from app.people.models import Duty, Person, Responsibility
-from tests import plants
+from tests import plants, plants_messages
 from tests.factory import LONG_AGO, Make
 from tests.plants import PLANTS, unguarded_tx
 
@@ -46,6 +46,7 @@ def test_an_empty_database_passes(make: Make) -> None:
 
 def test_every_rule_has_a_planted_violation() -> None:
     names = [rule.name for rule in invariants.RULES]
+    assert plants_messages.__doc__  # the rest of the plants stand there
     assert sorted(PLANTS) == sorted(names) and len(set(names)) == len(names)
 
 
@@ -97,6 +98,7 @@ OTHER_WAYS = [
     ("DELETE FROM outbox WHERE kind = 'email.booking_offered'", "told-once"),
     ("DELETE FROM outbox WHERE kind = 'email.booking_passed'", "told-once"),
     ("UPDATE outbox SET how = 'pigeon' WHERE id = 1", "sent-or-set-aside"),
+    ("UPDATE outbox SET kind = 'email.reminder' WHERE id = 1", "reminded-once"),
     ("UPDATE learning_records SET person_id = 1", "learning-follows-attendance"),
     ("UPDATE certificates SET person_id = 1", "certificates-show-a-completion"),
     ("UPDATE evaluation_asks SET answered_at = NULL", "answers-were-asked-for"),

@@ -100,4 +100,13 @@ HISTORY_RULES = (
         "SELECT id FROM outbox WHERE (sent_at IS NOT NULL AND parked_at IS NOT NULL) OR how NOT IN ('email', 'digest', 'inbox') UNION "
         "SELECT o.id FROM outbox o JOIN outbox d ON d.id = o.digest_id WHERE d.person_id <> o.person_id",
     ),
+    Rule(
+        "reminded-once",
+        "Each reminder that was noted as said has exactly one message, and no reminder went out without being noted.",
+        "reminders",
+        "SELECT n.key FROM notices n LEFT JOIN outbox o ON o.kind = 'email.reminder' AND o.created_at = n.at "
+        "AND n.key LIKE 'reminder:%:' || o.subject_id WHERE n.key LIKE 'reminder:%' GROUP BY n.key HAVING count(o.id) <> 1 UNION ALL "
+        "SELECT 'outbox ' || o.id FROM outbox o WHERE o.kind = 'email.reminder' AND NOT EXISTS (SELECT 1 FROM notices n "
+        "WHERE n.at = o.created_at AND n.key LIKE 'reminder:%:' || o.subject_id)",
+    ),
 )
