@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 from app import policy
 from app.bookings import kept
 from app.bookings.models import Booking, Part, PartTrainer, Room, Session
+from app.bookings.terms import LATE_DAYS
 from app.core.db import UtcDateTime, matches
 from app.core.errors import NotFound
 from app.core.facts import current
@@ -91,6 +92,7 @@ _SESSION = Ready(
         held().label("held"),
         waiting().label("waiting"),
         kept.FOR_READER,
+        LATE_DAYS.label("late_days"),
     )
     .join(Course, Course.id == Session.course_id)
     .outerjoin(Unit, Unit.id == Session.audience_unit_id)
@@ -249,6 +251,7 @@ _BOOKING = Ready(
         Session.needs_approval,
         Course.cost_pence,
         Course.approver,
+        LATE_DAYS.label("late_days"),
         Person.name,
         Person.email,
         _booker.name.label("booker"),

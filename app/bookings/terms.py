@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, func, literal_column, select
 
 from app.bookings.policy_models import BookingPolicy
 from app.core.tx import Tx
@@ -40,6 +40,10 @@ class Policy:
 
 
 FIELDS = tuple(field.name for field in fields(Policy))
+# SQL: the working days in force within which cancelling is late, for statements that have no other question about the policy.
+LATE_DAYS: ColumnElement[int] = func.coalesce(
+    select(BookingPolicy.late_days).order_by(BookingPolicy.id.desc()).limit(1).scalar_subquery(), literal_column(str(Policy().late_days))
+)
 _NEWEST = select(*(BookingPolicy.__table__.c[name] for name in FIELDS)).order_by(BookingPolicy.id.desc()).limit(1)
 
 

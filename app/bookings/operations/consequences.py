@@ -16,7 +16,6 @@ from app.bookings.clocks import after_working_days, before_working_days
 from app.bookings.models import Booking, Session, Status
 from app.bookings.operations.reasons import Why
 from app.bookings.policy_models import Consequence
-from app.bookings.terms import Policy
 from app.bookings.terms import policy as figures
 from app.core.ledger import Audit, Outbox, entry, message
 from app.core.tx import Tx
@@ -26,16 +25,16 @@ from app.people.queries import cost_centre_of
 PUT_RIGHT = "The register was put right"  # the decision on what the register no longer says
 
 
-def late_from(session: Row[Any], terms: Policy) -> datetime:
+def late_from(session: Row[Any], late_days: int) -> datetime:
     """From when giving up a place of a session is late: after its own deadline, else within the council's working days before it."""
     if session.cancel_by is not None:
         return session.cancel_by  # type: ignore[no-any-return]
-    return before_working_days(session.starts_at, terms.late_days) if terms.late_days else session.starts_at
+    return before_working_days(session.starts_at, late_days) if late_days else session.starts_at
 
 
 def is_late(tx: Tx, booking: Row[Any], session: Row[Any]) -> bool:
     """Would giving up this booking now be late? Only a place that is theirs can be given up late: no request, turn or offer."""
-    return booking.status == Status.BOOKED.value and tx.now > late_from(session, figures(tx))
+    return booking.status == Status.BOOKED.value and tx.now > late_from(session, figures(tx).late_days)
 
 
 def charge(rule: str, pence: int, cost_pence: int) -> int:
