@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app import jobs
 from app.bookings import approvals, operations
 from app.bookings.models import Booking, Part, Status
 from app.bookings.operations import approval, offers, queue, sessions
@@ -358,3 +359,13 @@ def test_what_approval_says_to_whom_can_be_sent(
     assert [(row.kind, row.sent_at is not None, row.error) for row in rows] == [(kind, True, None) for kind in kinds]
     said = "\n".join(path.read_text(errors="replace") for path in sorted(tmp_path.rglob("*")) if path.is_file())
     assert "/decide" in said and "5pm on Monday 8 February" in said.replace("=\n", "").replace("\n", " ")
+
+
+def test_the_worker_chases_and_expires(make: Make, house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    booking_id = asked(make, house.ann, house.session)
+    monkeypatch.setattr("app.core.tx.clock", lambda: datetime(2027, 2, 4, 9, tzinfo=UTC))
+    jobs.run_due(make.database, datetime(2027, 2, 4, 9, tzinfo=UTC))
+    assert told(make, "email.approval_chased") == [house.mo.id]
+    monkeypatch.setattr("app.core.tx.clock", lambda: datetime(2027, 2, 8, 17, tzinfo=UTC))
+    jobs.run_clocks(make.database)
+    assert make.row(Booking, booking_id).status == "expired"
