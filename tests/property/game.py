@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import BindParameter, and_, bindparam, insert, select
+from sqlalchemy.event import listen
 
 from app import jobs
 from app.bookings.models import Booking, Part, Place, Session
@@ -24,7 +25,7 @@ RUSH = 9  # of them at the beginning, when most people ask for a place
 # Mondays around which a clock can go wrong: the clocks go forward on Easter Day, back on the last of October; Christmas falls on a weekend.
 STARTS = (date(2027, 2, 1), date(2027, 3, 22), date(2027, 5, 24), date(2027, 10, 25), date(2027, 12, 20))
 WEEKS = ("1111100", "1111100", "1110000", "0011100", "1010100")
-OFTEN = {"wait": 16} | {verb: often for verb, (_, often) in (OF_AN_EVENT | OF_A_WISH).items()}
+OFTEN = {"wait": 14, "too late": 3} | {verb: often for verb, (_, often) in (OF_AN_EVENT | OF_A_WISH).items()}
 Step = tuple[str, int, int, int]
 
 
@@ -57,6 +58,9 @@ class Table:
         self.course = make.course().id
         self.coordinator = make.person("Cai", account=False).id
         self.games = 0
+        if database.sqlite:  # nothing here has to survive a power cut
+            listen(database.write, "connect", lambda connection, _: connection.execute("pragma synchronous=off"))
+            database.write.dispose()
         stages = [dict(code=code, title=code, rank=rank, stage_group="practitioner") for rank, code in enumerate(("NQSW", "SW"))]
         with make.tx() as tx:
             tx.insert_many(CareerStage, stages)
@@ -80,8 +84,8 @@ class Game:
         first = chance.choice(STARTS) + timedelta(days=chance.randrange(4))
         self.now = _london(first, chance.randrange(8, 18))
         self.people = [self._member(chance, n, first) for n in range(chance.randrange(6, 11))]
-        self.events = [self._event(chance, first) for _ in range(2)]
-        if chance.random() < 0.4:  # the second at the time of the first
+        self.events = [self._event(chance, first, seats) for seats in ((1, 1, 2, 3), (2, 3, 4))]
+        if chance.random() < 0.6:  # the second at the time of the first
             self.events[1].starts, self.events[1].ends = self.events[0].starts, self.events[0].ends
             self.events[1].closes = None
         self.oracle = Oracle(self.now, self.events)
@@ -95,10 +99,10 @@ class Game:
         away = frozenset(first + timedelta(days=chance.randrange(8) + day) for day in range(2)) if chance.random() < 0.2 else frozenset()
         return Member(f"P{n}", chance.choice(WEEKS), away, 2 if chance.random() < 0.25 else 5, in_cohort=chance.random() < 0.4)
 
-    def _event(self, chance: random.Random, first: date) -> Event:
+    def _event(self, chance: random.Random, first: date, sizes: tuple[int, ...]) -> Event:
         starts = _london(first + timedelta(days=chance.choice((1, 2, 4, 7, 9, 14))), chance.randrange(9, 15))
         closes = starts - timedelta(hours=chance.randrange(1, 30)) if chance.random() < 0.2 else None
-        seats = [Seat() for _ in range(chance.choice((1, 1, 2, 2, 3)))]
+        seats = [Seat() for _ in range(chance.choice(sizes))]
         limit = chance.choice((None, None, None, None, 2))
         return Event(starts, starts + timedelta(hours=3), seats, closes, asks=chance.random() < 0.4, list_limit=limit)
 
@@ -151,10 +155,12 @@ class Game:
             self._compare()
 
     def _step(self, verb: str, x: int, y: int, z: int) -> None:
-        event = self.events[x % 4 // 3]  # most of it about the first
+        event = self.events[x % 2 if verb == "join" else x % 3 // 2]  # most of it about the first
         self.actor = None
         if verb == "wait":
             self._wait(y, z)
+        elif verb == "too late":
+            self._too_late(y, z)
         elif verb in OF_AN_EVENT:
             self._both(event, OF_AN_EVENT[verb][0](self, event, y, z))
         elif event.wishes:
@@ -197,6 +203,18 @@ class Game:
             self.now = self.table.now = self.oracle.now = target
         else:
             self._tick(target)
+
+    def _too_late(self, y: int, z: int) -> None:
+        """Somebody answers at the very moment at which their time is over, before the worker has looked."""
+        moment = self.oracle.next_moment()
+        if moment is None or moment > self.now + timedelta(days=4):
+            return
+        self.now = self.table.now = self.oracle.now = max(self.now, moment)
+        clocks = {"accept": "offer_ends", "decide": "answer_by", "name": "name_by"}
+        for event in self.events:
+            for verb, clock in clocks.items():
+                for wish in [wish for wish in event.live() if getattr(wish, clock) == moment]:
+                    self._both(event, OF_A_WISH[verb][0](self, event, wish, y, z))
 
     def _tick(self, now: datetime) -> None:
         self.now = self.table.now = self.oracle.now = now

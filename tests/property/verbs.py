@@ -161,7 +161,7 @@ def void(_: object) -> None:
 
 
 OF_AN_EVENT: dict[str, tuple[Callable[..., Pair], float]] = {  # each with how often, of a hundred or so
-    "join": (join, 24), "reserve": (reserve, 4), "keep": (keep, 4), "release": (release, 1.5), "resize": (resize, 6), "move": (move, 4),
+    "join": (join, 24), "reserve": (reserve, 4), "keep": (keep, 6), "release": (release, 1.5), "resize": (resize, 6), "move": (move, 4),
     "give": (give, 4), "call off": (call_off, 0.3), "leave": (leave, 2),
 }  # fmt: skip
 OF_A_WISH: dict[str, tuple[Callable[..., Pair], float]] = {
