@@ -38,7 +38,7 @@ class Ready:
             compiled = self._compiled[dialect.name] = _Compiled(self.statement, dialect, parameters)
         driver: Any = connection.connection.driver_connection
         try:
-            cursor = driver.cursor()
+            cursor = driver.cursor(**compiled.cursor)
             cursor.execute(compiled.sql, compiled.bind(parameters))
             found = cursor.fetchall()
             cursor.close()
@@ -62,6 +62,8 @@ class _Compiled:
         columns = made._result_columns
         readers = ((at, column.type.dialect_impl(dialect).result_processor(dialect, None)) for at, column in enumerate(columns))
         self._readers = [(at, reader) for at, reader in readers if reader is not None]
+        # PostgreSQL writes dates and numbers as it keeps them, which both it and the driver are quicker at than at text
+        self.cursor: dict[str, Any] = {"binary": True} if dialect.name == "postgresql" else {}
         self._row = partial(tuple.__new__, namedtuple("Found", [column.keyname for column in columns], rename=True))
 
     def bind(self, parameters: dict[str, Any]) -> Any:
