@@ -39,7 +39,9 @@ class Cancellation(Closed):
 class BookingCancellation(Closed):
     """Why the seat or turn is given up: one of the council's reasons, words, or both."""
 
-    reason: Annotated[str, Field(max_length=500)] = Field("", description="In words. Needed without a reason_code, and with `other`.")
+    reason: Annotated[str, Field(max_length=500, pattern=NO_NUL)] = Field(
+        "", description="In words. Needed without a reason_code, and with `other`."
+    )
     reason_code: Annotated[str, Field(min_length=1, max_length=60, pattern=NO_NUL)] | None = Field(
         None, description="One of the council's reasons, such as `court`. Some excuse a late cancellation."
     )
