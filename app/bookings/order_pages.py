@@ -10,13 +10,16 @@ from starlette.responses import Response
 from app.bookings import operations, queries, words
 from app.bookings.policy_models import PriorityRule
 from app.bookings.priority import USUAL
+from app.core.db import AnySelect
 from app.core.errors import Conflict
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.policy import Can
 
 pages = Pages()
-_CLASSES = select(PriorityRule.priority, func.min(PriorityRule.title)).group_by(PriorityRule.priority).order_by(PriorityRule.priority)
+_CLASSES: AnySelect = (
+    select(PriorityRule.priority, func.min(PriorityRule.title)).group_by(PriorityRule.priority).order_by(PriorityRule.priority)
+)
 
 
 def classes(tx: Tx) -> dict[int, str]:
