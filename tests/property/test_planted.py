@@ -80,9 +80,6 @@ FAULTS: dict[str, Fault] = {
     "kept places are kept from everybody": Fault(rules.free_to, "may_take(person, place.quota_id, today)", "place.quota_id.is_(None)"),
     "released places are forgotten": Fault(quotas._released, "freed(tx, session.id)", "pass"),
     "places are released a day late": Fault(quotas.release_due, "Quota.release_on <= tx.today", "Quota.release_on < tx.today"),
-    "places are reserved past those who wait": Fault(
-        reservations.reserve, 'raise Conflict(words, code="people-wait"', 'dict(code="people-wait"'
-    ),
     "reserved places are never given back": Fault(reservations._expire_now, "Booking.name_by <= now", "Booking.name_by < now"),
     "a place that is passed on loses its turn": Fault(passing._hand_over, "turn=booking.turn", "turn=booking.turn + 50"),
     "a place that is passed on loses its class": Fault(passing._hand_over, "priority=booking.priority", "priority=9"),
@@ -117,6 +114,10 @@ SHOWN_BY = {  # a history that shows it, so that it is found at once; without an
     "an offer accepted before approval is a booking": 39,
     "an offer lapses a moment late": 1,
     "a lapsed offer frees no place": 60,
+    "every offer lapses with the first": 50,
+    "reserved places are never given back": 34,
+    "the places of a leaver are forgotten": 11,
+    "a leaver does not come on the last day": 43,
 }
 
 
