@@ -178,7 +178,7 @@ class Pages:
                 return response
 
             route = Route(path, endpoint, methods=[method], name=f"{function.__module__}.{function.__name__}")
-            route.door = {"can": None if public else can, "public": public}  # type: ignore[attr-defined]
+            route.door = {"can": None if public else can, "public": public, "again": again}  # type: ignore[attr-defined]
             self.routes.append(route)
             return function
 

@@ -98,7 +98,13 @@ def _line(form: dict[str, Any], n: int, problems: forms.Problems) -> Keep | None
     return Keep(places, day, group_id=key if holder[0] == "g" else None, unit_id=key if holder[0] == "u" else None)
 
 
-@pages.post("/manage/sessions/{session_id:int}/quotas/{quota_id:int}/release", can=Can.MANAGE_SESSIONS, again=draw_quotas)
+def _not_released(tx: Tx, page: Page, session_id: int, quota_id: int) -> Response:  # noqa: ARG001 - the address names both
+    """The form as it stands, with why nothing was released."""
+    page.form = {}
+    return draw_quotas(tx, page, session_id)
+
+
+@pages.post("/manage/sessions/{session_id:int}/quotas/{quota_id:int}/release", can=Can.MANAGE_SESSIONS, again=_not_released)
 def release(tx: Tx, page: Page, session_id: int, quota_id: int) -> Response:
     """They are everybody's from now on."""
     quotas.release(tx, session_id, quota_id)

@@ -130,6 +130,8 @@ def test_places_are_kept_and_released(make: Make, coordinator: Any) -> None:
     first = make.rows(select(Quota.id).order_by(Quota.id))[0].id
     assert coordinator.post(f"{where}/quotas/{first}/release").headers["location"] == f"{where}?done=released"
     assert "ASYE" not in words(coordinator.get(where)).partition("Kept for groups")[2]
+    again = coordinator.post(f"{where}/quotas/{first}/release")
+    assert again.status_code == 409 and "These places have been released already" in words(again)
 
 
 def test_a_session_in_doubt_is_decided(make: Make, coordinator: Any) -> None:
