@@ -115,11 +115,11 @@ def test_run_out_and_withdrawn_are_said(make: Make, visitor: TestClient) -> None
         code = tx.scalar(select(Certificate.code))
     assert "Run out" in visitor.get(f"/verify/{code}").text
     with make.tx() as tx:
-        assert certificates.withdraw(tx, [completion], "The register was put right.") == 1
+        assert certificates.withdraw(tx, [completion], "Went home ill at lunch") == 1
         assert certificates.withdraw(tx, [completion], "Again.") == 0
     page = visitor.get(f"/verify/{code}").text
     assert "This certificate was withdrawn" in page
-    assert "The register was put right." in page
+    assert "Went home" not in page  # why is not for whoever has the number
 
 
 def test_the_file_is_for_those_who_may_see_completions(make: Make, sign_in: SignIn) -> None:
