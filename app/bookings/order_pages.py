@@ -10,21 +10,22 @@ from starlette.responses import Response
 from app.bookings import operations, queries, words
 from app.bookings.policy_models import PriorityRule
 from app.bookings.priority import USUAL
-from app.core.db import AnySelect
 from app.core.errors import Conflict
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.policy import Can
 
 pages = Pages()
-_CLASSES: AnySelect = (
-    select(PriorityRule.priority, func.min(PriorityRule.title)).group_by(PriorityRule.priority).order_by(PriorityRule.priority)
+_CLASSES = (
+    select(PriorityRule.priority, func.min(PriorityRule.title).label("title"))
+    .group_by(PriorityRule.priority)
+    .order_by(PriorityRule.priority)
 )
 
 
 def classes(tx: Tx) -> dict[int, str]:
     """What the classes of the queue are called, by number: those that the council's rules name, the first, the usual one and the last."""
-    named = {1: "Before everybody else", 9: "After everybody else"} | {row[0]: row[1] for row in tx.rows(_CLASSES)}
+    named = {1: "Before everybody else", 9: "After everybody else"} | {row.priority: row.title for row in tx.rows(_CLASSES)}
     return dict(sorted((named | {USUAL: "Usual: by when they asked"}).items()))
 
 
