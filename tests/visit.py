@@ -61,6 +61,10 @@ class Finder:
         """Somebody whom this persona manages."""
         return int(self._the(self._under(Duty.MANAGER, of), f"report of the {of}"))
 
+    def reports(self, of: str = "manager") -> list[int]:
+        """Everybody whom this persona manages."""
+        return [row.person_id for row in self.tx.rows(self._under(Duty.MANAGER, of))]
+
     def team(self, key: str) -> int:
         """The team that this persona belongs to."""
         return int(
