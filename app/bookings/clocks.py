@@ -17,7 +17,7 @@ def offer_ends(now: datetime, until: datetime, figures: Policy, mask: str = WEEK
     the days in `away`; at the latest after `offer_most_days` calendar days, and never after `until`, the session's cut-off. Whether
     there is time enough is judged by everybody's week, so that nobody's short week keeps a place from being offered.
     """
-    if worked(now, until, figures) < timedelta(minutes=figures.offer_least_minutes):
+    if not _enough(now, until, figures):
         return None
     local = london(now)
     latest = min(until, _on(local.date() + timedelta(days=figures.offer_most_days), local.time()))
@@ -29,9 +29,15 @@ def offer_ends(now: datetime, until: datetime, figures: Policy, mask: str = WEEK
     return latest
 
 
-def worked(since: datetime, until: datetime, figures: Policy) -> timedelta:
-    """How much working time lies between two instants in a week of Monday to Friday."""
-    return sum((ends - starts for starts, ends in _windows(since, until, figures, WEEK, ())), timedelta())
+def _enough(since: datetime, until: datetime, figures: Policy) -> bool:
+    """Is there working time enough to offer, in a week of Monday to Friday? Looks no further than it must: a session may be years away."""
+    least = timedelta(minutes=figures.offer_least_minutes)
+    had = timedelta()
+    for starts, ends in _windows(since, until, figures, WEEK, ()):
+        if had >= least:
+            break
+        had += ends - starts
+    return had >= least
 
 
 def after_working_days(since: datetime, days: int, figures: Policy) -> datetime:

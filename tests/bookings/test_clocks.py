@@ -16,7 +16,7 @@ from app.bookings import clocks, operations
 from app.bookings.models import Booking
 from app.bookings.operations import offers
 from app.bookings.terms import Policy
-from app.core.calendar import LONDON, WEEK, from_london, is_bank_holiday
+from app.core.calendar import LONDON, WEEK, from_london, is_bank_holiday, working_day
 from app.core.ledger import Outbox
 from app.core.tx import SYSTEM, transaction
 from app.people.models import Absence
@@ -84,6 +84,13 @@ def test_too_little_time() -> None:
     assert ends(now, now) is None and ends(now, now - timedelta(days=1)) is None
     # Everybody's week decides whether there is time: a short week keeps nobody from being asked.
     assert ends(now, at(2026, 11, 25, 12), mask="0000100") == at(2026, 11, 25, 12)
+
+
+def test_a_session_years_away_is_no_more_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, looked = at(2026, 11, 23, 12), []
+    monkeypatch.setattr(clocks, "working_day", lambda day, mask=WEEK: looked.append(day) or working_day(day, mask))
+    assert ends(now, now + timedelta(days=3650)) == at(2026, 11, 25, 12)
+    assert len(looked) < 10
 
 
 def test_days_of_other_clocks() -> None:

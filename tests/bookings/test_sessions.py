@@ -243,6 +243,14 @@ def test_the_past_cannot_be_published(make: Make) -> None:
     assert refused(make, Invalid, sessions.change_session, live.id, live.version, moved).code == "in-the-past"
 
 
+def test_a_mistyped_year_is_no_date(make: Make) -> None:
+    problem = refused(make, Invalid, sessions.create_session, make.course().id, [part(make.room(), day=date(2206, 5, 1))], 10)
+    assert fields(problem) == ["parts.1.day"]
+    two = create(make, part(make.room()), part(make.room(), day=date(2027, 5, 2)))
+    for day in (date(2206, 5, 1), date(9999, 12, 31)):
+        assert isinstance(refused(make, Invalid, sessions.copy_session, two.id, day), Invalid)
+
+
 def test_a_session_needs_a_published_course(make: Make) -> None:
     session = create(make, part(make.room()), course=make.course(status="draft").id)
     assert refused(make, Conflict, sessions.publish_session, session.id).code == "course-not-published"

@@ -272,8 +272,9 @@ def _shifted(at: datetime, shift: timedelta) -> datetime:
     local = london(at)
     try:
         return from_london(local.date() + shift, local.time())
-    except ValueError as wrong:
-        raise Invalid(str(wrong), errors=[{"field": "day", "message": str(wrong)}]) from None
+    except (ValueError, OverflowError) as wrong:
+        words = "Check the year" if isinstance(wrong, OverflowError) else str(wrong)
+        raise Invalid(words, errors=[{"field": "day", "message": words}]) from None
 
 
 @operation(Can.MANAGE_SESSIONS)

@@ -23,6 +23,7 @@ from app.people.models import Duty, Person
 
 MOST_PARTS = 20
 LONGEST_PART = timedelta(hours=14)
+FURTHEST = 10 * 366  # days ahead: beyond that a year was mistyped
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def check(
     a dry run only looks (`lock=False`).
     `new_rooms` are the rooms that must still be open (None: all of them). Fields are named "parts.1.room" and so on.
     """
-    problems = _shape(parts)
+    problems = _shape(parts, tx.now + timedelta(days=FURTHEST))
     if problems:
         raise Invalid(problems[0]["message"] + ".", errors=problems)
     rooms = _rooms(tx, {part.room_id for part in parts if part.room_id is not None}, lock)
@@ -79,12 +80,14 @@ def check(
     _refuse_clashes(tx, parts, session_id)
 
 
-def _shape(parts: list[PartNew]) -> Errors:
+def _shape(parts: list[PartNew], latest: datetime) -> Errors:
     """What can be seen without looking anything up."""
     problems: Errors = []
     if not 1 <= len(parts) <= MOST_PARTS:
         return [{"field": "parts", "message": f"A session has between 1 and {MOST_PARTS} parts"}]
     for n, part in enumerate(parts, 1):
+        if part.starts_at > latest:
+            problems.append(_error(n, "day", "This is more than ten years ahead. Check the year"))
         if part.starts_at >= part.ends_at:
             problems.append(_error(n, "ends", "The end must be after the start"))
         elif part.ends_at - part.starts_at > LONGEST_PART:
