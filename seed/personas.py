@@ -34,7 +34,7 @@ class Persona:
 PERSONAS = (
     Persona(
         "practitioner", "Priya", "Nair", "Practitioner", "A social worker in Aldermoor: a place within days, a turn on a waiting list.",
-        "Find a course, see why you can or cannot book, and book a place.", "Social Worker", "ASA-ALD-CPC",
+        "Accept the place that is held for you, say what a session was worth, and book another.", "Social Worker", "ASA-ALD-CPC",
     ),
     Persona(
         "nqsw", "Callum", "Reid", "Newly qualified social worker", "In the first months of the assessed and supported year.",
@@ -42,7 +42,7 @@ PERSONAS = (
     ),
     Persona(
         "manager", "Joanne", "Pemberton", "Line manager", "Manages a child protection team; eight people report to her.",
-        "See what your team has booked and completed, and book for somebody.", "Team Manager", "ASA-ALD-CPC",
+        "Approve a request, say who comes to the places you reserved, and book for somebody.", "Team Manager", "ASA-ALD-CPC",
     ),
     Persona(
         "assessor", "Grace", "Adeyemi", "Assessor", "A practice educator who assesses two newly qualified social workers.",
@@ -50,11 +50,11 @@ PERSONAS = (
     ),
     Persona(
         "trainer", "Marcus", "Bell", "Trainer", "Delivers the Essentials, safeguarding and systemic days.",
-        "Open your next session and see who is coming.", "Practice Development Lead", "QUA-ACA",
+        "Finish the register of your last session, and write to everybody on the next.", "Practice Development Lead", "QUA-ACA",
     ),
     Persona(
         "coordinator", "Zofia", "Nowak", "Coordinator", "Runs the academy's offer: courses, dates, rooms and lists.",
-        "Add a session, look at a waiting list, or import next term's dates.", "Academy Coordinator", "QUA-ACA",
+        "Look at the desk: what is stuck, too few people, appeals, and what people ask for.", "Academy Coordinator", "QUA-ACA",
     ),
     Persona(
         "psw", "Helen", "Ashworth", "Principal social worker", "Leads practice and the academy.",
