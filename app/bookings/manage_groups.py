@@ -74,6 +74,6 @@ def remove(tx: Tx, page: Page, group_id: int) -> Response:
     """One of them belongs to it no longer."""
     person = forms.one_id(page.form, "person")
     if person is None:
-        raise Invalid("Choose who leaves the group.", errors=[{"field": "person", "message": "Choose who leaves the group"}])
+        raise Invalid("Choose who leaves the group.")
     groups.remove(tx, group_id, person)
     return page.go(f"/manage/groups/{group_id}", done="removed")

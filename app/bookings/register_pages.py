@@ -145,7 +145,8 @@ def ask_to_finish(tx: Tx, page: Page, session_id: int) -> Response:
 def finish(tx: Tx, page: Page, session_id: int) -> Response:
     """The register is finished; people are told."""
     rest = forms.text(page.form, "rest")
-    if not rest and registers.unmarked(tx, session_id):
+    over = registers.session(tx, session_id).ends_at <= tx.now  # before that the operation refuses, whatever was chosen
+    if not rest and over and registers.unmarked(tx, session_id):
         message = "Choose whether people without a mark were there"
         raise Invalid(f"{message}.", errors=[{"field": "rest", "message": message}])
     register.finish_register(tx, session_id, rest=rest or "absent")

@@ -68,12 +68,28 @@ def test_who_is_not_signed_in_comes_back_to_the_page_they_wanted(demo_county: Co
 
 # Sent empty --------------------------------------------------------------------------------------------------------
 
-BUTTONS = ("/sign-out", "/sign-out/everywhere", "/deliveries/{message_id:int}/retry")  # nothing can be left out of them
+BUTTONS = (  # nothing can be left out of them
+    "/sign-out",
+    "/sign-out/everywhere",
+    "/deliveries/{message_id:int}/retry",
+    "/bookings/{booking_id:int}/give-back",
+    "/manage/sessions/{session_id:int}/quotas/{quota_id:int}/release",
+    "/preferences/calendar",
+    "/sessions/{session_id:int}/register/marks",  # what the register's script sends
+    "/people/{person_id:int}/absences/{absence_id:int}/end",
+    "/people/{person_id:int}/deputies/{duty_id:int}/end",
+)
 SENDERS = {"/sessions/{session_id:int}/give": "coordinator"}  # where the page with the form is mainly somebody else's
+FORMS = {  # the page on which a form stands, where its address does not begin alike
+    "/people/{person_id:int}/absences": "/people/{person_id:int}/cover",
+    "/people/{person_id:int}/deputies": "/people/{person_id:int}/cover",
+    "/bookings/{booking_id:int}/give": "/bookings/{booking_id:int}/order",
+}
 
 
 def nearest(path: str) -> Stop:
     """The stop of the tour whose persona would send this form: the longest beginning in common that knows its parameters."""
+    path = FORMS.get(path, path)
     names = set(re.findall(r"\{(\w+)", path))
 
     def common(stop: Stop) -> int:

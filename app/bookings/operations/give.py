@@ -45,7 +45,6 @@ def give_next(tx: Tx, session_id: int) -> int:
 @operation(Can.MANAGE_SESSIONS)
 def give_to(tx: Tx, booking_id: int, reason: str) -> int:
     """Seat one of those who wait before the others, for a reason that is kept. Refuses without a free place that they may have."""
-    reason = checked(reason, "why")
     booking, session = locked(tx, booking_id, Can.BOOK)
     _still_to_come(tx, session)
     if booking.status != Status.WAITING.value:
@@ -57,6 +56,7 @@ def give_to(tx: Tx, booking_id: int, reason: str) -> int:
             code="no-place-free",
             way_out="Change their class, so that the next place that comes free is offered to them.",
         )
+    reason = checked(reason, "why")
     pairs = match(tx, session, seats, only=booking.id)
     if not pairs:
         raise Conflict("The free places are kept for a group or team that they do not belong to.", code="place-kept")
