@@ -287,9 +287,8 @@ class Oracle:
         starts, ends = (_days_on(instant, days) for instant in (event.starts, event.ends))
         if event.off or starts <= self.now or (event.closes is not None and event.closes > starts) or event.ends <= self.now:
             raise Refused("cannot be moved")
-        if event.release_on and event.release_on > starts.astimezone(LONDON).date():
-            raise Refused("places are kept beyond it")
         event.starts, event.ends = starts, ends
+        event.release_on = event.release_on and min(event.release_on, starts.astimezone(LONDON).date())
         for wish in event.live():
             wish.offer_ends = wish.offer_ends and min(wish.offer_ends, event.cut_off)
             wish.answer_by = wish.answer_by and min(wish.answer_by, event.cut_off)
