@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from app.bookings.models import Booking, Quota, Session
+from app.bookings.operations.quotas import Keep
 from app.core.calendar import london
 from app.people import operations as people
-from tests.bookings.test_quotas import Keep, cohort, keep, until
+from tests.bookings.test_quotas import cohort, keep, until
 from tests.bookings.test_reservations import book, reserve
 from tests.factory import Make
 

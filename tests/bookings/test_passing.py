@@ -66,7 +66,7 @@ def test_refusals_give_nobody_away(make: Make) -> None:
     book(make, bad, make.session(starts=session.starts_at))
     theirs = book(make, ben, session)
     with pytest.raises(Conflict, match="another booking at that time"):  # a manager sees their own people's bookings anyway
-        pass_on(make, theirs.id, ben if False else manager, bad, ("line manager", None))
+        pass_on(make, theirs.id, manager, bad, ("line manager", None))
     with pytest.raises(NotFound):
         pass_on(make, theirs.id, ann, busy)  # not Ann's to give
 
