@@ -221,6 +221,21 @@ def test_a_request_nobody_answers_expires_and_its_place_passes_on(make: Make, ho
     assert queue.pass_on_due(make.database) == 0
 
 
+def test_one_request_that_goes_wrong_holds_up_no_other(make: Make, house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = asked(make, house.ann, house.session), asked(make, house.bob, house.session)
+    monkeypatch.setattr("app.core.tx.clock", lambda: datetime(2027, 2, 9, 9, tzinfo=UTC))
+    proper = approval.expire
+
+    def sometimes(tx: Any, booking_id: int) -> bool:
+        if booking_id == first:
+            raise ZeroDivisionError
+        return proper(tx, booking_id)
+
+    monkeypatch.setattr(approval, "expire", sometimes)
+    assert approval.expire_due(make.database) == 1
+    assert [make.row(Booking, key).status for key in (first, second)] == ["requested", "expired"]
+
+
 def test_a_turn_whose_request_expires_leaves_the_list_and_frees_nothing(make: Make, house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with acting(make, house.mo, "manager") as tx:
         operations.book(tx, house.session.id, house.ann.id)

@@ -17,7 +17,7 @@ from app.bookings.approvals import PENDING
 from app.bookings.event_models import Notice
 from app.bookings.models import Booking, Session, Status
 from app.bookings.operations.cancel import end, locked
-from app.bookings.operations.queue import coordinators_of
+from app.bookings.operations.queue import coordinators_of, each
 from app.bookings.terms import cut_off
 from app.bookings.terms import policy as figures
 from app.core.db import Database
@@ -134,11 +134,12 @@ def expire_due(database: Database) -> int:
     """End every request whose time is over, each in its own transaction, so that its place passes on at once; returns how many."""
     with transaction(database, SYSTEM, writes=False) as tx:
         due = tx.rows(select(Booking.id).where(PENDING, Booking.approval_due_at <= tx.now).order_by(Booking.approval_due_at, Booking.id))
-    expired = 0
-    for row in due:
-        with transaction(database, SYSTEM, writes=True) as tx:
-            expired += expire(tx, row.id)
-    return expired
+    return each([row.id for row in due], lambda booking_id: _expire_now(database, booking_id))
+
+
+def _expire_now(database: Database, booking_id: int) -> int:
+    with transaction(database, SYSTEM, writes=True) as tx:
+        return int(expire(tx, booking_id))
 
 
 def expire(tx: Tx, booking_id: int) -> bool:
