@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, bindparam, case, func, select
 
 from app.bookings.event_models import EvaluationAnswer, EvaluationAsk
 from app.bookings.models import Booking, Session
@@ -17,12 +17,14 @@ from app.core.tx import Tx
 from app.learning.models import Course
 
 SCALE = (1, 2, 3, 4, 5)
+SHOWN = 12  # most sessions with a line of their own; what went before is one line, so that hiding is quick however often a course runs
+EARLIER = 0  # stands for the sessions before those
 ABOUT = select(Course.title, Session.starts_at).join(Session, Session.course_id == Course.id).where(Session.id == bindparam("session"))
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One session of a course, or all of them (`session_id` None). A count that must not be shown is None, and so is what rests on it."""
+    """One session of a course, those before (`session_id` EARLIER) or all (None). What must not be shown, and what rests on it, is None."""
 
     session_id: int | None
     starts_at: datetime | None
@@ -54,9 +56,12 @@ def results(tx: Tx, course_id: int, kind: str) -> Results:
         .group_by(Session.id, Session.starts_at)
         .order_by(Session.starts_at.desc(), Session.id)
     )
+    apart = _apart(len(asked))
+    own = {row.id for row in asked[:apart]}
+    session = case((EvaluationAnswer.session_id.in_(own), EvaluationAnswer.session_id), else_=EARLIER).label("session_id")
     given = tx.rows(
         select(
-            EvaluationAnswer.session_id,
+            session,
             EvaluationAnswer.useful,
             func.count().label("answers"),
             func.sum(EvaluationAnswer.confidence_after - EvaluationAnswer.confidence_before).label("gained"),
@@ -64,15 +69,25 @@ def results(tx: Tx, course_id: int, kind: str) -> Results:
         )
         .join(Session, Session.id == EvaluationAnswer.session_id)
         .where(Session.course_id == course_id, EvaluationAnswer.kind == kind)
-        .group_by(EvaluationAnswer.session_id, EvaluationAnswer.useful)
+        .group_by(session, EvaluationAnswer.useful)
     )
-    counts, sums = _table([row.id for row in asked], given)
+    shown: list[tuple[int, datetime | None, int]] = [(row.id, row.starts_at, row.asked) for row in asked[:apart]]
+    if len(asked) > apart:
+        shown.append((EARLIER, None, sum(row.asked for row in asked[apart:])))
+    counts, sums = _table([key for key, _, _ in shown], given)
     hide = hidden(counts, sums, below)
-    lines = [_line(row.id, row.starts_at, row.asked, given, counts, hide, below) for row in asked]
+    lines = [_line(*one, given, counts, hide, below) for one in shown]
     whole = _line(None, None, sum(row.asked for row in asked), given, counts, hide, below)
     lines = _without_gain_that_tells(lines)
     enough = counts["all"] >= below
     return Results(whole, lines, _comments(tx, course_id, kind) if enough else [], below)
+
+
+def _apart(sessions: int) -> int:
+    """How many of the newest sessions have a line of their own. They join the earlier ones several at once: if one did, how the earlier
+    ones changed would be what was hidden of it."""
+    block = SHOWN // 2
+    return sessions if sessions <= SHOWN else block + sessions % block
 
 
 def _table(sessions: Sequence[int], given: Sequence[Row[Any]]) -> tuple[dict[str, int], list[Sum]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -131,6 +132,26 @@ def test_results_hide_what_a_few_said_and_what_would_give_it_away(make: Make) ->
     assert [line.answered for line in found.sessions].count(None) > 1 or found.whole.answered is None  # else 23 less 12 and 8 would be 3
     assert found.whole.mean is None  # one of the scores behind it is hidden
     assert (few.id, many.id, more.id) == tuple(line.session_id for line in found.sessions)
+
+
+def test_what_lies_further_back_is_one_line(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluations, "SHOWN", 2)
+    course = make.course().id
+    held = [attended(make, [make.person(f"P{n}.{days}") for n in range(6)], course=course, days_ago=days) for days in (9, 5, 1)]
+    ask(make)
+    for session in held:
+        reply(make, session.id, [4] * 6)
+    with make.tx() as tx:
+        found = evaluations.results(tx, course, "after")
+    assert [(line.session_id, line.asked, line.answered, line.mean) for line in found.sessions] == [(held[2].id, 6, 6, 4), (0, 12, 12, 4)]
+    assert (found.whole.asked, found.whole.answered, found.whole.scores[4]) == (18, 18, 18)
+
+
+def test_lines_join_the_earlier_ones_several_at_once() -> None:
+    apart = [evaluations._apart(sessions) for sessions in range(100)]
+    assert max(apart) == evaluations.SHOWN and min(apart[12:]) == 6
+    earlier = [sessions - own for sessions, own in enumerate(apart)]
+    assert {after - before for before, after in pairwise(earlier)} == {0, 6}
 
 
 def test_comments_wait_until_there_are_enough(make: Make) -> None:
