@@ -180,7 +180,7 @@ def put_right(tx: Tx, page: Page, session_id: int, booking_id: int) -> Response:
 
 def _changed(form: Mapping[str, Any], parts: Any) -> dict[int, tuple[str, str | None]]:
     typed = dict(form)
-    found = {part.id: (forms.text(typed, f"m-{part.id}"), forms.text(typed, f"r-{part.id}") or None) for part in parts}
+    found = {part.id: (forms.text(typed, f"m-{part.id}"), forms.text(typed, f"r-{part.id}")) for part in parts}
     return {part: (said, why if said != "present" else None) for part, (said, why) in found.items()}
 
 

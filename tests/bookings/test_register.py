@@ -319,6 +319,18 @@ def test_putting_it_right_moves_the_state_and_supersedes_what_followed(make: Mak
         assert [found.detail for found in invariants.check(tx)] == []
 
 
+def test_an_excuse_by_mistake_is_taken_back(make: Make) -> None:
+    here = room(make)
+    finished(here)
+    parts = [part.id for part in here.parts]
+    for why, state in (("court", "excused"), ("", "did not attend")):
+        with here.training(here.after + DAY) as tx:
+            marks = dict.fromkeys(parts, ("absent", why))
+            assert register.put_right(tx, here.session.id, here.bookings[2], marks, "Taken for somebody else") == state
+        with transaction(make.database, SYSTEM, writes=False, now=here.after) as tx:
+            assert [found.detail for found in invariants.check(tx)] == []
+
+
 def test_putting_it_right_needs_a_reason_and_a_finished_register(make: Make) -> None:
     here = room(make)
     marks = {here.parts[0].id: ("present", None)}

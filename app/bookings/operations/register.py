@@ -47,11 +47,12 @@ _EXCUSED = exists(
     .join(CancelReason, CancelReason.code == Attendance.reason_code)
     .where(_MARKS, Attendance.mark == "absent", CancelReason.excuses)
 )
-# Present for every part; there for none of it, excused on the word of whoever took the register (or since) or not; else part of it.
+# Present for every part; there for none of it, excused on the word of whoever took the register (or on one's own, since) or not; else
+# part of it. What only the register excused is excused no longer once the register takes it back.
 _STATE = case(
     (_count("present") == _PARTS, Status.ATTENDED.value),
     (_count("present", "partly") > 0, Status.PARTLY_ATTENDED.value),
-    (_EXCUSED | (Booking.status == Status.EXCUSED.value), Status.EXCUSED.value),
+    (_EXCUSED | ((Booking.status == Status.EXCUSED.value) & Booking.reason_code.is_not(None)), Status.EXCUSED.value),
     else_=Status.DID_NOT_ATTEND.value,
 )
 
