@@ -239,6 +239,6 @@ class PriorLearning(Model):
 meaning(
     "uq_prior_learning_asked",
     "prior_learning.person_id, prior_learning.course_id",
-    message="They have already asked for this; it has not been decided yet.",
+    message="You have already asked for this; it has not been decided yet.",
     code="already-asked",
 )

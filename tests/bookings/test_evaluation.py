@@ -18,6 +18,7 @@ from app.bookings.operations import evaluate
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ledger import Outbox
 from app.core.tx import SYSTEM, Actor, transaction
+from app.people.models import Person
 from tests.factory import Make
 
 SignIn = Callable[[Any], TestClient]
@@ -70,6 +71,15 @@ def test_everybody_who_attended_is_asked_once(make: Make) -> None:
     kinds = make.rows(select(EvaluationAsk.kind, EvaluationAsk.person_id).order_by(EvaluationAsk.id))
     assert [(row.kind, row.person_id) for row in kinds] == [("after", ann.id), ("impact", ann.id)]
     assert make.row(Session, session.id).register_at is not None
+
+
+def test_whoever_has_left_is_not_asked(make: Make) -> None:
+    ann, ben = make.person("Ann"), make.person("Ben")
+    attended(make, [ann, ben])
+    with make.tx() as tx:
+        tx.update(Person, ben.id, leaving_on=tx.today - timedelta(days=1))
+    ask(make)
+    assert [row.person_id for row in make.rows(select(EvaluationAsk.person_id))] == [ann.id]
 
 
 def test_nobody_is_asked_before_the_register_is_finished_or_about_long_ago(make: Make) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app import invariants
 from app.bookings import operations, registers
-from app.bookings.event_models import Attendance
+from app.bookings.event_models import Attendance, Interest
 from app.bookings.models import Booking, Part, Session
 from app.bookings.operations import attend, register, timetable, walk_in
 from app.bookings.operations.attend import Mark, Marked
@@ -351,10 +351,13 @@ def test_putting_it_right_needs_a_reason_and_a_finished_register(make: Make) -> 
 
 def test_somebody_who_turned_up_gets_a_free_place(make: Make, ledger: Any) -> None:
     here, late = room(make, places=4), make.person("Wes")
+    with make.tx() as tx:
+        wish = tx.insert(Interest, course_id=here.session.course_id, person_id=late.id, since=tx.now)
     door = here.parts[0].starts_at - timedelta(minutes=10)
     with here.training(door) as tx:
         booking = walk_in.walk_in(tx, here.session.id, walk_in.named(tx, here.session.id, late.email.upper()))
     assert make.row(Booking, booking).status == "booked"
+    assert make.row(Interest, wish).ended_at is not None  # they are told of dates no more
     assert here.make.row(Session, here.session.id).next_turn == 5
     another = make.person("Una")
     with pytest.raises(Conflict) as full, here.running(here.during) as tx:

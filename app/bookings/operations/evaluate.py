@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, insert, literal, select, update
+from sqlalchemy import Row, and_, exists, insert, literal, or_, select, update
 
 from app.bookings.event_models import EvaluationAnswer, EvaluationAsk
 from app.bookings.models import Booking, Session, Status
@@ -15,6 +15,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.forms import Problems
 from app.core.ledger import Json, Outbox
 from app.core.tx import Tx
+from app.people.models import Person
 from app.policy import Can, operation
 
 ATTENDED = (Status.ATTENDED.value, Status.PARTLY_ATTENDED.value)
@@ -31,12 +32,13 @@ def ask_due(tx: Tx, _: datetime) -> None:
 
 
 def _ask(tx: Tx, kind: str, which: Any) -> None:
-    """One question for each booking that was attended; the unique key of asks stands behind the NOT EXISTS."""
+    """One question for each booking that was attended, of whoever is still here; the unique key of asks stands behind the NOT EXISTS."""
     asked = exists(select(ONE).select_from(EvaluationAsk).where(EvaluationAsk.booking_id == Booking.id, EvaluationAsk.kind == kind))
     new = (
         select(Booking.id, Booking.person_id, literal(kind), literal(tx.now, EvaluationAsk.asked_at.type))
         .join(Session, Session.id == Booking.session_id)
-        .where(which, Booking.status.in_(ATTENDED), ~asked)
+        .join(Person, Person.id == Booking.person_id)
+        .where(which, Booking.status.in_(ATTENDED), ~asked, or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today))
     )
     tx.db.execute(insert(EvaluationAsk).from_select(["booking_id", "person_id", "kind", "asked_at"], new, include_defaults=False))
     facts = {"evaluation_kind": kind}

@@ -7,6 +7,7 @@ from sqlalchemy import or_, select
 from app import policy
 from app.bookings import registers, rules
 from app.bookings.models import Booking, Session, Status
+from app.bookings.operations import interest
 from app.bookings.operations.attend import open_register
 from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.tx import Tx
@@ -74,6 +75,8 @@ def walk_in(tx: Tx, session_id: int, person_id: int) -> int:
         created_at=tx.now,
         updated_at=tx.now,
     )
+    if found.asked is not None:
+        interest.end(tx, session.course_id, person_id)
     return tx.insert_recorded(
         Booking,
         values,
