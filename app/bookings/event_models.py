@@ -71,7 +71,7 @@ class EvaluationAsk(Model):
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
     kind: Mapped[str]  # after: the session · impact: on practice, weeks later
     asked_at: Mapped[datetime]
-    answered_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]  # the start of that day
     __table_args__ = (
         CheckConstraint("kind IN ('after', 'impact')", name="kind"),
         Index("uq_evaluation_asks", "booking_id", "kind", unique=True),

@@ -10,6 +10,7 @@ from sqlalchemy import Row, and_, exists, insert, literal, or_, select, update
 from app.bookings.event_models import EvaluationAnswer, EvaluationAsk
 from app.bookings.models import Booking, Session, Status
 from app.bookings.terms import policy as figures
+from app.core.calendar import london_day
 from app.core.db import ONE
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.forms import Problems
@@ -85,8 +86,9 @@ def answer(
     problems.raise_any()
     if useful is None:
         raise Invalid("Choose an answer.")
+    day, _ = london_day(tx.today)  # the day only, so that the moment does not tell whose answer is whose
     taken = tx.db.execute(
-        update(EvaluationAsk).where(EvaluationAsk.id == row.id, EvaluationAsk.answered_at.is_(None)).values(answered_at=tx.now)
+        update(EvaluationAsk).where(EvaluationAsk.id == row.id, EvaluationAsk.answered_at.is_(None)).values(answered_at=day)
     )
     if taken.rowcount != 1:
         raise Conflict("You have already answered. Thank you.", code="already-answered")
