@@ -12,7 +12,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.core.tx import SYSTEM, transaction
-from seed.personas import persona
 from tests.browser.house import DESKTOP, NARROWEST, Server, Window, window
 from tests.hr.extracts import SAM, write_csv
 from tests.visit import Finder
@@ -129,8 +128,9 @@ def _book_and_cancel(page: Page, server: Server, wanted: Any) -> None:
     heading(page, "You have a place")
     page.get_by_role("link", name="Cancel this booking").click()
     press(page, "Cancel the place")
-    expect(page.get_by_role("alert")).to_contain_text("Enter a reason")
-    page.get_by_label("Why?").fill("I am needed in court")
+    expect(page.get_by_role("alert")).to_contain_text("Choose a reason")
+    page.get_by_label("Court", exact=True).check()
+    page.get_by_label("In your own words").fill("I am needed in court")
     press(page, "Cancel the place")
     expect(page.locator("main")).to_contain_text("I am needed in court")
 
@@ -167,6 +167,7 @@ def test_a_session_from_its_making_to_the_waiting_list(tab: Window, ask: Ask) ->
     press(page, "Join the waiting list")
     heading(page, "You are on the waiting list")
     expect(page.locator("main")).to_contain_text("1st")
+    turn = page.url.split("?")[0]
 
     tab.sign_in("practitioner")
     page.goto(f"{mine}/cancel")
@@ -175,8 +176,12 @@ def test_a_session_from_its_making_to_the_waiting_list(tab: Window, ask: Ask) ->
 
     tab.sign_in("coordinator")
     page.goto(f"{server.address}/sessions/{session}/roster")
-    press(page, f"Give the free place to {persona('nqsw').name}")
-    expect(page.get_by_role("alert")).to_contain_text("went to the next person")
+    expect(page.locator("main")).to_contain_text("Place offered")  # to whoever is next, as soon as it was given up
+
+    tab.sign_in("nqsw")
+    page.goto(turn)
+    press(page, "Accept the place")
+    heading(page, "You have a place")
 
 
 def _fill_session(page: Page, day: date) -> None:
