@@ -13,7 +13,7 @@ from tests.conftest import THOROUGH
 from tests.factory import Make
 from tests.property.game import History, Table, failure, shortest
 
-HISTORIES = int(os.environ.get("ACADEMY_HISTORIES", "0")) or (2000 if THOROUGH else 120)
+HISTORIES = int(os.environ.get("ACADEMY_HISTORIES", "0")) or (1500 if THOROUGH else 120)
 ON_POSTGRESQL = HISTORIES // 3  # where each statement is a round trip
 
 
