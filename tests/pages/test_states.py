@@ -167,6 +167,7 @@ def lengthen(database: Database) -> dict[str, str]:
         f"/sessions/{session.id}": "coordinator",
         f"/sessions/{session.id}/roster": "coordinator",
         f"/manage/sessions/{session.id}": "coordinator",
+        f"/manage/sessions/{session.id}/cancel": "coordinator",
         f"/manage/courses/{course.id}": "coordinator",
         f"/bookings/{booking}": "coordinator",
         f"/people?q={LONG[:12]}": "hr",
