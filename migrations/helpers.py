@@ -118,3 +118,36 @@ def add_to_end(table: str, constraint: str) -> None:
     sql = db.execute(sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table"), {"table": table}).scalar_one()
     body = sql.rstrip()[:-1].rstrip()
     reword(table, (sql, f"{body}, \n\t{constraint}\n)"))
+
+
+def refuse(table: str, verb: str, name: str, when: str, *, hold: str = "") -> None:
+    """Refuse `verb` of a row while `when` (over OLD and NEW) holds, as the broken constraint `name`; PostgreSQL holds the rows of `hold`."""
+    if not _postgresql():
+        when = when.replace("IS NOT DISTINCT FROM", "IS")
+        op.execute(sa.text(f"CREATE TRIGGER {name} BEFORE {verb} ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, '{name}'); END"))
+        return
+    held = f"PERFORM {hold.removeprefix('SELECT ')}; " if hold else ""
+    row = "OLD" if verb == "DELETE" else "NEW"
+    op.execute(
+        sa.text(
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {held}IF {when} THEN "
+            f"RAISE EXCEPTION '{name}' USING ERRCODE = '23000', CONSTRAINT = '{name}'; END IF; RETURN {row}; END $$"
+        )
+    )
+    op.execute(sa.text(f"CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"))
+
+
+def unless_draft(table: str, columns: list[str]) -> None:
+    """Change and delete drafts only; a published row may at most be withdrawn. `columns`: all of the table's."""
+    same = " AND ".join(f"NEW.{name} IS NOT DISTINCT FROM OLD.{name}" for name in columns if name != "state")
+    withdrawn = f" AND NOT (OLD.state = 'published' AND NEW.state = 'withdrawn' AND {same})"
+    refuse(table, "UPDATE", f"{table}_frozen_update", f"OLD.state <> 'draft'{withdrawn}")
+    refuse(table, "DELETE", f"{table}_frozen_delete", "OLD.state <> 'draft'")
+
+
+def of_a_draft(table: str, parent: str, key: str) -> None:
+    """Rows come, change and go only while the row of `parent` that `key` names is a draft."""
+    for verb, rows in {"INSERT": ["NEW"], "UPDATE": ["OLD", "NEW"], "DELETE": ["OLD"]}.items():
+        named = f"FROM {parent} WHERE id IN ({', '.join(f'{row}.{key}' for row in rows)})"
+        when = f"EXISTS (SELECT 1 {named} AND state <> 'draft')"
+        refuse(table, verb, f"{table}_frozen_{verb.lower()}", when, hold=f"SELECT 1 {named} FOR SHARE")
