@@ -35,10 +35,15 @@ class Role(StrEnum):
     HR = "HR officer"
     BOARD = "board viewer"
     SETTING_LEAD = "setting lead"
+    PANEL = "panel member"  # sits on moderation panels; reads the portfolios listed for them, no others
+    MODERATOR = "external moderator"  # reads the sample shown to them
     ADMINISTRATOR = "administrator"
 
 
-GIVEN = (Role.COORDINATOR, Role.PSW, Role.HR, Role.BOARD, Role.SETTING_LEAD, Role.ADMINISTRATOR)  # held as dated rows; the others follow
+GIVEN = (  # held as dated rows; the others follow
+    *(Role.COORDINATOR, Role.PSW, Role.HR, Role.BOARD, Role.SETTING_LEAD),
+    *(Role.PANEL, Role.MODERATOR, Role.ADMINISTRATOR),
+)
 
 
 class Can(StrEnum):
@@ -69,6 +74,19 @@ class Can(StrEnum):
     SET_COST_CENTRES = "set cost centres"
     DECIDE_APPEALS = "see charges and decide appeals"
     TAKE_JOURNALS = "take charges for the finance system"
+    READ_ENROLMENT = "see how far someone is with a programme"
+    MANAGE_ENROLMENTS = "run cohorts, enrol people and change their plans"
+    READ_PORTFOLIO = "read someone's portfolio"
+    WRITE_PORTFOLIO = "write in someone's portfolio"
+    SIGN = "sign a part of a portfolio"
+    RUN_PANELS = "arrange panels and who reads what"
+    SIT_ON_PANELS = "judge portfolios on a panel"
+    MODERATE = "moderate a sample of portfolios"
+    REDACT = "redact a signed portfolio as the law allows"
+    CLAIM_GRANTS = "take the extract for the grant"
+    APPLY = "apply for a programme"
+    SUPPORT_APPLICATIONS = "support someone's application"
+    SELECT_APPLICANTS = "run calls for applications and decide them"
     READ_AUDIT = "read the audit trail"
     READ_DELIVERIES = "see the queue of messages"
 
@@ -80,6 +98,7 @@ class Reach(StrEnum):
     REPORTS = "the whole management line below, deputies included"
     ASSIGNED = "people one assesses"
     DELIVERED = "people on sessions one delivers"  # narrowed by the bookings room
+    INVOLVED = "portfolios one takes part in, one's own included"  # narrowed by the programmes room
     SCOPE = "the node the role is held for, and all below it"
     ALL = "everyone"
 
@@ -95,6 +114,11 @@ _EVERYBODY = {
     Can.READ_COMPLETIONS: Reach.SELF,
     Can.READ_ABSENCE: Reach.SELF,
     Can.ARRANGE_COVER: Reach.SELF,
+    Can.READ_ENROLMENT: Reach.SELF,
+    Can.READ_PORTFOLIO: Reach.INVOLVED,
+    Can.WRITE_PORTFOLIO: Reach.INVOLVED,
+    Can.SIGN: Reach.INVOLVED,
+    Can.APPLY: Reach.SELF,
 }
 GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.PRACTITIONER: _EVERYBODY,
@@ -107,8 +131,15 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.EXPORT_COMPLETIONS: Reach.REPORTS,
         Can.READ_ABSENCE: Reach.REPORTS,
         Can.ARRANGE_COVER: Reach.REPORTS,
+        Can.READ_ENROLMENT: Reach.REPORTS,
+        Can.SUPPORT_APPLICATIONS: Reach.REPORTS,
     },
-    Role.ASSESSOR: {Can.READ_PERSON: Reach.ASSIGNED, Can.READ_COMPLETIONS: Reach.ASSIGNED, Can.READ_ABSENCE: Reach.ASSIGNED},
+    Role.ASSESSOR: {
+        Can.READ_PERSON: Reach.ASSIGNED,
+        Can.READ_COMPLETIONS: Reach.ASSIGNED,
+        Can.READ_ABSENCE: Reach.ASSIGNED,
+        Can.READ_ENROLMENT: Reach.ASSIGNED,
+    },
     Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED, Can.TAKE_REGISTER: Reach.DELIVERED, Can.WRITE_TO_SESSION: Reach.DELIVERED},
     Role.COORDINATOR: {
         Can.WRITE_CATALOGUE: Reach.ALL,
@@ -127,8 +158,18 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_ABSENCE: Reach.SCOPE,
         Can.DECIDE_APPEALS: Reach.SCOPE,
         Can.TAKE_JOURNALS: Reach.SCOPE,
+        Can.READ_ENROLMENT: Reach.SCOPE,
+        Can.MANAGE_ENROLMENTS: Reach.SCOPE,
+        Can.READ_PORTFOLIO: Reach.SCOPE,
+        Can.RUN_PANELS: Reach.SCOPE,
+        Can.REDACT: Reach.SCOPE,
+        Can.CLAIM_GRANTS: Reach.SCOPE,
+        Can.SELECT_APPLICANTS: Reach.SCOPE,
     },
+    Role.PANEL: {Can.SIT_ON_PANELS: Reach.INVOLVED},
+    Role.MODERATOR: {Can.MODERATE: Reach.INVOLVED},
     Role.PSW: {
+        Can.READ_ENROLMENT: Reach.SCOPE,
         Can.READ_PERSON: Reach.SCOPE,
         Can.READ_BOOKINGS: Reach.SCOPE,
         Can.READ_ROSTER: Reach.SCOPE,
@@ -173,6 +214,7 @@ SCOPES: dict[str, tuple[Can, ...]] = {
     "bookings:write": (Can.READ_CATALOGUE, Can.READ_BOOKINGS, Can.BOOK, Can.CANCEL_BOOKING),
     "completions:read": (Can.READ_COMPLETIONS, Can.EXPORT_COMPLETIONS),
     "completions:write": (Can.READ_COMPLETIONS, Can.WRITE_COMPLETIONS),
+    "programmes:read": (Can.READ_ENROLMENT,),
 }
 
 Term = tuple[Reach, int | None]

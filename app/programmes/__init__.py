@@ -1,0 +1,1 @@
+"""Programmes: ASYE and its successor, apprenticeships, leadership: cohorts, portfolios, panels, sign-off."""

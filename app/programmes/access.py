@@ -1,0 +1,84 @@
+"""Who takes part in an enrolment, and may therefore see it. Being involved is the room's own narrowing of what the policy grants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, bindparam, exists, or_, select
+
+from app.core.db import ONE, is_postgresql
+from app.core.errors import NotFound
+from app.core.tx import Tx
+from app.policy import Can, Reach, require, terms, within_reach
+from app.programmes.models import Capacity, Enrolment, Involvement, Side
+
+NOT_FOUND = "There is no portfolio with that reference, or you do not take part in it."
+_ENROLMENT = select(Enrolment.__table__).where(Enrolment.id == bindparam("key"))
+_PARTS = (
+    select(Involvement.id, Involvement.side, Capacity.capacity)
+    .outerjoin(
+        Capacity,
+        (Capacity.involvement_id == Involvement.id)
+        & (Capacity.valid_from <= bindparam("today"))
+        & (Capacity.valid_to > bindparam("today")),
+    )
+    .where(Involvement.enrolment_id == bindparam("enrolment"), Involvement.person_id == bindparam("person"))
+    .order_by(Capacity.capacity)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An enrolment and what the actor is to it today. `side` None: not involved, in reach by role (a coordinator)."""
+
+    enrolment: Row[Any]
+    involvement_id: int | None
+    side: Side | None
+    capacities: tuple[str, ...]  # held today; empty for somebody whose part has ended
+
+    def has(self, *capacities: str) -> bool:
+        """Does the actor hold one of these capacities today?"""
+        return any(capacity in self.capacities for capacity in capacities)
+
+
+def involved(tx: Tx, column: Any) -> ColumnElement[bool]:
+    """SQL for "the actor takes part, today, in the enrolment whose id `column` holds"."""
+    return exists(
+        select(ONE)
+        .select_from(Involvement)
+        .join(Capacity, Capacity.involvement_id == Involvement.id)
+        .where(
+            Involvement.enrolment_id == column,
+            Involvement.person_id == tx.actor.person_id,
+            Capacity.valid_from <= tx.today,
+            Capacity.valid_to > tx.today,
+        )
+    )
+
+
+def visible(tx: Tx, can: Can) -> ColumnElement[bool]:
+    """SQL over `enrolments` for what the actor's `can` reaches: those they take part in where it says so, and people in reach."""
+    found = require(tx, can)
+    reached = within_reach(tx, can, Enrolment.person_id)
+    return or_(involved(tx, Enrolment.id), reached) if any(reach is Reach.INVOLVED for reach, _ in found) else reached
+
+
+def part(tx: Tx, can: Can, enrolment_id: int, *, lock: bool = False) -> Part:
+    """The enrolment with the actor's part in it, or NotFound for outsiders. `lock`: those who change one enrolment take turns."""
+    require(tx, can)
+    if (Reach.ALL, None) not in terms(tx.actor, can):
+        seen = select(ONE).select_from(Enrolment).where(Enrolment.id == enrolment_id, visible(tx, can))
+        if tx.scalar(seen) is None:
+            raise NotFound(NOT_FOUND, code="enrolment-not-found")
+    statement = _ENROLMENT.with_for_update(key_share=True) if lock and is_postgresql(tx.db) else _ENROLMENT
+    row = tx.one(statement, key=enrolment_id)
+    if row is None:
+        raise NotFound(NOT_FOUND, code="enrolment-not-found")
+    mine = list(tx.rows(_PARTS, enrolment=enrolment_id, person=tx.actor.person_id, today=tx.today)) if tx.actor.person_id else []
+    return Part(
+        row,
+        mine[0].id if mine else None,
+        Side(mine[0].side) if mine else None,
+        tuple(each.capacity for each in mine if each.capacity),
+    )

@@ -1,0 +1,1 @@
+"""Verbs that change enrolments, portfolios and panels."""
