@@ -10,6 +10,7 @@ from app.identity import models as identity
 from app.learning import models as learning
 from app.notifications import models as notifications
 from app.people import models as people
+from app.supervision import models as supervision
 
 metadata = Base.metadata
 
@@ -26,4 +27,5 @@ __all__ = [
     "people",
     "policy_models",
     "schedule",
+    "supervision",
 ]
