@@ -2,7 +2,7 @@
 
 from app.bookings import event_models, policy_models
 from app.bookings import models as bookings
-from app.core import ledger, schedule
+from app.core import files, ledger, schedule
 from app.core.db import Base
 from app.frameworks import models as frameworks
 from app.hr import models as hr
@@ -10,13 +10,17 @@ from app.identity import models as identity
 from app.learning import models as learning
 from app.notifications import models as notifications
 from app.people import models as people
+from app.programmes import apprentice_models, panel_models, portfolio_models
+from app.programmes import models as programmes
 from app.supervision import models as supervision
 
 metadata = Base.metadata
 
 __all__ = [
+    "apprentice_models",
     "bookings",
     "event_models",
+    "files",
     "frameworks",
     "hr",
     "identity",
@@ -24,8 +28,11 @@ __all__ = [
     "ledger",
     "metadata",
     "notifications",
+    "panel_models",
     "people",
     "policy_models",
+    "portfolio_models",
+    "programmes",
     "schedule",
     "supervision",
 ]
