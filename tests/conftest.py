@@ -15,6 +15,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, event, select, text
+from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 from starlette.testclient import TestClient
 
@@ -27,12 +28,11 @@ from app.desks import catalogue
 from app.identity import access
 from app.identity import operations as identity
 from app.main import create_app
-from tests.county import demo_app, demo_county, demo_settings, open_county, templates  # noqa: F401  # fixtures
+from tests.county import careless, demo_app, demo_county, demo_settings, open_county, templates  # noqa: F401  # fixtures
 from tests.factory import Make
 
 THOROUGH = os.environ.get("ACADEMY_TEST_PROFILE") == "thorough"
-
-
+LARGE = 4_000_000  # bytes of rows, dead ones included, after which a database is truncated
 LEFT_OUT = "left out of the quick profile; run make test PROFILE=thorough"
 
 
@@ -119,28 +119,57 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """This process's own, over a file that each test has anew: what SQLAlchemy has compiled once serves all tests."""
+    return careless(connect(f"sqlite:///{tmp_path_factory.mktemp('database')}/academy.sqlite3", pool=12))
+
+
 SHIPPED: dict[Any, Any] = {}  # what migrations put into a new database, by table
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """An empty, migrated database of either kind."""
     catalogue.kept.clear()  # the choices of an earlier test's courses
     if request.param == "sqlite":
-        path = tmp_path / "academy.sqlite3"
+        made: Database = request.getfixturevalue("sqlite_database")
+        path = made.url.removeprefix("sqlite:///")
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        made = connect(f"sqlite:///{path}", pool=12)
         yield made
         made.dispose()
+        for suffix in ("", "-wal", "-shm"):
+            Path(path + suffix).unlink(missing_ok=True)
         return
     shared: Database = request.getfixturevalue("postgres_database")
-    tables = ", ".join(table.name for table in models.metadata.sorted_tables)
     with shared.write.connect() as connection, connection.begin():
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        empty(connection)
         for table in models.metadata.sorted_tables:
             if rows := SHIPPED.get(table):
                 connection.execute(table.insert(), [{name: value for name, value in row.items() if name != "id"} for row in rows])
     yield shared
+
+
+NAMES = [table.name for table in models.metadata.sorted_tables]
+_FILLED = " UNION ALL ".join(f"(SELECT '{name}' FROM {name} LIMIT 1)" for name in NAMES)
+_SIZE = "SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+_COUNT_ANEW = (
+    "SELECT count(setval(used.seq::regclass, 1, false)) FROM (SELECT seqrelid AS seq FROM pg_sequence OFFSET 0) AS used "
+    "WHERE pg_sequence_last_value(used.seq) IS NOT NULL"
+)
+
+
+def empty(connection: Connection) -> None:
+    """Take every row out of a PostgreSQL database and count from 1 again. TRUNCATE makes new files for each table and index, which costs
+    longer than most tests take; so what holds a few rows is deleted, and only what grew large is truncated."""
+    if connection.exec_driver_sql(_SIZE).scalar_one() > LARGE:
+        connection.exec_driver_sql(f"TRUNCATE {', '.join(NAMES)} RESTART IDENTITY CASCADE")
+        return
+    filled = connection.exec_driver_sql(_FILLED).scalars().all()
+    connection.exec_driver_sql("SET LOCAL session_replication_role = replica")  # no foreign keys, and no trigger that refuses
+    connection.exec_driver_sql(";".join(f"DELETE FROM {name}" for name in filled) or "SELECT")
+    connection.exec_driver_sql("SET LOCAL session_replication_role = origin")
+    connection.exec_driver_sql(_COUNT_ANEW)
 
 
 # Rows, people, doors -----------------------------------------------------------------------------------------------

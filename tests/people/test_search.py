@@ -154,12 +154,17 @@ def test_no_search_reads_every_person(make: Make, county: Any) -> None:
     if not database.sqlite:
         pytest.skip("PostgreSQL chooses plans by size; they were looked at with 100,000 people")
     seen: list[tuple[str, Any]] = []
-    event.listen(database.read, "before_cursor_execute", lambda _c, _k, statement, values, *_: seen.append((statement, values)))
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        seen.append((statement, values))
+
+    event.listen(database.read, "before_cursor_execute", note)
     boss = make.person("Bo Boss").id
     for roles in (OFFICER, (("HR officer", county["service"]),), (("practitioner", None), ("line manager", None))):
         for asked in (Asked("smith"), Asked("smith", unit_id=county["team"]), Asked(unit_id=county["team"])):
             with transaction(database, Actor("person", boss, roles=roles), writes=False) as tx:
                 search.search(tx, asked)
+    event.remove(database.read, "before_cursor_execute", note)
     with database.read.connect() as connection:
         for statement, values in [pair for pair in seen if pair[0].startswith("WITH")]:
             plan = [row[-1] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values)]
