@@ -53,6 +53,10 @@ TABLES = (
 )
 FROZEN = ("plans", "plan_lines", "agreements", "chain_entries", "daily_heads", "panel_decisions")
 REDACTED = "NEW.salt IS NULL AND NEW.value IS NULL AND OLD.salt IS NOT NULL AND NEW.entry_id = OLD.entry_id AND NEW.path = OLD.path"
+HEAD = (
+    "(NEW.reference <> OLD.reference OR NEW.version_id <> OLD.version_id OR NEW.starts_on <> OLD.starts_on OR NEW.person_id <> OLD.person_id)"
+    " AND EXISTS (SELECT 1 FROM chain_entries WHERE chain_entries.enrolment_id = OLD.id)"
+)
 SINGLE = ("assessor", "line_manager", "nqsw", "apprentice", "participant")
 
 
@@ -144,7 +148,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_cohorts_version_id"), "cohorts", ["version_id"], unique=False)
     op.create_table(
         "enrolments",
-        sa.Column("id", KEY, nullable=False),
+        sa.Column("id", KEY, nullable=False, autoincrement=True),
         sa.Column("reference", sa.String(), nullable=False),
         sa.Column("person_id", KEY, nullable=False),
         sa.Column("cohort_id", KEY, nullable=False),
@@ -801,7 +805,8 @@ def upgrade() -> None:
         sa.Column("previous", sa.String(), nullable=False),
         sa.Column("signed_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "kind <> 'document' OR (document_id IS NOT NULL AND involvement_id IS NOT NULL)", name=op.f("ck_chain_entries_document")
+            "kind <> 'document' OR (document_id IS NOT NULL AND revision IS NOT NULL AND involvement_id IS NOT NULL)",
+            name=op.f("ck_chain_entries_document"),
         ),
         sa.CheckConstraint(
             "kind IN ('document', 'stage', 'agreement', 'decision', 'addendum', 'declined', 'redaction', 'paper')",
@@ -867,6 +872,7 @@ def _guards() -> None:
         append_only(table)
     refuse("document_revisions", "UPDATE", "document_revisions_sealed", "OLD.sealed")
     refuse("document_revisions", "DELETE", "document_revisions_kept", "OLD.number > 0")
+    refuse("enrolments", "UPDATE", "enrolments_signed", HEAD)
     refuse("chain_openings", "UPDATE", "chain_openings_frozen", f"NOT ({REDACTED})")
     refuse("chain_openings", "DELETE", "chain_openings_kept", "OLD.entry_id > 0")
 
@@ -881,4 +887,5 @@ def downgrade() -> None:
         for name in (*(f"{table}_append_only" for table in FROZEN), "document_revisions_sealed", "document_revisions_kept"):
             op.execute(sa.text(f"DROP FUNCTION {name}()"))
         op.execute(sa.text("DROP FUNCTION chain_openings_frozen()"))
+        op.execute(sa.text("DROP FUNCTION enrolments_signed()"))
         op.execute(sa.text("DROP FUNCTION chain_openings_kept()"))
