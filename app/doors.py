@@ -18,7 +18,7 @@ from fastapi import Request
 from markupsafe import Markup
 from starlette.datastructures import UploadFile
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, compile_path
 
 from app import policy
 from app.core.config import Settings
@@ -30,6 +30,7 @@ from app.identity import access
 from app.policy import Can
 
 SEEN_EVERY = timedelta(minutes=5)
+MOST_FILES = 10  # in one form
 
 
 class Page:
@@ -150,7 +151,7 @@ class Pages:
         file; what it returns is `page.found`. `uploads`: the page takes files, whose bytes are read only from those who may send them.
         """
         if uploads:
-            UPLOADS.add(path)
+            UPLOADS[path] = compile_path(path)[0]
         return self._add(path, "POST", can, public, again, first, uploads)
 
     def _add(
@@ -169,7 +170,7 @@ class Pages:
             async def endpoint(request: Request) -> Response:
                 if uploads:
                     await get_running_loop().run_in_executor(request.app.state.executor, partial(_admit, request, can))
-                form = await read_form(request) if method == "POST" else {}
+                form = await read_form(request, files=MOST_FILES if uploads else 2) if method == "POST" else {}
                 work = partial(handle, request, form, function, None if public else can, public, again, first)
                 try:
                     response: Response = await get_running_loop().run_in_executor(request.app.state.executor, work)
@@ -185,9 +186,12 @@ class Pages:
         return wrap
 
 
-async def read_form(request: Request) -> dict[str, Any]:
-    """Fields by name; several values of one name as a list; uploads as they are. Refuses absurd numbers of fields."""
-    sent = await request.form(max_files=2, max_fields=400)
+async def read_form(request: Request, *, files: int = 2) -> dict[str, Any]:
+    """Fields by name; several values of one name as a list; uploads as they are, on the disk where they are large.
+
+    Refuses absurd numbers of fields.
+    """
+    sent = await request.form(max_files=files, max_fields=400)
     form: dict[str, Any] = {}
     for key in sent:
         values = [value if isinstance(value, UploadFile) else value.replace("\x00", "").strip() for value in sent.getlist(key)]

@@ -11,6 +11,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import OperationalError
 
 from app.bookings.operations import approval, evaluate, leavers, offers, queue, quotas, reminders, reservations, running
+from app.core import files
+from app.core.config import Settings
 from app.core.db import Database
 from app.core.errors import Conflict
 from app.core.schedule import JobRun
@@ -33,6 +35,11 @@ TIMETABLE: dict[str, tuple[When, Job]] = {
     "daily-summaries": (preferences.digest_turn, preferences.write_digests),
 }
 
+# What looks after the folder of files. It takes its time and scans, so only its turn is taken in a transaction, not its work.
+FOLDER: dict[str, tuple[timedelta, Callable[[Database, files.Store, datetime], int]]] = {
+    "scan-files": (timedelta(hours=1), files.scan_waiting),
+    "sweep-files": (timedelta(days=1), files.sweep),
+}
 
 # What runs at every look: each finds its work by an index and takes each piece in a transaction of its own.
 CLOCKS: tuple[Callable[[Database], int], ...] = (
@@ -85,6 +92,27 @@ def run_due(database: Database, now: datetime | None = None) -> int:
             raise  # the database did not answer; the turn is still free
         except Exception as wrong:  # noqa: BLE001 - whatever one job does, the others and the messages go on
             _failed(database, name, due, type(wrong).__name__)
+    return ran
+
+
+def look_after_files(database: Database, settings: Settings, now: datetime | None = None) -> int:
+    """Do what is due in the folder of files; returns how many jobs ran. A turn whose work fails is over: the next one finds the same."""
+    if database.url != settings.database_url:
+        return 0  # the folder belongs to another database, and all in it would seem to be nobody's
+    moment = now or read_clock()
+    ran = 0
+    for name, (every, function) in FOLDER.items():
+        due = _turn(moment, every)
+        assert due is not None
+        with job(database, writes=False) as tx:
+            if tx.scalar(select(JobRun.id).where(JobRun.name == name, JobRun.due_at == due)):
+                continue
+        try:
+            _run(database, name, due, lambda _tx, _now: None)
+        except Conflict:
+            continue  # another worker took this turn
+        function(database, files.store_of(settings), moment)
+        ran += 1
     return ran
 
 

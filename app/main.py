@@ -27,7 +27,7 @@ from app.core.config import ROOT, Settings, settings
 from app.core.db import Database, connect
 from app.core.errors import Forbidden, NotFound, Refusal, SignInNeeded, TooLarge
 from app.core.tx import NOBODY, transaction
-from app.core.web import TOKEN_PATHS, Edge, url
+from app.core.web import TOKEN_PATHS, Edge, takes_files, url
 from app.doors import Page
 from app.identity import access
 
@@ -264,6 +264,9 @@ async def on_http(request: Request, wrong: Exception) -> Response:
         problem = NotFound("There is nothing at this address.")
     elif wrong.status_code == 413:
         problem = TooLarge("The request is larger than this service accepts.")
+        if takes_files(request.url.path):
+            most = request.app.state.settings.max_upload_mb
+            problem = TooLarge(f"What you sent is larger than {most} MB.", way_out="Go back and send fewer or smaller files at once.")
     else:
         problem = Refusal("That is not something this address does." if wrong.status_code == 405 else str(wrong.detail))
         problem.status, problem.code = wrong.status_code, {405: "method-not-allowed"}.get(wrong.status_code, "bad-request")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 from email.utils import getaddresses
 from functools import lru_cache
 from pathlib import Path
@@ -40,7 +42,10 @@ class Settings(BaseSettings):
     session_hours: int = Field(12, ge=1, le=72, description="A sign-in ends after this many hours in any case.")
     threads: int = Field(2, ge=1, le=64, description="Requests worked on at once in one process; also its pooled connections.")
     max_body_kb: int = Field(256, ge=16, description="Largest request body in kilobytes, uploads excepted.")
-    max_upload_mb: int = Field(50, ge=1, le=500, description="Largest uploaded file in megabytes.")
+    max_upload_mb: int = Field(50, ge=1, le=500, description="Largest form with files, in megabytes.")
+    max_file_mb: int = Field(20, ge=1, le=500, description="Largest single file kept as evidence, in megabytes.")
+    files_dir: Path | None = Field(None, description="Folder of the files people attach. Empty: beside the database.")
+    scan_command: str = Field("", description="Command that scans a file for viruses, {path} standing for it. Empty: nobody scans.")
     trusted_proxies: int = Field(0, ge=0, le=5, description="How many proxies in front set X-Forwarded-For; 0 ignores the header.")
     token_minutes: int = Field(60, ge=5, le=1440, description="How long an API access token is good for.")
     log_level: str = Field("info", description="debug, info, warning or error.", pattern="^(debug|info|warning|error)$")
@@ -85,6 +90,32 @@ class Settings(BaseSettings):
         if self.secure and not self.smtp_url:
             raise ValueError("ACADEMY_SMTP_URL is needed when ACADEMY_BASE_URL is https: nobody would get their messages")
         return self
+
+    @model_validator(mode="after")
+    def _files_fit_their_form(self) -> Settings:
+        if self.max_file_mb > self.max_upload_mb:
+            raise ValueError("ACADEMY_MAX_FILE_MB must not be more than ACADEMY_MAX_UPLOAD_MB: a form must hold at least one file")
+        return self
+
+    @field_validator("scan_command")
+    @classmethod
+    def _runs(cls, value: str) -> str:
+        try:
+            words = shlex.split(value)
+        except ValueError as wrong:
+            raise ValueError("must be a command as in a shell, with every quotation mark closed") from wrong
+        if words and shutil.which(words[0]) is None:
+            raise ValueError("must begin with a program that is installed here")
+        return value
+
+    @property
+    def files_folder(self) -> Path:
+        """Where attached files lie. Each SQLite file has a folder of its own name, so that two services never share one by accident."""
+        if self.files_dir is not None:
+            return self.files_dir
+        if self.sqlite:
+            return Path(self.database_url.removeprefix("sqlite:///")).with_suffix(".files")
+        return Path("var/files")
 
     @property
     def secure(self) -> bool:

@@ -56,7 +56,9 @@ CSV = Kind("text/csv", "CSV table", (".csv", ".tsv", ".txt"))
 KINDS: dict[str, Kind] = {kind.media_type: kind for kind in (PDF, PNG, JPEG, WEBP, HEIC, DOCX, XLSX, PPTX, ODT, TEXT, CSV)}
 ACCEPT = ",".join(dict.fromkeys(suffix for kind in KINDS.values() for suffix in kind.suffixes))
 """For the `accept` attribute of a file field: a help for choosing, not a check."""
-IN_WORDS = "PDF, Word (.docx), Excel (.xlsx), PowerPoint (.pptx), OpenDocument text (.odt), pictures (JPEG, PNG, HEIC, WebP), plain text or CSV"
+IN_WORDS = (
+    "PDF, Word (.docx), Excel (.xlsx), PowerPoint (.pptx), OpenDocument text (.odt), pictures (JPEG, PNG, HEIC, WebP), plain text or CSV"
+)
 
 _MAIN_PARTS = {  # the content type of an Office file's main part
     b"wordprocessingml.document.main+xml": DOCX,
@@ -220,7 +222,9 @@ def _office(archive: zipfile.ZipFile, parts: dict[str, zipfile.ZipInfo]) -> Kind
             raise NotTaken(_MACROS, "file-macros")
         return ODT
     if "[Content_Types].xml" not in parts:
-        raise NotTaken(*((_OTHER_OFFICE, "file-kind") if first == "mimetype" or "index/document.iwa" in names else (_ARCHIVE, "file-archive")))
+        if first == "mimetype" or "index/document.iwa" in names:
+            raise NotTaken(_OTHER_OFFICE)
+        raise NotTaken(_ARCHIVE, "file-archive")
     contents = _read(archive, parts["[Content_Types].xml"], 1_000_000).lower()
     if b"macroenabled" in contents or b"vbaproject" in contents or any(name.endswith("vbaproject.bin") for name in names):
         raise NotTaken(_MACROS, "file-macros")

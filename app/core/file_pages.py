@@ -60,7 +60,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
 def disposition(name: str, *, inline: bool = False) -> str:
     """Content-Disposition with the name in full (RFC 6266, RFC 8187) and, for old programs, in plain letters."""
     folded = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    plain = re.sub(r'[^A-Za-z0-9 ._()+,=@!~-]', "_", folded).strip()
+    plain = re.sub(r"[^A-Za-z0-9 ._()+,=@!~-]", "_", folded).strip()
     if not plain.partition(".")[0]:
         plain = "file" + plain
     how = "inline" if inline else "attachment"

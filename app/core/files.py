@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -205,7 +206,7 @@ def scan(store: Store, path: Path) -> str:
     except (OSError, subprocess.TimeoutExpired):
         code = -1
     if code not in (0, 1):
-        sys.stderr.write('{"event": "scanner-fault", "code": %d}\n' % code)
+        sys.stderr.write(json.dumps({"event": "scanner-fault", "code": code}) + "\n")
         raise NotTaken("could not be checked for viruses just now, so it was not kept. Try again in a few minutes.", "file-not-checked")
     return CLEAN if code == 0 else REFUSED
 

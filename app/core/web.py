@@ -17,7 +17,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, P
 from markupsafe import Markup, escape
 from pydantic import BaseModel, ValidationError
 
-from app.core import calendar, text
+from app.core import calendar, file_kinds, text
 from app.core.config import ROOT, Settings
 from app.core.errors import Invalid
 
@@ -38,7 +38,7 @@ HEADERS = [
 ]
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 TOKEN_PATHS = ("/api/", "/oauth/")  # authenticated by token, never by cookie
-UPLOADS: set[str] = set()  # the pages that take files; they add themselves, and everything else keeps to the small limit
+UPLOADS: dict[str, re.Pattern[str]] = {}  # pages that take files; they add themselves, and all else keeps to the small limit
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -75,17 +75,14 @@ class Edge:
                 event = {**event, "headers": headers}
             await send(event)
 
-        limit = (
-            self.settings.max_upload_mb * 1024 * 1024
-            if path in UPLOADS and given.get(b"content-type", b"").startswith(b"multipart/")
-            else self.settings.max_body_kb * 1024
-        )
-        refusal = _refusal(scope["method"], path, given, limit)
+        files = scope["method"] == "POST" and given.get(b"content-type", b"").startswith(b"multipart/") and takes_files(path)
+        limit = self.settings.max_upload_mb * 1024 * 1024 if files else self.settings.max_body_kb * 1024
+        refusal = _refusal(scope["method"], path, given, limit, at_once=not files)
         try:
             if refusal:
                 await _plain(reply, path, request_id, *refusal)
                 return
-            await self.app(scope, _counted(receive, limit), reply)
+            await self.app(scope, _counted(receive, limit, int(given.get(b"content-length") or 0)), reply)
         finally:
             if self.debug and private:
                 line = dict(event="request", id=request_id, method=scope["method"], route=_route(scope), status=status)
@@ -93,12 +90,18 @@ class Edge:
                 sys.stderr.write(json.dumps(line) + "\n")
 
 
-def _counted(receive: Any, limit: int) -> Any:
-    seen = 0
+def takes_files(path: str) -> bool:
+    """Is there a page at this address that takes files?"""
+    return path in UPLOADS or any(pattern.match(path) for pattern in UPLOADS.values())
+
+
+def _counted(receive: Any, limit: int, declared: int) -> Any:
+    """Nothing is read of a body that says it is too large, and no more than the limit of one that says nothing or lies."""
+    seen = declared if declared > limit else 0
 
     async def counted() -> Any:
         nonlocal seen
-        event = await receive()
+        event = await receive() if seen <= limit else {}
         seen += len(event.get("body", b""))
         if seen > limit:
             raise HTTPException(413, "The request is larger than this service accepts.")
@@ -113,9 +116,10 @@ def _route(scope: Any) -> str:
     return getattr(route, "path", "") or ("(api)" if scope["path"].startswith("/api/") else "(page)")
 
 
-def _refusal(method: str, path: str, given: dict[bytes, bytes], limit: int) -> tuple[int, str, str] | None:
+def _refusal(method: str, path: str, given: dict[bytes, bytes], limit: int, *, at_once: bool) -> tuple[int, str, str] | None:
+    """`at_once`: a body that says it is too large is refused here. Where files belong a page says it, to those who may send any."""
     length = given.get(b"content-length", b"")
-    if length and (not length.isdigit() or int(length) > limit):
+    if length and (not length.isdigit() or (at_once and int(length) > limit)):
         return 413, "too-large", "The request is larger than this service accepts."
     if method in SAFE or path.startswith(TOKEN_PATHS):
         return None
@@ -177,7 +181,7 @@ def environment() -> Environment:
         "london": calendar.london,
         "plural": text.plural,
     }
-    made.globals.update(url=url, asset=asset, lines=lines)
+    made.globals.update(url=url, asset=asset, lines=lines, file_words=file_kinds.IN_WORDS, file_accept=file_kinds.ACCEPT)
     return made
 
 
