@@ -89,6 +89,7 @@ class Can(StrEnum):
     SELECT_APPLICANTS = "run calls for applications and decide them"
     READ_AUDIT = "read the audit trail"
     READ_DELIVERIES = "see the queue of messages"
+    MANAGE_FRAMEWORKS = "load, publish and withdraw programmes and rules"
 
 
 class Reach(StrEnum):
@@ -143,6 +144,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED, Can.TAKE_REGISTER: Reach.DELIVERED, Can.WRITE_TO_SESSION: Reach.DELIVERED},
     Role.COORDINATOR: {
         Can.WRITE_CATALOGUE: Reach.ALL,
+        Can.MANAGE_FRAMEWORKS: Reach.ALL,
         Can.MANAGE_SESSIONS: Reach.ALL,
         Can.BOOK: Reach.SCOPE,
         Can.READ_BOOKINGS: Reach.SCOPE,
@@ -169,6 +171,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.PANEL: {Can.SIT_ON_PANELS: Reach.INVOLVED},
     Role.MODERATOR: {Can.MODERATE: Reach.INVOLVED},
     Role.PSW: {
+        Can.MANAGE_FRAMEWORKS: Reach.ALL,
         Can.READ_ENROLMENT: Reach.SCOPE,
         Can.READ_PERSON: Reach.SCOPE,
         Can.READ_BOOKINGS: Reach.SCOPE,

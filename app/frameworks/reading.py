@@ -19,6 +19,7 @@ DEEPEST = 30
 MOST_SHOWN = 60
 Place = tuple[str | int, ...]  # where in the structure: ("programme", "stages", 0, "title")
 M = TypeVar("M", bound=BaseModel)
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, faster where it is built in
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class Source:
         """A place in words: things in lists go by their code."""
         said, here = [], self.data
         for step in place:
-            if isinstance(step, int) and isinstance(here, list):
-                here = here[step] if step < len(here) else None
+            if isinstance(step, int):
+                here = here[step] if isinstance(here, list) and step < len(here) else None
                 code = here.get("code") if isinstance(here, dict) else None
                 said.append(str(code) if isinstance(code, str) else f"number {step + 1}")
             else:
@@ -89,9 +90,9 @@ def read(name: str, content: bytes) -> Source:
     except UnicodeDecodeError as wrong:
         line = content[: wrong.start].count(b"\n") + 1
         raise _at(name, line, "This is not text in UTF-8.", "Save the file as plain text in UTF-8; it cannot be a workbook.") from None
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        loading = loader(text)
+        _not_too_deep(name, text)
+        loading = LOADER(text)
         root = loading.get_single_node()
     except yaml.MarkedYAMLError as wrong:
         mark = wrong.problem_mark or wrong.context_mark
@@ -107,6 +108,16 @@ def read(name: str, content: bytes) -> Source:
     if source.problems:
         raise FileRefused(source.problems)
     return source
+
+
+def _not_too_deep(name: str, text: str) -> None:
+    """Looked at before anything is built: building goes down by recursion, in C, where nothing would stop it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise _at(name, line, f"There are more than {DEEPEST} levels inside each other here.", "Take some out.")
 
 
 def _at(name: str, line: int, wrong: str, remedy: str) -> FileRefused:
@@ -126,7 +137,9 @@ def _value(source: Source, loading: Any, node: yaml.Node, place: Place) -> Any:
     """The value of a node, noting lines and problems on the way down."""
     source.nodes += 1
     if source.nodes > MOST_NODES or len(place) > DEEPEST:
-        raise FileRefused([source.problem(place, "The file is too large or too deep once all its parts are put in place.", "Split it.")])
+        raise FileRefused(
+            [source.problem(place[:1], "The file is too large or too deep once all its parts are put in place.", "Split it.")]
+        )
     if isinstance(node, yaml.MappingNode):
         return _mapping(source, loading, node, place)
     if isinstance(node, yaml.SequenceNode):

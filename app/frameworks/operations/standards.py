@@ -31,19 +31,25 @@ def load_standards(tx: Tx, data: Any) -> int:
         wrong = _repeated(sets)
     if wrong:
         raise _refused(wrong)
-    loaded = {(row.code, row.version): row for row in tx.rows(select(StandardsSet.__table__))}
-    owners = {row.code: row for row in tx.rows(select(Standard.__table__))}
-    new = []
-    for each in sets:
-        known = loaded.get((each["code"], str(each["version"])))
-        wrong += _differences(each, known, owners) if known is not None else _taken(each, owners)
-        if known is None:
-            new.append(each)
+    wrong = [words for _, words in standards_problems(tx, sets)]
     if wrong:
         raise _refused(wrong)
+    known = set(tx.rows(select(StandardsSet.code, StandardsSet.version)))
+    new = [each for each in sets if (each["code"], str(each["version"])) not in known]
     for each in new:
         _add(tx, each)
     return len(new)
+
+
+def standards_problems(tx: Tx, sets: list[dict[str, Any]]) -> list[tuple[int, str]]:
+    """(position in the list, what stands in the way) of sets that are sound by themselves: codes taken, sets loaded otherwise."""
+    loaded = {(row.code, row.version): row for row in tx.rows(select(StandardsSet.__table__))}
+    owners = {row.code: row for row in tx.rows(select(Standard.__table__))}
+    wrong = []
+    for n, each in enumerate(sets):
+        known = loaded.get((each["code"], str(each["version"])))
+        wrong += [(n, words) for words in (_differences(each, known, owners) if known is not None else _taken(each, owners))]
+    return wrong
 
 
 def _refused(problems: list[str]) -> Invalid:
