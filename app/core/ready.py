@@ -22,7 +22,7 @@ class Ready:
 
     def __init__(self, statement: Any) -> None:
         self.statement = statement
-        self._compiled: dict[str, _Compiled] = {}
+        self._compiled: dict[str, Compiled] = {}
 
     def rows(self, connection: Connection, parameters: dict[str, Any], *, plainly: bool = False) -> Sequence[Any]:
         """What SQLAlchemy would answer; `plainly`: it does, as it does where somebody listens to its statements.
@@ -35,19 +35,14 @@ class Ready:
         dialect = connection.dialect
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
-            compiled = self._compiled[dialect.name] = _Compiled(self.statement, dialect, parameters)
-        driver: Any = connection.connection.driver_connection
+            compiled = self._compiled[dialect.name] = _kind(dialect)(self.statement, dialect, parameters)
         try:
-            cursor = driver.cursor(**compiled.cursor)
-            cursor.execute(compiled.sql, compiled.bind(parameters))
-            found = cursor.fetchall()
-            cursor.close()
+            return compiled.rows(connection, parameters)
         except dialect.loaded_dbapi.Error:
             return connection.execute(self.statement, parameters).all()
-        return compiled.read(found)
 
 
-class _Compiled:
+class Compiled:
     """One statement in one dialect: its text, and how values go in and come out."""
 
     def __init__(self, statement: Any, dialect: Dialect, parameters: dict[str, Any]) -> None:
@@ -61,10 +56,13 @@ class _Compiled:
         self._writers = [(name, writers[name]) for name in given]
         columns = made._result_columns
         readers = ((at, column.type.dialect_impl(dialect).result_processor(dialect, None)) for at, column in enumerate(columns))
-        self._readers = [(at, reader) for at, reader in readers if reader is not None]
-        # PostgreSQL writes dates and numbers as it keeps them, which both it and the driver are quicker at than at text
-        self.cursor: dict[str, Any] = {"binary": True} if dialect.name == "postgresql" else {}
-        self._row = partial(tuple.__new__, namedtuple("Found", [column.keyname for column in columns], rename=True))
+        self.readers = [(at, reader) for at, reader in readers if reader is not None]
+        self.row = partial(tuple.__new__, namedtuple("Found", [column.keyname for column in columns], rename=True))
+
+    def rows(self, connection: Connection, parameters: dict[str, Any]) -> Sequence[Any]:
+        """Ask, on the connection's own driver."""
+        driver: Any = connection.connection.driver_connection
+        return self.read(driver.execute(self.sql, self.bind(parameters)).fetchall())
 
     def bind(self, parameters: dict[str, Any]) -> Any:
         """The values as the driver takes them: by name, or in the order of the text's question marks."""
@@ -75,7 +73,7 @@ class _Compiled:
 
     def read(self, found: Sequence[Any]) -> list[Any]:
         """The driver's rows as ours."""
-        row, readers = self._row, self._readers
+        row, readers = self.row, self.readers
         if not readers:
             return [row(each) for each in found]
         rows = []
@@ -85,6 +83,14 @@ class _Compiled:
                 values[at] = reader(values[at])
             rows.append(row(values))
         return rows
+
+
+def _kind(dialect: Dialect) -> type[Compiled]:
+    if dialect.name != "postgresql":
+        return Compiled
+    from app.core.prepared import Prepared  # not loaded where there is no PostgreSQL
+
+    return Prepared
 
 
 def _written(writer: Processor | None, value: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Date, bindparam, event, exc, func, literal_column, select
 
 from app.bookings.models import Session
-from app.core.db import Database, UtcDateTime
+from app.core.db import Database, Key, UtcDateTime
 from app.core.ready import Ready
 from app.core.tx import NOBODY, transaction
 from app.learning.models import Course
@@ -76,3 +76,38 @@ def test_a_listener_hears_of_it(database: Database) -> None:
     finally:
         event.remove(database.read, "before_cursor_execute", listen)
     assert any("count" in statement for statement in heard)
+
+
+def test_values_of_any_size_and_none_at_all(database: Database) -> None:
+    """PostgreSQL prepares a statement for each size that a number comes in."""
+    given = bindparam("given", type_=Key)
+    ready = Ready(select(given.label("same"), (given + literal_column("1")).label("more"), func.coalesce(given, -1).label("or_less")))
+    for value in (1, None, 70_000, 5_000_000_000, 2, None):
+        with transaction(database, NOBODY, writes=False) as tx:
+            assert tuple(tx.one(ready, given=value) or ()) == (value, None if value is None else value + 1, -1 if value is None else value)
+
+
+def test_a_percent_sign_is_one(database: Database) -> None:
+    ready = Ready(select(literal_column("'100%'").label("whole"), bindparam("given", type_=Key).label("part")))
+    with transaction(database, NOBODY, writes=False) as tx:
+        assert tuple(tx.one(ready, given=50) or ()) == ("100%", 50)
+
+
+def test_a_snapshot_stays_one_moment(database: Database, make: Make) -> None:
+    ready = Ready(select(func.count()).select_from(Session))
+    with transaction(database, NOBODY, writes=False, snapshot=True) as tx:
+        before = tx.scalar(ready)
+        make.session()
+        assert tx.scalar(ready) == before
+    with transaction(database, NOBODY, writes=False) as tx:
+        assert tx.scalar(ready) == before + 1
+
+
+def test_asked_again_where_the_connection_has_forgotten_it(database: Database) -> None:
+    """As after a change of tables, when PostgreSQL refuses what it had prepared."""
+    ready = Ready(select(func.count()).select_from(Session))
+    for _ in range(3):
+        with transaction(database, NOBODY, writes=False) as tx:
+            assert tx.scalar(ready) == 0
+            if not database.sqlite:
+                tx.db.exec_driver_sql("DEALLOCATE ALL")
