@@ -119,13 +119,13 @@ def listed(tx: Tx, rows: Sequence[Row[Any]], obstacles: dict[int, rules.Reason],
     return Markup("").join(drawn)
 
 
-def obstacles(tx: Tx, rows: Sequence[Row[Any]], needs: Sequence[Row[Any]], *, you: bool) -> dict[int, rules.Reason]:
+def obstacles(tx: Tx, rows: Sequence[Row[Any]], needs: Sequence[Row[Any]], person_id: int | None, *, you: bool) -> dict[int, rules.Reason]:
     """By session, the first reason why the person cannot have a place there: the same words as when they try.
 
     `needs` are the course's prerequisites with until when each counts. Windows and waiting lists are `words.action`'s to say.
     """
     who = "You" if you else "They"
-    elsewhere = _named(tx, {row.clash for row in rows if row.clash is not None})
+    elsewhere = _elsewhere(tx, rows, person_id)
     codes = {code for row in rows if row.audience_stages and row.stage not in row.audience_stages.split(",") for code in _codes(row)}
     stages = _titles(tx, codes)
     found: dict[int, rules.Reason] = {}
@@ -155,11 +155,20 @@ def _codes(row: Row[Any]) -> list[str]:
     return codes
 
 
-def _named(tx: Tx, sessions: set[int]) -> dict[int, Row[Any]]:
-    if not sessions:
+_HELD_ELSEWHERE = Ready(
+    select(Session.id, Course.title, Session.starts_at)
+    .select_from(_other)
+    .join(Session, Session.id == _other.session_id)
+    .join(Course, Course.id == Session.course_id)
+    .where(_other.person_id == _PERSON, _HOLDS, Session.ends_at > NOW)
+)
+
+
+def _elsewhere(tx: Tx, rows: Sequence[Row[Any]], person_id: int | None) -> dict[int, Row[Any]]:
+    """The person's own sessions that clash with one of these, by key."""
+    if all(row.clash is None for row in rows):
         return {}
-    named = select(Session.id, Course.title, Session.starts_at).join(Course, Course.id == Session.course_id)
-    return {row.id: row for row in tx.rows(named.where(Session.id.in_(sessions)))}
+    return {row.id: row for row in tx.rows(_HELD_ELSEWHERE, person=person_id, now=tx.now)}
 
 
 def _titles(tx: Tx, codes: set[str]) -> dict[str, str]:

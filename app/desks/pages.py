@@ -73,7 +73,7 @@ def one_course(tx: Tx, page: Page, slug: str) -> Response:
     person_id = whom.id if whom else tx.actor.person_id
     dates = course_dates.dates(tx, course.id, person_id) if course.status == "published" else []
     around = catalogue.around(tx, course.id, person_id)
-    obstacles = course_dates.obstacles(tx, dates, around["prerequisite"], you=whom is None)
+    obstacles = course_dates.obstacles(tx, dates, around["prerequisite"], person_id, you=whom is None)
     wanting = whom is None and course.status == "published" and course_dates.nothing_to_book(course, dates, tx.now)
     return page.render(
         "desks/course.html",
