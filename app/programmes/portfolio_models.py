@@ -12,7 +12,7 @@ from app.core.db import Base, Model, append_only
 from app.core.frozen import refuse
 from app.core.ledger import Json
 from app.core.tx import meaning
-from app.programmes.models import one_of
+from app.programmes.models import Enrolment, one_of
 
 DOCUMENT_STATES = ("draft", "sent", "returned", "signing", "final", "on paper")
 
@@ -165,13 +165,27 @@ class Entry(Model):
         ForeignKeyConstraint(["involvement_id", "enrolment_id"], ["involvements.id", "involvements.enrolment_id"]),
         ForeignKeyConstraint(["decision_id", "enrolment_id"], ["panel_decisions.id", "panel_decisions.enrolment_id"]),
         CheckConstraint(one_of("kind", ENTRY_KINDS), name="kind"),
-        CheckConstraint("kind <> 'document' OR (document_id IS NOT NULL AND involvement_id IS NOT NULL)", name="document"),
+        CheckConstraint(
+            "kind <> 'document' OR (document_id IS NOT NULL AND revision IS NOT NULL AND involvement_id IS NOT NULL)", name="document"
+        ),
         CheckConstraint("length(hash) = 64 AND length(previous) = 64", name="hash"),
         CheckConstraint("sequence > 0", name="sequence"),
     )
 
 
 append_only(Entry.__table__)
+
+# The first entry is joined to the head of the chain: reference, programme version and start date. So from then on they stay.
+HEAD = (
+    "(NEW.reference <> OLD.reference OR NEW.version_id <> OLD.version_id OR NEW.starts_on <> OLD.starts_on"
+    " OR NEW.person_id <> OLD.person_id) AND EXISTS (SELECT 1 FROM chain_entries WHERE chain_entries.enrolment_id = OLD.id)"
+)
+refuse(Enrolment.__table__, "UPDATE", "enrolments_signed", HEAD)
+meaning(
+    "enrolments_signed",
+    message="Something in this portfolio has been signed, so the start date and the version of its programme stay as they are.",
+    code="already-signed",
+)
 meaning(
     "uq_chain_entries_signature",
     "chain_entries.document_id, chain_entries.revision, chain_entries.involvement_id",

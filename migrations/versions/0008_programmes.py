@@ -54,8 +54,8 @@ TABLES = (
 FROZEN = ("plans", "plan_lines", "agreements", "chain_entries", "daily_heads", "panel_decisions")
 REDACTED = "NEW.salt IS NULL AND NEW.value IS NULL AND OLD.salt IS NOT NULL AND NEW.entry_id = OLD.entry_id AND NEW.path = OLD.path"
 HEAD = (
-    "(NEW.reference <> OLD.reference OR NEW.version_id <> OLD.version_id OR NEW.starts_on <> OLD.starts_on OR NEW.person_id <> OLD.person_id)"
-    " AND EXISTS (SELECT 1 FROM chain_entries WHERE chain_entries.enrolment_id = OLD.id)"
+    "(NEW.reference <> OLD.reference OR NEW.version_id <> OLD.version_id OR NEW.starts_on <> OLD.starts_on"
+    " OR NEW.person_id <> OLD.person_id) AND EXISTS (SELECT 1 FROM chain_entries WHERE chain_entries.enrolment_id = OLD.id)"
 )
 SINGLE = ("assessor", "line_manager", "nqsw", "apprentice", "participant")
 
