@@ -89,6 +89,11 @@ class Can(StrEnum):
     SELECT_APPLICANTS = "run calls for applications and decide them"
     READ_AUDIT = "read the audit trail"
     READ_DELIVERIES = "see the queue of messages"
+    READ_SUPERVISION = "see when someone was supervised"
+    RECORD_SUPERVISION = "record someone's supervision"
+    IMPORT_SUPERVISION = "import dates of supervision"
+    READ_WORKLOAD = "see someone's protected time and caseload"
+    RECORD_WORKLOAD = "record someone's protected time and caseload"
     MANAGE_FRAMEWORKS = "load, publish and withdraw programmes and rules"
 
 
@@ -115,6 +120,10 @@ _EVERYBODY = {
     Can.READ_COMPLETIONS: Reach.SELF,
     Can.READ_ABSENCE: Reach.SELF,
     Can.ARRANGE_COVER: Reach.SELF,
+    Can.READ_SUPERVISION: Reach.SELF,
+    Can.RECORD_SUPERVISION: Reach.SELF,
+    Can.READ_WORKLOAD: Reach.SELF,
+    Can.RECORD_WORKLOAD: Reach.SELF,
     Can.READ_ENROLMENT: Reach.SELF,
     Can.READ_PORTFOLIO: Reach.INVOLVED,
     Can.WRITE_PORTFOLIO: Reach.INVOLVED,
@@ -132,6 +141,10 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.EXPORT_COMPLETIONS: Reach.REPORTS,
         Can.READ_ABSENCE: Reach.REPORTS,
         Can.ARRANGE_COVER: Reach.REPORTS,
+        Can.READ_SUPERVISION: Reach.REPORTS,
+        Can.RECORD_SUPERVISION: Reach.REPORTS,
+        Can.READ_WORKLOAD: Reach.REPORTS,
+        Can.RECORD_WORKLOAD: Reach.REPORTS,
         Can.READ_ENROLMENT: Reach.REPORTS,
         Can.SUPPORT_APPLICATIONS: Reach.REPORTS,
     },
@@ -139,6 +152,10 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_PERSON: Reach.ASSIGNED,
         Can.READ_COMPLETIONS: Reach.ASSIGNED,
         Can.READ_ABSENCE: Reach.ASSIGNED,
+        Can.READ_SUPERVISION: Reach.ASSIGNED,
+        Can.RECORD_SUPERVISION: Reach.ASSIGNED,
+        Can.READ_WORKLOAD: Reach.ASSIGNED,
+        Can.RECORD_WORKLOAD: Reach.ASSIGNED,
         Can.READ_ENROLMENT: Reach.ASSIGNED,
     },
     Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED, Can.TAKE_REGISTER: Reach.DELIVERED, Can.WRITE_TO_SESSION: Reach.DELIVERED},
@@ -160,6 +177,10 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_ABSENCE: Reach.SCOPE,
         Can.DECIDE_APPEALS: Reach.SCOPE,
         Can.TAKE_JOURNALS: Reach.SCOPE,
+        Can.READ_SUPERVISION: Reach.SCOPE,
+        Can.IMPORT_SUPERVISION: Reach.SCOPE,
+        Can.READ_WORKLOAD: Reach.SCOPE,
+        Can.RECORD_WORKLOAD: Reach.SCOPE,
         Can.READ_ENROLMENT: Reach.SCOPE,
         Can.MANAGE_ENROLMENTS: Reach.SCOPE,
         Can.READ_PORTFOLIO: Reach.SCOPE,
@@ -173,6 +194,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.PSW: {
         Can.MANAGE_FRAMEWORKS: Reach.ALL,
         Can.READ_ENROLMENT: Reach.SCOPE,
+        Can.READ_SUPERVISION: Reach.SCOPE,
         Can.READ_PERSON: Reach.SCOPE,
         Can.READ_BOOKINGS: Reach.SCOPE,
         Can.READ_ROSTER: Reach.SCOPE,
@@ -215,6 +237,7 @@ SCOPES: dict[str, tuple[Can, ...]] = {
     "catalogue:write": (Can.READ_CATALOGUE, Can.WRITE_CATALOGUE, Can.MANAGE_SESSIONS),
     "bookings:read": (Can.READ_CATALOGUE, Can.READ_BOOKINGS, Can.READ_ROSTER),
     "bookings:write": (Can.READ_CATALOGUE, Can.READ_BOOKINGS, Can.BOOK, Can.CANCEL_BOOKING),
+    "supervision:read": (Can.READ_SUPERVISION,),
     "completions:read": (Can.READ_COMPLETIONS, Can.EXPORT_COMPLETIONS),
     "completions:write": (Can.READ_COMPLETIONS, Can.WRITE_COMPLETIONS),
     "programmes:read": (Can.READ_ENROLMENT,),

@@ -1,0 +1,29 @@
+"""What changes supervision: recording it, the rule by which it is due, protected time and caseloads, files of dates."""
+
+from app.supervision.operations.record import New, confirm, correct, record, record_many, withdraw
+from app.supervision.operations.rules import end_rule, pause, resume, set_rule
+from app.supervision.operations.workload import (
+    correct_protected_time,
+    record_caseload,
+    record_protected_time,
+    withdraw_caseload,
+    withdraw_protected_time,
+)
+
+__all__ = [
+    "New",
+    "confirm",
+    "correct",
+    "correct_protected_time",
+    "end_rule",
+    "pause",
+    "record",
+    "record_caseload",
+    "record_many",
+    "record_protected_time",
+    "resume",
+    "set_rule",
+    "withdraw",
+    "withdraw_caseload",
+    "withdraw_protected_time",
+]

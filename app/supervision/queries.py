@@ -1,0 +1,292 @@
+"""What was held, promised and counted, for one person or many at once: a fixed number of statements however many there are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Date, Float, Row, Select, and_, bindparam, exists, or_, select, type_coerce, union_all
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.core.db import ONE, UtcDateTime
+from app.core.tx import Tx
+from app.frameworks.models import SupervisionRule
+from app.people.models import Absence, Person
+from app.people.models import Post as PostRow
+from app.supervision.due import Span, merged
+from app.supervision.held import Count, Held, Meeting, Post, PromisedActual, Protected, Term, Workload, compare, promised_minutes
+from app.supervision.models import Caseload, ProtectedTime, Supervision, SupervisionPause, Supervisor, SupervisionTerm
+
+Whom = Collection[int] | Select[Any]  # people by id, or a select of their ids
+_AS_AT: Any = bindparam("as_at", type_=Date)
+_KNOWN_AT: Any = bindparam("known_at", type_=UtcDateTime)
+
+
+def by_then(table: Any) -> ColumnElement[bool]:
+    """Recorded, and not yet superseded, at the instant `:known_at`."""
+    return and_(table.recorded_at <= _KNOWN_AT, or_(table.superseded_at.is_(None), table.superseded_at > _KNOWN_AT))
+
+
+# Terms -------------------------------------------------------------------------------------------------------------
+
+_TERMS = (
+    select(
+        SupervisionTerm.person_id,
+        SupervisionTerm.subject,
+        SupervisionTerm.rule_id,
+        SupervisionRule.code,
+        SupervisionRule.title,
+        SupervisionRule.definition,
+        SupervisionTerm.anchor,
+        SupervisionTerm.valid_from,
+        SupervisionTerm.valid_to,
+        SupervisionTerm.agreed,
+    )
+    .join(SupervisionRule, SupervisionRule.id == SupervisionTerm.rule_id)
+    .where(by_then(SupervisionTerm))
+    .order_by(SupervisionTerm.person_id, SupervisionTerm.valid_from)
+)
+
+
+def _joined(rows: Iterable[Row[Any]]) -> list[tuple[Term, list[Span]]]:
+    """Rows of one rule, day 0 and subject as one term, with the holes between them, in which it did not apply."""
+    pieces: dict[Any, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        pieces[row.person_id, row.subject, row.rule_id, row.anchor].append(row)
+    found = []
+    for of_one in pieces.values():
+        first, last = of_one[0], of_one[-1]
+        holes = [(one.valid_to, other.valid_from) for one, other in zip(of_one, of_one[1:], strict=False)]
+        same = (first.person_id, first.subject, first.rule_id, first.code, first.title, first.definition, first.anchor)
+        term = Term(*same, first.valid_from, last.valid_to, last.agreed or {})
+        found.append((term, [hole for hole in holes if hole[0] < hole[1]]))
+    return found
+
+
+def terms_of(tx: Tx, whom: Whom, as_at: date, known_at: datetime, *, ended: bool = False) -> list[tuple[Term, list[Span]]]:
+    """The term that each person is in on `as_at`; with `ended` also the latest one that is over, for those who are in none."""
+    begun = _TERMS.where(SupervisionTerm.valid_from <= _AS_AT, SupervisionTerm.person_id.in_(whom))
+    if not ended:
+        now = select(SupervisionTerm.person_id).where(by_then(SupervisionTerm), SupervisionTerm.valid_to > _AS_AT)
+        begun = begun.where(SupervisionTerm.person_id.in_(now))
+    latest: dict[int, tuple[Term, list[Span]]] = {}
+    for term, holes in _joined(tx.rows(begun, as_at=as_at, known_at=known_at)):
+        if term.person_id not in latest or latest[term.person_id][0].valid_to <= term.valid_to:
+            latest[term.person_id] = (term, holes)
+    return [each for each in latest.values() if ended or each[0].valid_to > as_at]
+
+
+def terms_for(tx: Tx, subjects: Collection[str], as_at: date, known_at: datetime) -> list[tuple[Term, list[Span]]]:
+    """The terms of these subjects that have begun by `as_at`, current or over; the latest of each subject."""
+    rows = tx.rows(
+        _TERMS.where(SupervisionTerm.subject.in_(subjects), SupervisionTerm.valid_from <= _AS_AT), as_at=as_at, known_at=known_at
+    )
+    latest = {term.subject: (term, holes) for term, holes in sorted(_joined(rows), key=lambda each: each[0].valid_to)}
+    return list(latest.values())
+
+
+# Supervision -------------------------------------------------------------------------------------------------------
+
+_STOPS = (
+    select(SupervisionPause.person_id, SupervisionPause.valid_from, SupervisionPause.valid_to).where(by_then(SupervisionPause)),
+    select(Absence.person_id, Absence.valid_from, Absence.valid_to).where(by_then(Absence)),
+)
+_REGISTERED = exists(select(ONE).where(Supervisor.supervision_id == Supervision.id, Supervisor.registered))
+_MEETINGS = (
+    select(
+        Supervision.person_id,
+        Supervision.held_on,
+        Supervision.kind,
+        Supervision.minutes,
+        _REGISTERED.label("registered"),
+        or_(
+            Supervision.recorded_by.is_(None),
+            Supervision.recorded_by != Supervision.person_id,
+            and_(Supervision.confirmed_at.is_not(None), Supervision.confirmed_at <= _KNOWN_AT),
+        ).label("confirmed"),
+    )
+    .where(by_then(Supervision), Supervision.held_on >= bindparam("since", type_=Date), Supervision.held_on <= _AS_AT)
+    .order_by(Supervision.person_id, Supervision.held_on, Supervision.id)
+)
+
+
+def _stops(tx: Tx, whom: Sequence[int], known_at: datetime) -> dict[int, list[Span]]:
+    found: dict[int, list[Span]] = defaultdict(list)
+    both = union_all(*(part.where(part.selected_columns[0].in_(whom)) for part in _STOPS))
+    for row in tx.rows(both, known_at=known_at):
+        found[row.person_id].append((row.valid_from, row.valid_to))
+    return found
+
+
+def _compared(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at: datetime) -> list[tuple[Held, list[Span]]]:
+    """Each term compared with what was held, and when its clock stood still: two statements for all of them."""
+    if not found:
+        return []
+    people = sorted({term.person_id for term, _ in found})
+    since = min(term.valid_from for term, _ in found)
+    stops = _stops(tx, people, known_at)
+    meetings: dict[int, list[Meeting]] = defaultdict(list)
+    rows = tx.rows(_MEETINGS.where(Supervision.person_id.in_(people)), since=since, as_at=as_at, known_at=known_at)
+    for row in rows:
+        meetings[row.person_id].append(
+            Meeting(row.person_id, row.held_on, row.kind, row.minutes, bool(row.registered), bool(row.confirmed))
+        )
+    answer = []
+    for term, holes in found:
+        still = merged([*stops[term.person_id], *holes])
+        answer.append((compare(term, still, meetings[term.person_id], as_at), still))
+    return answer
+
+
+def held_against_due(
+    tx: Tx, whom: Whom, as_at: date | None = None, known_at: datetime | None = None, *, ended: bool = False
+) -> dict[int, Held]:
+    """By person: what was held against what was due, for everybody of `whom` who is in a term on `as_at` (today where it is left out).
+
+    Three statements however many they are. Whoever calls has narrowed `whom` to those the reader may see.
+    """
+    as_at, known_at = as_at or tx.today, known_at or tx.now
+    found = terms_of(tx, whom, as_at, known_at, ended=ended)
+    return {held.term.person_id: held for held, _ in _compared(tx, found, as_at, known_at)}
+
+
+# Promised against actual -------------------------------------------------------------------------------------------
+
+_POSTS = select(PostRow.person_id, PostRow.valid_from, PostRow.valid_to, type_coerce(PostRow.fte, Float), PostRow.working_days).where(
+    by_then(PostRow), PostRow.is_primary
+)
+_TIME = (
+    select(ProtectedTime.person_id, ProtectedTime.on_date, ProtectedTime.minutes)
+    .where(by_then(ProtectedTime), ProtectedTime.on_date >= bindparam("since", type_=Date), ProtectedTime.on_date <= _AS_AT)
+    .order_by(ProtectedTime.person_id, ProtectedTime.on_date)
+)
+_COUNTS = (
+    select(Caseload.person_id, Caseload.on_date, Caseload.children, Caseload.percent, Caseload.source)
+    .where(by_then(Caseload), Caseload.on_date >= bindparam("since", type_=Date), Caseload.on_date <= _AS_AT)
+    .order_by(Caseload.person_id, Caseload.on_date)
+)
+
+
+def promised_actual(
+    tx: Tx, whom: Whom, as_at: date | None = None, known_at: datetime | None = None, *, ended: bool = False
+) -> dict[int, PromisedActual]:
+    """By person: supervision, protected time and workload of the term they are in, promised against actual. Six statements for any number.
+
+    Protected time and caseloads are for the person, those above them, their assessor and the coordinator (`Can.READ_WORKLOAD`): whoever
+    calls has narrowed `whom` to them.
+    """
+    as_at, known_at = as_at or tx.today, known_at or tx.now
+    found = _both(tx, terms_of(tx, whom, as_at, known_at, ended=ended), as_at, known_at)
+    return {each.held.term.person_id: each for each in found}
+
+
+def promised_actual_for(
+    tx: Tx, subjects: Collection[str], as_at: date | None = None, known_at: datetime | None = None
+) -> dict[str, PromisedActual]:
+    """By subject ("enrolment:12"): the same for the terms of these subjects that have begun, current or over."""
+    as_at, known_at = as_at or tx.today, known_at or tx.now
+    found = _both(tx, terms_for(tx, subjects, as_at, known_at), as_at, known_at)
+    return {str(each.held.term.subject): each for each in found}
+
+
+def _both(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at: datetime) -> list[PromisedActual]:
+    compared = _compared(tx, found, as_at, known_at)
+    if not compared:
+        return []
+    people = sorted({term.person_id for term, _ in found})
+    since = min(term.valid_from for term, _ in found)
+    posts: dict[int, list[Post]] = defaultdict(list)
+    for person, *rest in tx.rows(_POSTS.where(PostRow.person_id.in_(people)), known_at=known_at):
+        posts[person].append(Post(*rest))
+    asked = dict(since=since, as_at=as_at, known_at=known_at)
+    logged: dict[int, list[tuple[date, int]]] = defaultdict(list)
+    for row in tx.rows(_TIME.where(ProtectedTime.person_id.in_(people)), **asked):
+        logged[row.person_id].append((row.on_date, row.minutes))
+    counts: dict[int, list[Count]] = defaultdict(list)
+    for person, *rest in tx.rows(_COUNTS.where(Caseload.person_id.in_(people)), **asked):
+        counts[person].append(Count(*rest))
+    answer = []
+    for held, stops in compared:
+        term = held.term
+        minutes = sum(spent for day, spent in logged[term.person_id] if term.valid_from <= day < term.valid_to)
+        protected = Protected(
+            term.agreed.get("protected_time_percent"), promised_minutes(term, posts[term.person_id], stops, as_at), minutes
+        )
+        mine = tuple(count for count in counts[term.person_id] if term.valid_from <= count.on_date < term.valid_to)
+        answer.append(PromisedActual(held, protected, Workload(term.agreed.get("workload_percent"), mine)))
+    return answer
+
+
+# Lists -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One supervision as pages show it, with the names of those who supervised."""
+
+    id: int
+    person_id: int
+    name: str
+    held_on: date
+    kind: str
+    minutes: int
+    place: str | None
+    source: str
+    confirmed: bool
+    supervisors: tuple[tuple[int, str, bool], ...]  # id, name, whether they were registered
+
+
+_LINES = (
+    select(
+        Supervision.id,
+        Supervision.person_id,
+        Person.name,
+        Supervision.held_on,
+        Supervision.kind,
+        Supervision.minutes,
+        Supervision.place,
+        Supervision.source,
+        Supervision.recorded_by,
+        Supervision.confirmed_at,
+    )
+    .join(Person, Person.id == Supervision.person_id)
+    .where(Supervision.superseded_at.is_(None))
+    .order_by(Supervision.held_on.desc(), Supervision.id.desc())
+)
+
+
+def lines(tx: Tx, *where: Any, most: int = 60) -> list[Line]:
+    """Live supervisions, newest first, with who supervised: two statements."""
+    rows = tx.rows(_LINES.where(*where).limit(most))
+    if not rows:
+        return []
+    by: dict[int, list[tuple[int, str, bool]]] = defaultdict(list)
+    named = (
+        select(Supervisor.supervision_id, Supervisor.person_id, Person.name, Supervisor.registered)
+        .join(Person, Person.id == Supervisor.person_id)
+        .where(Supervisor.supervision_id.in_([row.id for row in rows]))
+        .order_by(Person.sort_name)
+    )
+    for key, person, name, registered in tx.rows(named):
+        by[key].append((person, name, bool(registered)))
+    return [
+        Line(
+            *(row.id, row.person_id, row.name, row.held_on, row.kind, row.minutes, row.place, row.source),
+            row.recorded_by is None or row.recorded_by != row.person_id or row.confirmed_at is not None,
+            tuple(by[row.id]),
+        )
+        for row in rows
+    ]
+
+
+UNCONFIRMED = and_(
+    Supervision.superseded_at.is_(None), Supervision.recorded_by == Supervision.person_id, Supervision.confirmed_at.is_(None)
+)
+
+
+def by_me(tx: Tx) -> ColumnElement[bool]:
+    """Supervision that the actor gave: whoever supervised may see and confirm it, wherever they stand today."""
+    return exists(select(ONE).where(Supervisor.supervision_id == Supervision.id, Supervisor.person_id == tx.actor.person_id))
