@@ -32,6 +32,8 @@ WHAT_ROLES_DO = {
     Role.HR.value: "Records people, imports HR extracts and sees completions.",
     Role.BOARD.value: "Sees figures, never people.",
     Role.SETTING_LEAD.value: "Books for the staff of their own setting and sees them.",
+    Role.PANEL.value: "Reads and judges the portfolios listed for the panels they sit on, no others.",
+    Role.MODERATOR.value: "Reads the sample of portfolios shown to them, and says what they think.",
     Role.ADMINISTRATOR.value: "Gives access, looks after API clients and messages.",
 }
 WHAT_SCOPES_ALLOW = {
@@ -43,6 +45,7 @@ WHAT_SCOPES_ALLOW = {
     "bookings:write": "Book and cancel places",
     "completions:read": "See what people have completed",
     "completions:write": "Report results of e-learning",
+    "programmes:read": "See cohorts, how far people are with programmes, and outcomes",
 }
 _SAID = {
     "given": "The role is given.",

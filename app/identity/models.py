@@ -49,14 +49,17 @@ class Link(Base):
 
     __tablename__ = "links"
     token_hash: Mapped[str] = mapped_column(primary_key=True)
-    purpose: Mapped[str]  # invitation · reset · offer
-    subject_id: Mapped[int | None] = mapped_column(Key)  # offer: the booking
-    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    purpose: Mapped[str]  # invitation · reset · offer · contribution
+    subject_id: Mapped[int | None] = mapped_column(Key)  # offer: the booking; contribution: which
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"), index=True)  # NULL: somebody without an account
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     email: Mapped[str | None]  # the address it was sent to: it works only while that is the person's
-    __table_args__ = (CheckConstraint("purpose IN ('invitation', 'reset', 'offer')", name="purpose"),)
+    __table_args__ = (
+        CheckConstraint("purpose IN ('invitation', 'reset', 'offer', 'contribution')", name="purpose"),
+        CheckConstraint("(person_id IS NULL) = (purpose = 'contribution')", name="holder"),
+    )
 
 
 class ApiClient(Model):

@@ -165,7 +165,7 @@ def ask_for_reset(tx: Tx, email: str, address: str) -> None:
 class LinkWanted:
     """A single-use link to be made: for whom, what for, to which address, until when, and about which row (an offer's booking)."""
 
-    person_id: int
+    person_id: int | None
     purpose: str
     email: str
     expires_at: datetime
@@ -181,14 +181,21 @@ def mint_links(tx: Tx, wanted: Sequence[LinkWanted]) -> list[str]:
 
 
 def mint_link(
-    tx: Tx, person_id: int, purpose: str, email: str | None = None, *, subject_id: int | None = None, expires_at: datetime | None = None
+    tx: Tx,
+    person_id: int | None,
+    purpose: str,
+    email: str | None = None,
+    *,
+    subject_id: int | None = None,
+    expires_at: datetime | None = None,
 ) -> str:
     """A fresh single-use token for an e-mail to this address (the person's present one if not said), which works only while it is theirs.
 
     Called when the message is rendered, so that no secret waits in the outbox.
     """
     until = expires_at or tx.now + LINK_LIFE[purpose]
-    return mint_links(tx, [LinkWanted(person_id, purpose, email or email_of(tx, person_id), until, subject_id)])[0]
+    address = email or (email_of(tx, person_id) if person_id is not None else "")
+    return mint_links(tx, [LinkWanted(person_id, purpose, address, until, subject_id)])[0]
 
 
 def _end_links(tx: Tx, person_id: int) -> None:

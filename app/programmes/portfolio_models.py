@@ -59,6 +59,7 @@ class Revision(Base):
     contribution_id: Mapped[int | None]
     kind: Mapped[str]  # typing · merge · contribution · restored · moved in
     sitting: Mapped[str]  # one tab of one browser: what it saves within ten minutes is one revision
+    turn: Mapped[int] = mapped_column(default=0)  # counts what that tab has sent, so that nothing older arrives on top of it
     saved_at: Mapped[datetime]
     sealed: Mapped[bool] = mapped_column(default=False)
     __table_args__ = (
@@ -81,6 +82,7 @@ class Clash(Model):
     words: Mapped[str]
     base: Mapped[int]  # the revision they had before them
     against: Mapped[int]  # the revision that stood there
+    sitting: Mapped[str]  # the tab it was written in
     at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
 
@@ -122,6 +124,9 @@ class Contribution(Model):
     registration_number: Mapped[str | None]  # an observer's, if they are a social worker
     state: Mapped[str] = mapped_column(default="asked")
     words: Mapped[str | None]  # what was asked of them
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"), index=True)  # somebody with an account: they need no link
+    draft: Mapped[Any] = mapped_column(Json, default=dict)  # what they have written and not given yet; nobody else sees it
+    reply: Mapped[str | None]  # what they said when they declined
     asked_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     asked_at: Mapped[datetime]
     expires_at: Mapped[datetime]

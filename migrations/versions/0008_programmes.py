@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.helpers import JSON_TYPE, KEY, append_only, no_overlap, refuse
+from migrations.helpers import JSON_TYPE, KEY, add_to_end, append_only, no_overlap, refuse, reword
 
 revision = "0008"
 down_revision = "0007"
@@ -518,6 +518,9 @@ def upgrade() -> None:
         sa.Column("registration_number", sa.String(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("words", sa.String(), nullable=True),
+        sa.Column("person_id", KEY, nullable=True),
+        sa.Column("draft", JSON_TYPE, nullable=False),
+        sa.Column("reply", sa.String(), nullable=True),
         sa.Column("asked_by", KEY, nullable=True),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
@@ -525,6 +528,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(state = 'given') = (given_at IS NOT NULL)", name=op.f("ck_contributions_given")),
         sa.CheckConstraint("state IN ('asked', 'given', 'declined', 'expired', 'withdrawn')", name=op.f("ck_contributions_state")),
         sa.ForeignKeyConstraint(["asked_by"], ["people.id"], name=op.f("fk_contributions_asked_by")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_contributions_person_id")),
         sa.ForeignKeyConstraint(
             ["document_id", "enrolment_id"],
             ["documents.id", "documents.enrolment_id"],
@@ -534,6 +538,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", "document_id", name="uq_contributions_document"),
     )
     op.create_index(op.f("ix_contributions_document_id"), "contributions", ["document_id"], unique=False)
+    op.create_index(op.f("ix_contributions_person_id"), "contributions", ["person_id"], unique=False)
     op.create_table(
         "document_clashes",
         sa.Column("id", KEY, nullable=False),
@@ -543,6 +548,7 @@ def upgrade() -> None:
         sa.Column("words", sa.String(), nullable=False),
         sa.Column("base", KEY, nullable=False),
         sa.Column("against", KEY, nullable=False),
+        sa.Column("sitting", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name=op.f("fk_document_clashes_document_id")),
@@ -728,6 +734,7 @@ def upgrade() -> None:
         sa.Column("contribution_id", KEY, nullable=True),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("sitting", sa.String(), nullable=False),
+        sa.Column("turn", KEY, nullable=False),
         sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sealed", sa.Boolean(), nullable=False),
         sa.CheckConstraint("base < number", name=op.f("ck_document_revisions_base")),
@@ -856,6 +863,36 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("entry_id", "path", name=op.f("pk_chain_openings")),
     )
     _guards()
+    _links()
+
+
+OLD_PURPOSES = "purpose IN ('invitation', 'reset', 'offer')"
+PURPOSES = OLD_PURPOSES.replace(")", ", 'contribution')")
+HOLDER = "(person_id IS NULL) = (purpose = 'contribution')"
+
+
+def _links() -> None:
+    """A link may be for somebody without an account: it is the contribution's then, and nobody's of ours."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.alter_column("links", "person_id", nullable=True)
+        op.drop_constraint("ck_links_purpose", "links", type_="check")
+        op.create_check_constraint(op.f("ck_links_purpose"), "links", PURPOSES)
+        op.create_check_constraint(op.f("ck_links_holder"), "links", HOLDER)
+    else:
+        reword("links", ("person_id INTEGER NOT NULL", "person_id INTEGER"), (OLD_PURPOSES, PURPOSES))
+        add_to_end("links", f"CONSTRAINT ck_links_holder CHECK ({HOLDER})")
+
+
+def _links_before() -> None:
+    op.execute(sa.text("DELETE FROM links WHERE purpose = 'contribution'"))
+    if op.get_bind().dialect.name == "postgresql":
+        for name in ("holder", "purpose"):
+            op.drop_constraint(f"ck_links_{name}", "links", type_="check")
+        op.create_check_constraint(op.f("ck_links_purpose"), "links", OLD_PURPOSES)
+        op.alter_column("links", "person_id", nullable=False)
+    else:
+        holder = f", \n\tCONSTRAINT ck_links_holder CHECK ({HOLDER})"
+        reword("links", (holder, ""), (PURPOSES, OLD_PURPOSES), ("person_id INTEGER", "person_id INTEGER NOT NULL"))
 
 
 def _guards() -> None:
@@ -879,6 +916,7 @@ def _guards() -> None:
 
 def downgrade() -> None:
     postgresql = op.get_bind().dialect.name == "postgresql"
+    _links_before()
     if postgresql:
         op.drop_constraint("fk_enrolments_decision", "enrolments", type_="foreignkey")
     for table in reversed(TABLES):
