@@ -86,7 +86,7 @@ def account_of(tx: Tx, email: str) -> int | None:
     return None if row is None else int(row.person_id)
 
 
-def email_of(tx: Tx, person_id: int) -> str:
+def email_of(tx: Tx, person_id: int | None) -> str:
     """The address a person signs in with."""
     return str(tx.scalar(select(Person.email).where(Person.id == person_id)) or "")
 
@@ -175,8 +175,7 @@ class LinkWanted:
 def mint_links(tx: Tx, wanted: Sequence[LinkWanted]) -> list[str]:
     """A fresh token for each, in order, in one statement. Only their hashes are kept; called when messages are about to be sent."""
     tokens = [secrets.token_urlsafe(32) for _ in wanted]
-    rows = [{**asdict(one), "token_hash": digest(token), "created_at": tx.now} for one, token in zip(wanted, tokens, strict=True)]
-    tx.insert_many(Link, rows)
+    tx.insert_many(Link, [asdict(one) | {"token_hash": digest(new), "created_at": tx.now} for one, new in zip(wanted, tokens, strict=True)])
     return tokens
 
 
@@ -194,8 +193,7 @@ def mint_link(
     Called when the message is rendered, so that no secret waits in the outbox.
     """
     until = expires_at or tx.now + LINK_LIFE[purpose]
-    address = email or (email_of(tx, person_id) if person_id is not None else "")
-    return mint_links(tx, [LinkWanted(person_id, purpose, address, until, subject_id)])[0]
+    return mint_links(tx, [LinkWanted(person_id, purpose, email or email_of(tx, person_id), until, subject_id)])[0]
 
 
 def _end_links(tx: Tx, person_id: int) -> None:
