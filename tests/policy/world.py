@@ -35,17 +35,18 @@ from app.learning.models import Certificate, Curriculum, CurriculumCourse, Prior
 from app.notifications import feed
 from app.notifications.models import Feed
 from app.people import operations as people_operations
-from app.people.models import Absence, Duty, Group, RoleHeld
+from app.people.models import Absence, Duty, Group, Person, RoleHeld
 from app.policy import SCOPES
 from tests.factory import Make
 from tests.hr.extracts import SAM, write_csv
+from tests.programmes.making import Programmes
 
 VISITOR, THEMSELVES = "visitor", "themselves"
 ROLES = (
     VISITOR, "practitioner", "line manager", "assessor", "trainer", "coordinator", "principal social worker", "HR officer", "board viewer",
-    "setting lead", "administrator", THEMSELVES,
+    "setting lead", "panel member", "external moderator", "administrator", THEMSELVES,
 )  # fmt: skip
-GIVEN = ROLES[5:11]
+GIVEN = ROLES[5:13]
 TEAM = "Aldermoor team one"
 SUBJECT, OUTSIDER = "Ann Holt", "Odette Farrow"
 JOINING = "https://meet.westmarch.example/secret-room"
@@ -93,6 +94,7 @@ def build(database: Database) -> World:
         for found, where in ((world.here, council), (world.elsewhere, neighbour)):
             found["role_id"] = tx.scalar(select(RoleHeld.id).where(RoleHeld.unit_id == where, RoleHeld.role == "HR officer"))
     _certificates(make, world, ann, odette)
+    _programmes(make, world, people, odette)
     _charges(make, world, ann, odette)
     with make.tx() as tx:
         for found, person in ((world.here, ann), (world.elsewhere, odette)):
@@ -144,6 +146,22 @@ def build(database: Database) -> World:
             world.cookies[role] = identity.sign_in(tx, person, "matrix", settings())
     _clients(make, world, council, neighbour)
     return world
+
+
+def _programmes(make: Make, world: World, people: dict[str, int], outsider: int) -> None:
+    """Ann in her second month with those who go with her; Odette with people of her own."""
+    programmes = Programmes(make)
+    with make.tx(writes=False) as tx:
+        rows = {key: tx.get(Person, key) for key in (people[THEMSELVES], people["assessor"], people["line manager"])}
+    mine = programmes.enrolment(nqsw=rows[people[THEMSELVES]], assessor=rows[people["assessor"]], line_manager=rows[people["line manager"]])
+    with make.tx() as tx:
+        for capacity, role in (("panel_member", "panel member"), ("external_moderator", "external moderator")):
+            programmes.involve(tx, mine, people[role], capacity, date(2020, 1, 1))
+        odette = tx.get(Person, outsider)
+    theirs = programmes.enrolment(nqsw=odette, cohort=programmes.cohort(title="Another council's cohort"), reference="T-ELSEWHERE")
+    for found, enrolled in ((world.here, mine), (world.elsewhere, theirs)):
+        found |= {"enrolment_id": enrolled.id, "cohort_id": enrolled.cohort_id, "document_id": enrolled.documents["SAA"]}
+        found["version_id"] = enrolled.version_id
 
 
 def _certificates(make: Make, world: World, ann: int, odette: int) -> None:
