@@ -45,6 +45,7 @@ WHAT_SCOPES_ALLOW = {
     "bookings:write": "Book and cancel places",
     "completions:read": "See what people have completed",
     "completions:write": "Report results of e-learning",
+    "supervision:read": "See when supervision was held, of which kind and how long",
     "programmes:read": "See cohorts, how far people are with programmes, and outcomes",
 }
 _SAID = {
