@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 from app.core.calendar import bank_holidays
@@ -134,7 +135,7 @@ def compare(term: Term, stops: Sequence[Span], meetings: Sequence[Meeting], as_a
         unconfirmed=sum(1 for one in counted if not one.confirmed),
         minutes=sum(one.minutes for one in counted),
         short=sum(1 for one in counted if minimum is not None and one.minutes < minimum),
-        longest_gap=running_days(*gap, stops) if gap else 0,
+        longest_gap=running_days(gap[0], gap[1], stops) if gap else 0,
         gap=gap,
         last_held=days[-1] if days else None,
         next_due=since or _next(windows, turns, as_at),
@@ -176,7 +177,7 @@ def _longest_gap(begins: date, days: Sequence[date], last: date, stops: Sequence
     if last < begins:
         return None
     ends = [begins, *days, last]
-    return max(zip(ends, ends[1:], strict=False), key=lambda gap: running_days(*gap, stops))
+    return max(pairwise(ends), key=lambda gap: running_days(gap[0], gap[1], stops))
 
 
 # Protected time and workload ---------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Date, Float, Row, Select, and_, bindparam, exists, or_, select, type_coerce, union_all
@@ -18,7 +19,7 @@ from app.people.models import Absence, Person
 from app.people.models import Post as PostRow
 from app.supervision.due import Span, merged
 from app.supervision.held import Count, Held, Meeting, Post, PromisedActual, Protected, Term, Workload, compare, promised_minutes
-from app.supervision.models import Caseload, ProtectedTime, Supervision, SupervisionPause, Supervisor, SupervisionTerm
+from app.supervision.models import Caseload, ProtectedTime, Supervision, SupervisionPause, SupervisionTerm, Supervisor
 
 Whom = Collection[int] | Select[Any]  # people by id, or a select of their ids
 _AS_AT: Any = bindparam("as_at", type_=Date)
@@ -59,7 +60,7 @@ def _joined(rows: Iterable[Row[Any]]) -> list[tuple[Term, list[Span]]]:
     found = []
     for of_one in pieces.values():
         first, last = of_one[0], of_one[-1]
-        holes = [(one.valid_to, other.valid_from) for one, other in zip(of_one, of_one[1:], strict=False)]
+        holes = [(one.valid_to, other.valid_from) for one, other in pairwise(of_one)]
         same = (first.person_id, first.subject, first.rule_id, first.code, first.title, first.definition, first.anchor)
         term = Term(*same, first.valid_from, last.valid_to, last.agreed or {})
         found.append((term, [hole for hole in holes if hole[0] < hole[1]]))
@@ -68,23 +69,18 @@ def _joined(rows: Iterable[Row[Any]]) -> list[tuple[Term, list[Span]]]:
 
 def terms_of(tx: Tx, whom: Whom, as_at: date, known_at: datetime, *, ended: bool = False) -> list[tuple[Term, list[Span]]]:
     """The term that each person is in on `as_at`; with `ended` also the latest one that is over, for those who are in none."""
-    begun = _TERMS.where(SupervisionTerm.valid_from <= _AS_AT, SupervisionTerm.person_id.in_(whom))
-    if not ended:
-        now = select(SupervisionTerm.person_id).where(by_then(SupervisionTerm), SupervisionTerm.valid_to > _AS_AT)
-        begun = begun.where(SupervisionTerm.person_id.in_(now))
     latest: dict[int, tuple[Term, list[Span]]] = {}
-    for term, holes in _joined(tx.rows(begun, as_at=as_at, known_at=known_at)):
-        if term.person_id not in latest or latest[term.person_id][0].valid_to <= term.valid_to:
+    for term, holes in _joined(tx.rows(_TERMS.where(SupervisionTerm.person_id.in_(whom)), known_at=known_at)):
+        begun = term.valid_from <= as_at and (ended or as_at < term.valid_to)
+        if begun and (term.person_id not in latest or latest[term.person_id][0].valid_to < term.valid_to):
             latest[term.person_id] = (term, holes)
-    return [each for each in latest.values() if ended or each[0].valid_to > as_at]
+    return list(latest.values())
 
 
 def terms_for(tx: Tx, subjects: Collection[str], as_at: date, known_at: datetime) -> list[tuple[Term, list[Span]]]:
     """The terms of these subjects that have begun by `as_at`, current or over; the latest of each subject."""
-    rows = tx.rows(
-        _TERMS.where(SupervisionTerm.subject.in_(subjects), SupervisionTerm.valid_from <= _AS_AT), as_at=as_at, known_at=known_at
-    )
-    latest = {term.subject: (term, holes) for term, holes in sorted(_joined(rows), key=lambda each: each[0].valid_to)}
+    found = _joined(tx.rows(_TERMS.where(SupervisionTerm.subject.in_(subjects)), known_at=known_at))
+    latest = {term.subject: (term, holes) for term, holes in sorted(found, key=lambda each: each[0].valid_to) if term.valid_from <= as_at}
     return list(latest.values())
 
 
@@ -131,9 +127,8 @@ def _compared(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_a
     meetings: dict[int, list[Meeting]] = defaultdict(list)
     rows = tx.rows(_MEETINGS.where(Supervision.person_id.in_(people)), since=since, as_at=as_at, known_at=known_at)
     for row in rows:
-        meetings[row.person_id].append(
-            Meeting(row.person_id, row.held_on, row.kind, row.minutes, bool(row.registered), bool(row.confirmed))
-        )
+        one = Meeting(row.person_id, row.held_on, row.kind, row.minutes, bool(row.registered), bool(row.confirmed))
+        meetings[row.person_id].append(one)
     answer = []
     for term, holes in found:
         still = merged([*stops[term.person_id], *holes])
@@ -155,9 +150,9 @@ def held_against_due(
 
 # Promised against actual -------------------------------------------------------------------------------------------
 
-_POSTS = select(PostRow.person_id, PostRow.valid_from, PostRow.valid_to, type_coerce(PostRow.fte, Float), PostRow.working_days).where(
-    by_then(PostRow), PostRow.is_primary
-)
+_POSTS = select(
+    PostRow.person_id, PostRow.valid_from, PostRow.valid_to, type_coerce(PostRow.fte, Float).label("fte"), PostRow.working_days
+).where(by_then(PostRow), PostRow.is_primary)
 _TIME = (
     select(ProtectedTime.person_id, ProtectedTime.on_date, ProtectedTime.minutes)
     .where(by_then(ProtectedTime), ProtectedTime.on_date >= bindparam("since", type_=Date), ProtectedTime.on_date <= _AS_AT)
@@ -199,15 +194,15 @@ def _both(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at: d
     people = sorted({term.person_id for term, _ in found})
     since = min(term.valid_from for term, _ in found)
     posts: dict[int, list[Post]] = defaultdict(list)
-    for person, *rest in tx.rows(_POSTS.where(PostRow.person_id.in_(people)), known_at=known_at):
-        posts[person].append(Post(*rest))
+    for row in tx.rows(_POSTS.where(PostRow.person_id.in_(people)), known_at=known_at):
+        posts[row.person_id].append(Post(row.valid_from, row.valid_to, row.fte, row.working_days))
     asked = dict(since=since, as_at=as_at, known_at=known_at)
     logged: dict[int, list[tuple[date, int]]] = defaultdict(list)
     for row in tx.rows(_TIME.where(ProtectedTime.person_id.in_(people)), **asked):
         logged[row.person_id].append((row.on_date, row.minutes))
     counts: dict[int, list[Count]] = defaultdict(list)
-    for person, *rest in tx.rows(_COUNTS.where(Caseload.person_id.in_(people)), **asked):
-        counts[person].append(Count(*rest))
+    for row in tx.rows(_COUNTS.where(Caseload.person_id.in_(people)), **asked):
+        counts[row.person_id].append(Count(row.on_date, row.children, row.percent, row.source))
     answer = []
     for held, stops in compared:
         term = held.term
@@ -270,8 +265,8 @@ def lines(tx: Tx, *where: Any, most: int = 60) -> list[Line]:
         .where(Supervisor.supervision_id.in_([row.id for row in rows]))
         .order_by(Person.sort_name)
     )
-    for key, person, name, registered in tx.rows(named):
-        by[key].append((person, name, bool(registered)))
+    for one in tx.rows(named):
+        by[one.supervision_id].append((one.person_id, one.name, bool(one.registered)))
     return [
         Line(
             *(row.id, row.person_id, row.name, row.held_on, row.kind, row.minutes, row.place, row.source),

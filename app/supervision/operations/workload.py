@@ -1,4 +1,4 @@
-"""Protected time that was had, and caseloads as counted on a day. Both are seen by few: the person, those above them, assessor, coordinator."""
+"""Protected time that was had, and caseloads as counted on a day; seen by the person, those above them, their assessor, the coordinator."""
 
 from __future__ import annotations
 
