@@ -46,6 +46,11 @@ class Document(Model):
     )
 
 
+def _saved_at(context: Any) -> Any:
+    """For revisions that are written at once."""
+    return context.get_current_parameters()["saved_at"]
+
+
 class Revision(Base):
     """What a document said at one time. While somebody types, their newest revision is overwritten; a sealed one never is."""
 
@@ -60,6 +65,7 @@ class Revision(Base):
     kind: Mapped[str]  # typing · merge · contribution · restored · moved in
     sitting: Mapped[str]  # one tab of one browser: what it saves within ten minutes is one revision
     turn: Mapped[int] = mapped_column(default=0)  # counts what that tab has sent, so that nothing older arrives on top of it
+    begun_at: Mapped[datetime] = mapped_column(default=_saved_at)  # of its first save; after ten minutes the next save is a new revision
     saved_at: Mapped[datetime]
     sealed: Mapped[bool] = mapped_column(default=False)
     __table_args__ = (

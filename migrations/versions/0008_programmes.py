@@ -735,6 +735,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("sitting", sa.String(), nullable=False),
         sa.Column("turn", KEY, nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sealed", sa.Boolean(), nullable=False),
         sa.CheckConstraint("base < number", name=op.f("ck_document_revisions_base")),
