@@ -53,7 +53,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--port", type=_between(0, 65535), default=8000)
     command.add_argument("--processes", type=_between(1, 64), default=1, help="web processes sharing the port")
     command.add_argument("--no-worker", action="store_true", help="leave background work to `worker`")
-    command.add_argument("--listener", type=int, help=argparse.SUPPRESS)  # these two are the supervisor's
+    command.add_argument("--listener", type=int, help=argparse.SUPPRESS)  # these three are the supervisor's
+    command.add_argument("--tally", type=int, help=argparse.SUPPRESS)
     command.add_argument("--number", type=int, default=0, help=argparse.SUPPRESS)
     add("migrate", migrate, "Bring the database to the newest structure.")
     command = add("seed", seed, "Load the demonstration county.")
@@ -98,12 +99,13 @@ def database(config: Settings) -> Database:
 
 def serve(options: argparse.Namespace, config: Settings) -> int:
     """One process serves and works in the background; several share one listening socket, and the first also works."""
-    from app import supervisor
+    from app import sharing, supervisor
     from app.main import create_app
 
     if options.listener is not None:  # in place of one that died
         listener = socket.socket(fileno=options.listener)
-        _answer(create_app(config, background=options.number == 0 and not options.no_worker), listener)
+        app = create_app(config, background=options.number == 0 and not options.no_worker)
+        _answer(app, listener, options.tally, options.number)
         return 0
     listener = socket.create_server(
         (options.host, options.port), family=socket.AF_INET6 if ":" in options.host else socket.AF_INET, backlog=2048
@@ -115,6 +117,7 @@ def serve(options: argparse.Namespace, config: Settings) -> int:
         _answer(app, listener)
         return 0
     warm()
+    tally = sharing.Tally.of(options.processes)
     gc.collect()
     gc.freeze()  # else looking for garbage would write to every page of memory that the processes share
     supervisor.hold()
@@ -124,22 +127,26 @@ def serve(options: argparse.Namespace, config: Settings) -> int:
         if child == 0:
             supervisor.release()
             app.state.background = number == 0 and not options.no_worker
-            _answer(app, listener)
+            _answer(app, listener, tally.descriptor, number)
             os._exit(0)
         children[child] = number
     listener.set_inheritable(True)
-    again = [sys.executable, "-m", "app", "serve", "--listener", str(listener.fileno()), *(["--no-worker"] if options.no_worker else [])]
-    return supervisor.become(supervisor.Charge(children, [*again, "--number"]))
+    again = [sys.executable, "-m", "app", "serve", *(["--no-worker"] if options.no_worker else [])]
+    given = ["--listener", str(listener.fileno()), "--tally", str(tally.descriptor)]
+    return supervisor.become(supervisor.Charge(children, [*again, *given, "--number"]))
 
 
-def _answer(app: Any, listener: socket.socket) -> None:
-    """Requests, until told to stop."""
+def _answer(app: Any, listener: socket.socket, tally: int | None = None, number: int = 0) -> None:
+    """Requests, until told to stop; `tally` is the descriptor of what processes with the same listener share, if there are several."""
     import uvicorn
+
+    from app.sharing import SharingServer, Tally
 
     # Whoever holds the writer's turn must not wait five milliseconds for Python's own lock after each call to the database.
     sys.setswitchinterval(SWITCH)
     quiet = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, date_header=True, proxy_headers=False)
-    uvicorn.Server(quiet).run(sockets=[listener])
+    server = uvicorn.Server(quiet) if tally is None else SharingServer(quiet, Tally(tally), number)
+    server.run(sockets=[listener])
 
 
 def warm() -> None:

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from app.core.config import ROOT
+from app.sharing import Tally
 
 
 def _port() -> int:
@@ -79,3 +80,51 @@ def test_whoever_dies_is_replaced_and_all_stop_together(service: tuple[psutil.Pr
 def test_the_supervisor_holds_nothing_of_the_service(service: tuple[psutil.Process, int]) -> None:
     process, _port = service
     assert process.memory_info().rss < 25e6
+
+
+def _connections(port: int, child: psutil.Process) -> int:
+    return sum(each.status == "ESTABLISHED" and each.laddr.port == port for each in child.net_connections("tcp"))
+
+
+def test_connections_are_shared_out(service: tuple[psutil.Process, int]) -> None:
+    process, port = service
+    children = process.children()
+    kept: list[socket.socket] = []
+
+    def each_has_one() -> bool:
+        kept.append(socket.create_connection(("127.0.0.1", port)))
+        time.sleep(0.05)
+        return all(_connections(port, child) for child in children)
+
+    try:
+        _until(each_has_one, "one takes everything")
+        for _ in range(12):
+            kept.append(socket.create_connection(("127.0.0.1", port)))
+            time.sleep(0.05)
+        _until(lambda: sum(_connections(port, child) for child in children) == len(kept), "somebody waits")
+        few, many = sorted(_connections(port, child) for child in children)
+        assert many - few <= 4, f"{many} and {few}"  # 0 or 1 on a quiet machine
+    finally:
+        for each in kept:
+            each.close()
+    _until(lambda: not any(_connections(port, child) for child in children), "a connection was not given up")
+    assert _answers(port)
+
+
+def test_whoever_is_ahead_waits_for_the_others() -> None:
+    tally = Tally.of(3)
+    same = Tally(tally.descriptor)  # as another process sees it
+    assert not tally.ahead(0)
+    tally.add(0, 1)
+    assert same.ahead(0)
+    assert not same.ahead(1)
+    same.set(1, 1)
+    same.set(2, 1)
+    assert not tally.ahead(0)
+    tally.set(0, 40)
+    tally.set(1, 35)
+    tally.set(2, 35)
+    assert not tally.ahead(0), "of many, an eighth is not worth a wait"
+    tally.add(0, 1)
+    assert tally.ahead(0)
+    os.close(tally.descriptor)
