@@ -71,8 +71,9 @@ def terms_of(tx: Tx, whom: Whom, as_at: date, known_at: datetime, *, ended: bool
     """The term that each person is in on `as_at`; with `ended` also the latest one that is over, for those who are in none."""
     latest: dict[int, tuple[Term, list[Span]]] = {}
     for term, holes in _joined(tx.rows(_TERMS.where(SupervisionTerm.person_id.in_(whom)), known_at=known_at)):
-        begun = term.valid_from <= as_at and (ended or as_at < term.valid_to)
-        if begun and (term.person_id not in latest or latest[term.person_id][0].valid_to < term.valid_to):
+        here = term.valid_from <= as_at < term.valid_to and not any(first <= as_at < last for first, last in holes)
+        over = ended and term.valid_to <= as_at
+        if (here or over) and (term.person_id not in latest or latest[term.person_id][0].valid_to < term.valid_to):
             latest[term.person_id] = (term, holes)
     return list(latest.values())
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from app.core.errors import Conflict, Invalid, NotFound, Refusal
-from app.core.tx import transaction
+from app.core.tx import Actor, transaction
 from app.supervision import operations
 from app.supervision.models import Caseload, ProtectedTime, Supervision, Supervisor
 from app.supervision.operations import New
@@ -32,7 +32,13 @@ def test_a_manager_records_and_it_is_confirmed_by_that(us: Team, ledger: Ledger)
     with us.acting(us.manager) as tx:
         key = operations.record(tx, us.callum.id, day(tx), "reflective", 90, [us.manager.id], "in_person")
     row = us.make.row(Supervision, key)
-    assert (row.person_id, row.kind, row.minutes, row.recorded_by, row.superseded_at) == (us.callum.id, "reflective", 90, us.manager.id, None)
+    assert (row.person_id, row.kind, row.minutes, row.recorded_by, row.superseded_at) == (
+        us.callum.id,
+        "reflective",
+        90,
+        us.manager.id,
+        None,
+    )
     [by] = us.make.rows(select(Supervisor.__table__))
     assert (by.person_id, by.registered, by.supervised_id, by.held_on, by.live) == (us.manager.id, True, us.callum.id, row.held_on, True)
     assert ledger.actions() == ["supervision.recorded"]
@@ -48,7 +54,9 @@ def test_registration_is_that_of_the_day(us: Team) -> None:
     assert [row.registered for row in rows] == [False, True, False]
 
 
-@pytest.mark.parametrize(("who", "may"), [("manager", True), ("assessor", True), ("callum", True), ("coordinator", False), ("stranger", False)])
+@pytest.mark.parametrize(
+    ("who", "may"), [("manager", True), ("assessor", True), ("callum", True), ("coordinator", False), ("stranger", False)]
+)
 def test_who_may_record(us: Team, who: str, may: bool) -> None:
     def attempt() -> None:
         with us.acting(getattr(us, who)) as tx:
@@ -215,8 +223,6 @@ def test_workload_that_cannot_be_is_refused(us: Team, verb: str, values: tuple[A
 def test_workload_is_closed_to_colleagues_and_to_the_principal_social_worker(us: Team) -> None:
     psw = us.make.person("Petra", roles=("principal social worker",))
     for who, roles in ((us.dana, ("practitioner",)), (psw, ("practitioner", "principal social worker"))):
-        from app.core.tx import Actor
-
         actor = Actor("person", who.id, who.name, tuple((role, None) for role in roles))
         with pytest.raises(Refusal), transaction(us.make.database, actor, writes=True) as tx:
             operations.record_caseload(tx, us.callum.id, day(tx), 12)
