@@ -1,4 +1,4 @@
-"""`python -m app serve | migrate | seed | worker | tick | import-people | client | check-invariants | openapi`"""
+"""`python -m app serve | migrate | seed | worker | tick | import-people | load-frameworks | client | check-invariants | openapi`"""
 
 from __future__ import annotations
 
@@ -70,6 +70,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--map", type=Path, dest="mapping", help="a YAML file that names the extract's headings")
     command.add_argument("--confirm-leavers", type=int, default=None, help="how many leavers by omission are expected")
     command.add_argument("--as-at", type=date.fromisoformat, default=None, help="the date of the extract; today by default")
+    command = add("load-frameworks", load_frameworks, "Load programmes, standards and rules from YAML files; see docs/frameworks.md.")
+    command.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    command.add_argument("--dry-run", action="store_true", help="show what would be loaded; change nothing")
+    command.add_argument("--publish", action="store_true", help="publish what is loaded as a draft")
     command = add("client", client, "Manage API clients.")
     actions = command.add_subparsers(required=True, metavar="ACTION")
     create = actions.add_parser("create", help="print a new client's id and secret as JSON; the secret is shown this once")
@@ -214,6 +218,13 @@ def import_people(options: argparse.Namespace, config: Settings) -> int:
         confirm_leavers=options.confirm_leavers,
         as_at=options.as_at,
     )
+
+
+def load_frameworks(options: argparse.Namespace, config: Settings) -> int:
+    """Load framework files; see `app.frameworks.command`."""
+    from app.frameworks import command
+
+    return command.run(database(config), options.files, dry_run=options.dry_run, publish=options.publish)
 
 
 def client(options: argparse.Namespace, config: Settings) -> int:

@@ -22,6 +22,7 @@ from app.people.models import Person
 from seed import afterwards, rows, session_rows
 from seed.booking_life import carry_on
 from seed.content import content
+from seed.frameworks import load_frameworks
 from seed.history import Attendance
 from seed.makers import Maker
 from seed.personas import PASSWORD
@@ -88,6 +89,7 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
             name = table.__tablename__
             counts[name] = counts.get(name, 0) + write(tx, table, each)
         number_on(tx, counts)
+    load_frameworks(database, moment)
     stage = Stage(database, force, meetings, moment)
     act_out(stage)
     carry_on(stage)

@@ -255,6 +255,7 @@ class Programme(Part):
     starts_from: date | None = None
     starts_to: date | None = None
     nominal_months: Months
+    part_time: Literal["pro rata", "as full time"] = "pro rata"  # how months pass for somebody who works part time
     standards: SetNamed | None = None
     roles: Annotated[list[Role], Field(min_length=1, max_length=30)]
     eligibility: Eligibility

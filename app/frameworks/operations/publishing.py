@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete
+from sqlalchemy import Row, delete, select
 
 from app.core.errors import Conflict, Invalid
 from app.core.tx import Tx
 from app.frameworks import queries
 from app.frameworks.models import DocumentTemplate, Programme, ProgrammeStage, ProgrammeVersion, SupervisionRule
+from app.frameworks.operations.loading import Loaded
 from app.policy import Can, operation
 
 
@@ -66,6 +68,18 @@ def publish_rule(tx: Tx, rule_id: int) -> None:
     tx.record("framework.published", "supervision_rules", rule_id, code=row.code, version=row.version)
 
 
+def publish_loaded(tx: Tx, loaded: Sequence[Loaded]) -> int:
+    """Publish the drafts among what was loaded, rules first; returns how many those were. What is published or withdrawn stays so."""
+    done = 0
+    for table, verb in ((SupervisionRule, publish_rule), (ProgrammeVersion, publish)):
+        keys = [each.key for each in loaded if each.kind == KINDS[table.__tablename__]]
+        for row in tx.rows(select(table.id).where(table.id.in_(keys), table.state == "draft").order_by(table.id)):
+            verb(tx, row.id)
+            done += 1
+    return done
+
+
+KINDS = {"supervision_rules": "supervision rule", "programme_versions": "programme"}
 _STATE = {"draft": "a draft", "published": "published", "withdrawn": "withdrawn"}
 
 

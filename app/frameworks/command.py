@@ -1,0 +1,51 @@
+"""`python -m app load-frameworks FILE… [--dry-run] [--publish]`"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.core.db import Database
+from app.core.errors import Refusal
+from app.core.tx import SYSTEM, transaction
+from app.frameworks import operations
+from app.frameworks.operations import Loaded
+from app.frameworks.reading import FileRefused
+
+
+class _DryRun(Exception):
+    """Leaves the transaction so that nothing of it stays."""
+
+
+def run(database: Database, files: Sequence[Path], *, dry_run: bool = False, publish: bool = False) -> int:
+    """Load these files, all or none, and say what became of each thing in them. 0: done; 1: refused, with every problem and its line."""
+    loaded: list[Loaded] = []
+    published = 0
+    try:
+        prepared = operations.prepare([(path.name, path.read_bytes()) for path in files])
+        with transaction(database, SYSTEM, writes=True) as tx:
+            loaded = operations.load(tx, prepared)
+            published = operations.publish_loaded(tx, loaded) if publish else 0
+            if dry_run:
+                raise _DryRun
+    except FileRefused as refused:
+        for problem in refused.problems:
+            print(problem, file=sys.stderr)
+        count = len(refused.problems)
+        print(f"Nothing was loaded: {count} {'problem' if count == 1 else 'problems'}.", file=sys.stderr)
+        return 1
+    except Refusal as refused:
+        print(f"Nothing was loaded: {refused.message} {refused.way_out}".strip(), file=sys.stderr)
+        return 1
+    except _DryRun:
+        pass
+    for each in loaded:
+        print(" ".join(word for word in (f"{each.outcome}:", each.kind, each.code, each.version) if word))
+    if publish:
+        print(f"published: {published}")
+    elif any(each.key is not None and each.outcome != "already there" for each in loaded):
+        print("Drafts count for nobody until they are published: here with --publish, or on their page.")
+    if dry_run:
+        print("This was a dry run: nothing was changed.")
+    return 0
