@@ -182,7 +182,8 @@ def make(database: Database) -> Make:
 
 @pytest.fixture(scope="session")
 def test_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return load(base_url="http://testserver", mail_dir=tmp_path_factory.mktemp("mail"), log_level="error", threads=4)
+    folders = {"mail_dir": tmp_path_factory.mktemp("mail"), "files_dir": tmp_path_factory.mktemp("files")}
+    return load(base_url="http://testserver", log_level="error", threads=4, **folders)
 
 
 @pytest.fixture(scope="session")

@@ -181,7 +181,8 @@ def sign_in(database: Database, key: str, settings: Settings) -> str:
 @pytest.fixture(scope="session")
 def demo_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Demonstration mode, as `make run` has it."""
-    return load(demo=True, base_url="http://testserver", mail_dir=tmp_path_factory.mktemp("mail"), log_level="error")
+    folders = {"mail_dir": tmp_path_factory.mktemp("mail"), "files_dir": tmp_path_factory.mktemp("files")}
+    return load(demo=True, base_url="http://testserver", log_level="error", **folders)
 
 
 @pytest.fixture(scope="session")
