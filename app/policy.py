@@ -80,6 +80,7 @@ class Can(StrEnum):
     WRITE_PORTFOLIO = "write in someone's portfolio"
     SIGN = "sign a part of a portfolio"
     RUN_PANELS = "arrange panels and who reads what"
+    READ_PANELS = "see moderation panels"
     SIT_ON_PANELS = "judge portfolios on a panel"
     MODERATE = "moderate a sample of portfolios"
     REDACT = "redact a signed portfolio as the law allows"
@@ -185,11 +186,12 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.MANAGE_ENROLMENTS: Reach.SCOPE,
         Can.READ_PORTFOLIO: Reach.SCOPE,
         Can.RUN_PANELS: Reach.SCOPE,
+        Can.READ_PANELS: Reach.SCOPE,
         Can.REDACT: Reach.SCOPE,
         Can.CLAIM_GRANTS: Reach.SCOPE,
         Can.SELECT_APPLICANTS: Reach.SCOPE,
     },
-    Role.PANEL: {Can.SIT_ON_PANELS: Reach.INVOLVED},
+    Role.PANEL: {Can.READ_PANELS: Reach.INVOLVED, Can.SIT_ON_PANELS: Reach.INVOLVED},
     Role.MODERATOR: {Can.MODERATE: Reach.INVOLVED},
     Role.PSW: {
         Can.MANAGE_FRAMEWORKS: Reach.ALL,

@@ -117,10 +117,10 @@ class KsbEvidence(Model):
 
 
 class GatewayItem(Base):
-    """One line of the checklist before the gateway, ticked by somebody."""
+    """One line of an enrolment's checklist that somebody confirmed, such as what must hold before an apprentice's gateway."""
 
     __tablename__ = "gateway_items"
-    enrolment_id: Mapped[int] = mapped_column(ForeignKey("apprenticeships.enrolment_id"), primary_key=True)
+    enrolment_id: Mapped[int] = mapped_column(ForeignKey("enrolments.id"), primary_key=True)
     code: Mapped[str] = mapped_column(primary_key=True)
     words: Mapped[str | None]
     by_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))

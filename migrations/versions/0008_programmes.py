@@ -600,7 +600,7 @@ def upgrade() -> None:
         sa.Column("by_id", KEY, nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["by_id"], ["people.id"], name=op.f("fk_gateway_items_by_id")),
-        sa.ForeignKeyConstraint(["enrolment_id"], ["apprenticeships.enrolment_id"], name=op.f("fk_gateway_items_enrolment_id")),
+        sa.ForeignKeyConstraint(["enrolment_id"], ["enrolments.id"], name=op.f("fk_gateway_items_enrolment_id")),
         sa.PrimaryKeyConstraint("enrolment_id", "code", name=op.f("pk_gateway_items")),
     )
     op.create_table(
