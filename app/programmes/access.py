@@ -58,10 +58,14 @@ def involved(tx: Tx, column: Any) -> ColumnElement[bool]:
 
 
 def visible(tx: Tx, can: Can) -> ColumnElement[bool]:
-    """SQL over `enrolments` for what the actor's `can` reaches: those they take part in where it says so, and people in reach."""
+    """SQL over `enrolments` for what the actor's `can` reaches: those they take part in where it says so, and people in reach.
+
+    Whoever takes part sees how far an enrolment is, whether or not the rest of their work reaches the person.
+    """
     found = require(tx, can)
     reached = within_reach(tx, can, Enrolment.person_id)
-    return or_(involved(tx, Enrolment.id), reached) if any(reach is Reach.INVOLVED for reach, _ in found) else reached
+    narrowed = can is Can.READ_ENROLMENT or any(reach is Reach.INVOLVED for reach, _ in found)
+    return or_(involved(tx, Enrolment.id), reached) if narrowed else reached
 
 
 def part(tx: Tx, can: Can, enrolment_id: int, *, lock: bool = False) -> Part:

@@ -1,0 +1,246 @@
+"""Enrolling somebody on the version of their cohort: who may, what was checked, their plan, their stages and their documents."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, exists, insert, literal, select
+
+from app import policy
+from app.core.calendar import long_date
+from app.core.db import ONE
+from app.core.errors import Conflict, Invalid
+from app.core.facts import current
+from app.core.tx import Tx
+from app.frameworks.models import DocumentTemplate, ProgrammeStage, ProgrammeVersion
+from app.people.models import Post
+from app.policy import Can, operation
+from app.programmes import terms
+from app.programmes.access import part
+from app.programmes.due import DAY
+from app.programmes.eligibility import Candidate, Check, for_grant, to_take_part
+from app.programmes.models import CAPACITIES, Claim, Enrolment, Side, StageRecord
+from app.programmes.operations import plans
+from app.programmes.operations.cohorts import mine, version_for
+from app.programmes.operations.involving import involve
+from app.programmes.portfolio_models import Document
+
+AHEAD = timedelta(days=366)  # nobody is enrolled longer before their first day
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no letters or digits that are taken for one another
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What enrolling somebody would mean: whether they may, whether the grant can be claimed, and when what would be due."""
+
+    person: Row[Any]
+    version: Row[Any]
+    fte: Decimal
+    checks: list[Check]
+    grant: list[Check]
+    stages: list[tuple[str, date]]  # title and due day, in order
+    lines: dict[int, date]
+    ends_on: date
+    already: bool  # on this version now
+
+    @property
+    def may(self) -> bool:
+        """Does everything hold that it takes?"""
+        return not self.already and all(check.ok for check in self.checks)
+
+    @property
+    def brings_grant(self) -> bool:
+        """Can the grant be claimed for them?"""
+        return bool(self.grant) and all(check.ok for check in self.grant)
+
+
+def look(
+    tx: Tx,
+    cohort: Row[Any],
+    person_id: int,
+    starts_on: date,
+    fte: Decimal | None = None,
+    *,
+    confirmed: Collection[str] = (),
+    funded_before: bool = False,
+    lock: bool = False,
+) -> Outlook:
+    """What would come of enrolling a person of the actor's on the version of this cohort. Nothing is changed."""
+    version = version_for(tx, cohort.version_id, starts_on)
+    person = policy.person(tx, Can.MANAGE_ENROLMENTS, person_id, lock=lock)
+    post = tx.one(
+        select(Post.job_title, Post.contract, Post.fte)
+        .where(Post.person_id == person_id, Post.is_primary.is_(True), current(Post, max(starts_on, tx.today)))
+        .limit(1)
+    )
+    pattern = fte if fte is not None else Decimal(post.fte) if post else Decimal(1)
+    if not 0 < pattern <= Decimal("1.5"):
+        message = "The working pattern must be more than 0 and at most 1.5 of full time"
+        raise Invalid(message + ".", errors=[{"field": "fte", "message": message}])
+    candidate = Candidate(
+        person,
+        post.job_title if post else None,
+        post.contract if post else None,
+        starts_on,
+        funded_before or _claimed_before(tx, person_id, version.programme_code),
+    )
+    lines, ends_on = plans.dates(tx, version, person_id, plans.clock_of(version, starts_on, pattern))
+    titles = tx.rows(
+        select(ProgrammeStage.id, ProgrammeStage.title).where(ProgrammeStage.version_id == version.id).order_by(ProgrammeStage.number)
+    )
+    on_it = select(ONE).where(
+        exists(
+            select(ONE).where(
+                Enrolment.person_id == person_id,
+                Enrolment.version_id == version.id,
+                Enrolment.status.not_in(("completed", "withdrawn", "transferred")),
+            )
+        )
+    )
+    return Outlook(
+        person,
+        version,
+        pattern,
+        to_take_part(candidate, version.definition, confirmed),
+        for_grant(candidate, version.definition),
+        [(row.title, lines[row.id]) for row in titles],
+        lines,
+        ends_on,
+        tx.scalar(on_it) is not None,
+    )
+
+
+def _claimed_before(tx: Tx, person_id: int, programme_code: str) -> bool:
+    claimed = (
+        select(Claim.enrolment_id)
+        .join(Enrolment, Enrolment.id == Claim.enrolment_id)
+        .join(ProgrammeVersion, ProgrammeVersion.id == Enrolment.version_id)
+        .where(Enrolment.person_id == person_id, ProgrammeVersion.programme_code == programme_code)
+    )
+    return tx.scalar(claimed.limit(1)) is not None
+
+
+@operation(Can.MANAGE_ENROLMENTS)
+def enrol(
+    tx: Tx,
+    cohort_id: int,
+    person_id: int,
+    starts_on: date,
+    people: Mapping[str, int] | None = None,
+    fte: Decimal | None = None,
+    *,
+    confirmed: Collection[str] = (),
+    funded_before: bool = False,
+    transferred_from: str | None = None,
+    moved_in: bool = False,
+    tell: bool = True,
+) -> int:
+    """Put somebody on the version of a cohort; returns the enrolment's id.
+
+    `people`: who does what from the first day ({"assessor": 7, "line_manager": 7}; one person may do both). `fte`: the working pattern
+    that the plan goes by, that of their post if left out. `confirmed`: codes of what the Academy confirms (eligibility.CONFIRMABLE).
+    `funded_before`: the grant was claimed for them elsewhere. `transferred_from`: the employer where they began. `moved_in`: begun on
+    paper. Conflict with every reason when they may not take part; the database refuses a second running enrolment on one version.
+    """
+    cohort = mine(tx, Can.MANAGE_ENROLMENTS, cohort_id)
+    if cohort.closed_on is not None:
+        raise Conflict("This cohort is closed.", code="cohort-closed", way_out="Choose a cohort that takes people.")
+    if starts_on > tx.today + AHEAD or (starts_on < cohort.starts_on - AHEAD and not (moved_in or transferred_from)):
+        message = f"The first day must be within a year of {long_date(cohort.starts_on)}"
+        raise Invalid(message + ".", errors=[{"field": "starts_on", "message": message}])
+    outlook = look(
+        tx, cohort, person_id, starts_on, fte, confirmed=confirmed, funded_before=funded_before or bool(transferred_from), lock=True
+    )
+    if outlook.already:
+        raise Conflict("They are already on this programme.", code="already-enrolled")
+    against = [check for check in outlook.checks if not check.ok]
+    if against:
+        raise Conflict(
+            " ".join(check.words for check in against),
+            code="not-eligible",
+            errors=[{"field": f"confirm_{check.code}" if check.ask else check.code, "message": check.words} for check in against],
+        )
+    enrolment_id = tx.insert(
+        Enrolment,
+        reference=reference(),
+        person_id=person_id,
+        cohort_id=cohort_id,
+        version_id=outlook.version.id,
+        starts_on=starts_on,
+        ends_on=max(outlook.ends_on, starts_on + DAY),
+        fte=outlook.fte,
+        eligible=[check.kept() for check in outlook.checks],
+        grant_ok=outlook.brings_grant,
+        grant_reasons=[check.kept() for check in outlook.grant],
+        moved_in=moved_in,
+        transferred_from=(transferred_from or "").strip()[:200] or None,
+        created_at=tx.now,
+        created_by=tx.actor.person_id,
+    )
+    reason = "moved in" if moved_in else "transfer" if transferred_from else "start"
+    plans.first_plan(tx, enrolment_id, outlook.lines, max(outlook.ends_on, starts_on + DAY), reason)
+    _begin(tx, enrolment_id, outlook.version.id)
+    since = min(starts_on, tx.today)  # those named see it at once
+    involve(tx, enrolment_id, person_id, terms.learner(outlook.version.definition), since)
+    for capacity, somebody in (people or {}).items():
+        _name(tx, enrolment_id, person_id, somebody, capacity, since)
+    tx.record(
+        "enrolment.made",
+        "enrolments",
+        enrolment_id,
+        person_id=person_id,
+        state="registered",
+        tell=["email.enrolled"] if tell else [],
+        cohort=cohort_id,
+        starts_on=starts_on.isoformat(),
+        grant=outlook.brings_grant,
+    )
+    return enrolment_id
+
+
+def _name(tx: Tx, enrolment_id: int, learner_id: int, person_id: int, capacity: str, since: date) -> None:
+    if CAPACITIES.get(capacity) is not Side.ASSESSING:
+        raise Invalid("Only the assessing side is named here.", errors=[{"field": capacity, "message": "Choose another part"}])
+    if person_id == learner_id:
+        message = "Nobody assesses themselves"
+        raise Invalid(message + ".", errors=[{"field": capacity, "message": message}], code="own-assessor")
+    policy.person(tx, Can.READ_PERSON, person_id)
+    involve(tx, enrolment_id, person_id, capacity, since)
+
+
+def reference() -> str:
+    """A public reference that says nothing about anybody and cannot be guessed: 10 characters, over 49 bits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(10))
+
+
+def _begin(tx: Tx, enrolment_id: int, version_id: int) -> None:
+    """A record for every stage, and a first copy of every document that is needed and not written several times over."""
+    tx.db.execute(
+        insert(StageRecord).from_select(
+            ["enrolment_id", "stage_id", "state"],
+            select(literal(enrolment_id), ProgrammeStage.id, literal("not started")).where(ProgrammeStage.version_id == version_id),
+        )
+    )
+    needed = tx.rows(
+        select(DocumentTemplate.id)
+        .where(DocumentTemplate.version_id == version_id, DocumentTemplate.required, ~DocumentTemplate.repeatable)
+        .order_by(DocumentTemplate.stage_id, DocumentTemplate.number)
+    )
+    tx.insert_many(
+        Document,
+        [dict(enrolment_id=enrolment_id, template_id=row.id, number=1, state="draft", head=0, changed_at=tx.now) for row in needed],
+    )
+
+
+@operation(Can.MANAGE_ENROLMENTS)
+def name_person(tx: Tx, enrolment_id: int, person_id: int, capacity: str, from_on: date | None = None) -> None:
+    """Name somebody for a part that nobody has yet, such as a first assessor. Who takes over from somebody is a change, and is agreed."""
+    found = part(tx, Can.MANAGE_ENROLMENTS, enrolment_id, lock=True)
+    if found.enrolment.status in ("completed", "withdrawn", "transferred"):
+        raise Conflict("This programme is over for them.", code="enrolment-over")
+    _name(tx, enrolment_id, found.enrolment.person_id, person_id, capacity, from_on or tx.today)

@@ -1,0 +1,150 @@
+"""Plans: when each stage falls due. A new plan stands beside the old ones, which stay to be seen with their reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, bindparam, insert, select, update
+
+from app.core.calendar import WEEK
+from app.core.db import FOREVER
+from app.core.facts import current
+from app.core.tx import Tx
+from app.frameworks.models import ProgrammeStage, ProgrammeVersion
+from app.people.models import Post
+from app.programmes import terms
+from app.programmes.access import Part
+from app.programmes.due import DAY, Clock, Extra, Pattern, Span, StageDue, due_dates, laid_out, on_working_day
+from app.programmes.models import Change, Enrolment, Plan, PlanLine, StageRecord
+from app.programmes.terms import AS_FULL_TIME
+
+LAST = FOREVER - timedelta(days=366)  # a plan that cannot end is refused before this
+_STAGES = select(ProgrammeStage.id, ProgrammeStage.due_month).where(ProgrammeStage.version_id == bindparam("version"))
+_KEPT = (
+    select(StageRecord.stage_id, PlanLine.due_on)
+    .join(Plan, Plan.enrolment_id == StageRecord.enrolment_id)
+    .join(PlanLine, (PlanLine.plan_id == Plan.id) & (PlanLine.stage_id == StageRecord.stage_id))
+    .where(
+        StageRecord.enrolment_id == bindparam("enrolment"),
+        StageRecord.state.in_(("complete", "not needed")),
+        Plan.number == bindparam("number"),
+    )
+)
+_CHANGES = (
+    select(Change.kind, Change.from_on, Change.to_on, Change.details)
+    .where(
+        Change.enrolment_id == bindparam("enrolment"),
+        Change.state == "agreed",
+        Change.kind.in_(("pause", "extension", "working_pattern")),
+    )
+    .order_by(Change.from_on, Change.id)
+)
+
+
+def clock_of(version: Row[Any], starts_on: date, fte: Decimal, changes: Sequence[Row[Any]] = ()) -> Clock:
+    """How the months of one enrolment pass. `fte` is the pattern at the start; `changes` what was agreed since."""
+    patterns: list[Pattern] = [(starts_on, fte)]
+    pauses: list[Span] = []
+    extensions: list[Extra] = []
+    for change in changes:
+        if change.kind == "pause":
+            pauses.append((change.from_on, change.to_on))
+        elif change.kind == "extension":
+            extensions.append((change.from_on, int(change.details["days"])))
+        else:
+            patterns.append((change.from_on, Decimal(str(change.details["fte"]))))
+    if terms.part_time(version.definition) == AS_FULL_TIME:
+        patterns = [(starts_on, Decimal(1))]
+    return Clock(starts_on, patterns, laid_out(pauses, extensions), terms.slowest(version.definition, version.nominal_months))
+
+
+def working_days(tx: Tx, person_id: int, on: date) -> str:
+    """The days of the week on which somebody works, by their primary post of a day; Monday to Friday where nothing is known."""
+    mask = tx.scalar(
+        select(Post.working_days).where(Post.person_id == person_id, Post.is_primary.is_(True), current(Post, max(on, tx.today))).limit(1)
+    )
+    return str(mask or WEEK)
+
+
+def dates(tx: Tx, version: Row[Any], person_id: int, clock: Clock, kept: dict[int, date] | None = None) -> tuple[dict[int, date], date]:
+    """When every stage of the version is due by this clock, and the day on which the programme ends."""
+    mask = working_days(tx, person_id, clock.starts_on)
+    stages = [StageDue(row.id, row.due_month, (kept or {}).get(row.id)) for row in tx.rows(_STAGES, version=version.id)]
+    ends_on = on_working_day(clock.after(version.nominal_months), clock.stops, mask)
+    return {key: min(day, LAST) for key, day in due_dates(stages, clock, mask).items()}, min(ends_on, LAST)
+
+
+def first_plan(tx: Tx, enrolment_id: int, lines: dict[int, date], ends_on: date, reason: str = "start", words: str | None = None) -> None:
+    """Plan 1 of a new enrolment."""
+    _write(tx, enrolment_id, 1, lines, dict(reason=reason, words=words, ends_on=ends_on, change_id=None))
+
+
+def _write(tx: Tx, enrolment_id: int, number: int, lines: dict[int, date], values: dict[str, Any]) -> None:
+    plan_id = tx.insert(Plan, enrolment_id=enrolment_id, number=number, made_at=tx.now, made_by=tx.actor.person_id, **values)
+    if lines:
+        tx.db.execute(insert(PlanLine), [dict(plan_id=plan_id, stage_id=stage, due_on=day) for stage, day in lines.items()])
+
+
+def replan(
+    tx: Tx,
+    part: Part,
+    reason: str,
+    words: str | None,
+    ends_on: date | None = None,
+    change_id: int | None = None,
+    *,
+    fte: Decimal | None = None,
+) -> bool:
+    """Count the dates again from everything that is agreed, and keep the old plan. Returns whether any date is another.
+
+    The caller has locked the enrolment. Stages that are completed keep their dates. `ends_on`: the end is this day, whatever is counted;
+    stages that would come after it are due by it. `fte`: the pattern from now on, for the enrolment's row.
+    """
+    enrolment = tx.get(Enrolment, part.enrolment.id, what="enrolment")
+    version = tx.get(ProgrammeVersion, enrolment.version_id, what="programme version")
+    changes = tx.rows(_CHANGES, enrolment=enrolment.id)
+    at_start = _fte_at_start(enrolment, changes)
+    kept = {row.stage_id: row.due_on for row in tx.rows(_KEPT, enrolment=enrolment.id, number=enrolment.plan_number)}
+    lines, counted = dates(tx, version, enrolment.person_id, clock_of(version, enrolment.starts_on, at_start, changes), kept)
+    if ends_on is not None:
+        lines = {stage: kept.get(stage) or min(day, ends_on) for stage, day in lines.items()}
+        counted = ends_on
+    counted = max(counted, enrolment.starts_on + DAY)
+    moved = lines != plan_lines(tx, enrolment.id, enrolment.plan_number) or counted != enrolment.ends_on
+    number = enrolment.plan_number + 1
+    _write(tx, enrolment.id, number, lines, dict(reason=reason, words=words, ends_on=counted, change_id=change_id))
+    tx.db.execute(
+        update(Enrolment)
+        .where(Enrolment.id == enrolment.id)
+        .values(plan_number=number, ends_on=counted, fte=fte or enrolment.fte, version=enrolment.version + 1)
+    )
+    tx.record(
+        "enrolment.replanned",
+        "enrolments",
+        enrolment.id,
+        person_id=enrolment.person_id,
+        tell=["email.plan_changed"] if moved else [],
+        reason=reason,
+        plan=number,
+        ends_on=counted.isoformat(),
+    )
+    return moved
+
+
+def _fte_at_start(enrolment: Row[Any], changes: Sequence[Row[Any]]) -> Decimal:
+    """The pattern before the first change of it; every change says what it was before."""
+    first = next((change for change in changes if change.kind == "working_pattern"), None)
+    return Decimal(str(first.details["before"])) if first is not None else Decimal(enrolment.fte)
+
+
+def plan_lines(tx: Tx, enrolment_id: int, number: int) -> dict[int, date]:
+    """The due days of one plan, by stage."""
+    statement = (
+        select(PlanLine.stage_id, PlanLine.due_on)
+        .join(Plan, Plan.id == PlanLine.plan_id)
+        .where(Plan.enrolment_id == enrolment_id, Plan.number == number)
+    )
+    return {row.stage_id: row.due_on for row in tx.rows(statement)}
