@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from sqlalchemy import create_engine, event, select, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 from starlette.testclient import TestClient
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from app import models
 from app.core.config import ROOT, Settings, load
@@ -28,7 +30,7 @@ from app.desks import catalogue
 from app.identity import access
 from app.identity import operations as identity
 from app.main import create_app
-from tests.county import careless, demo_app, demo_county, demo_settings, open_county, templates  # noqa: F401  # fixtures
+from tests.county import KINDS, careless, demo_app, demo_county, demo_settings, open_county, templates  # noqa: F401  # fixtures
 from tests.factory import Make
 
 THOROUGH = os.environ.get("ACADEMY_TEST_PROFILE") == "thorough"
@@ -45,7 +47,33 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{left_out.count(name):4} {name}")
 
 
+# Which tests stay together -------------------------------------------------------------------------------------------
+
+LONG = (  # each of these is handed out by itself, before all others, so that no process is left with one at the end
+    "tests/property/test_oracle.py::test_the_engine_agrees_with_the_oracle",
+    "tests/contract/test_requests.py::test_many_made_up_requests",
+    "tests/browser/test_every_page.py::test_every_page_as_every_persona",
+)
+
+
+class Groups(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands the tests out to the processes, those of a file on one kind of database together: they share what its fixtures make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        test, _, given = nodeid.partition("[")
+        if test in LONG:
+            return nodeid
+        return f"{test.partition('::')[0]} {next((kind for kind in KINDS if kind in given), '')}"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    return Groups(config, log)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("[")[0], len(LONG)))
     if not THOROUGH:
         leave_out = pytest.mark.skip(reason=LEFT_OUT)
         for item in items:
@@ -74,7 +102,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     data = Path(tempfile.gettempdir()) / f"academy-pg-{run[:12]}"
-    server = get_server(str(data))
+    server = get_server(str(data), cleanup_mode="delete")  # by whichever process lets go of it last
     url = server.get_uri()
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:  # nothing here has to survive a power cut
@@ -82,9 +110,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
         connection.execute(text("SELECT pg_reload_conf()"))
     yield url
+    atexit.unregister(server._cleanup)  # at exit it would look for itself in a folder that another process has removed
     server.cleanup()
-    if not os.environ.get("PYTEST_XDIST_WORKER"):
-        shutil.rmtree(data, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -182,8 +209,7 @@ def make(database: Database) -> Make:
 
 @pytest.fixture(scope="session")
 def test_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folders = {"mail_dir": tmp_path_factory.mktemp("mail"), "files_dir": tmp_path_factory.mktemp("files")}
-    return load(base_url="http://testserver", log_level="error", threads=4, **folders)
+    return load(base_url="http://testserver", mail_dir=tmp_path_factory.mktemp("mail"), log_level="error", threads=4)
 
 
 @pytest.fixture(scope="session")
