@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import BindParameter, and_, bindparam, insert, select
-from sqlalchemy.event import listen
 
 from app import jobs
 from app.bookings.models import Booking, Part, Place, Session
@@ -58,9 +57,6 @@ class Table:
         self.course = make.course().id
         self.coordinator = make.person("Cai", account=False).id
         self.games = 0
-        if database.sqlite:  # nothing here has to survive a power cut
-            listen(database.write, "connect", lambda connection, _: connection.execute("pragma synchronous=off"))
-            database.write.dispose()
         stages = [dict(code=code, title=code, rank=rank, stage_group="practitioner") for rank, code in enumerate(("NQSW", "SW"))]
         with make.tx() as tx:
             tx.insert_many(CareerStage, stages)

@@ -13,8 +13,9 @@ from tests.conftest import THOROUGH
 from tests.factory import Make
 from tests.property.game import History, Table, failure, shortest
 
-HISTORIES = int(os.environ.get("ACADEMY_HISTORIES", "0")) or (1500 if THOROUGH else 120)
-ON_POSTGRESQL = HISTORIES // 3  # where each statement is a round trip
+HISTORIES = int(os.environ.get("ACADEMY_HISTORIES", "0")) or (1000 if THOROUGH else 120)
+ON_POSTGRESQL = HISTORIES * 3 // 10  # where each statement is a round trip
+PARTS = 8  # so that several processes share them
 
 
 @pytest.fixture
@@ -25,8 +26,9 @@ def table(make: Make, database: Database, monkeypatch: pytest.MonkeyPatch) -> Ta
     return made
 
 
-def test_the_engine_agrees_with_the_oracle(table: Table, make: Make) -> None:
-    for seed in range(HISTORIES if table.database.sqlite else ON_POSTGRESQL):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_engine_agrees_with_the_oracle(table: Table, make: Make, part: int) -> None:
+    for seed in range(part, HISTORIES if table.database.sqlite else ON_POSTGRESQL, PARTS):
         history = History.drawn(seed)
         if failure(table, history):
             least, wrong = shortest(table, history)

@@ -23,6 +23,7 @@ from app.bookings.operations.cancel import end
 from app.bookings.operations.decide import decide
 from app.bookings.operations.sessions import change_session
 from app.core.db import Database, connect
+from tests.county import careless
 from tests.factory import Make
 from tests.property.game import History, Table, failure
 
@@ -147,7 +148,7 @@ def one_database(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
     """One is enough: the faults are not the database's."""
     path = tmp_path_factory.mktemp("planted") / "academy.sqlite3"
     path.write_bytes(sqlite_template.read_bytes())
-    made = connect(f"sqlite:///{path}", pool=4)
+    made = careless(connect(f"sqlite:///{path}", pool=4))
     yield made
     made.dispose()
 
