@@ -13,7 +13,7 @@ from app.frameworks.models import DocumentTemplate, Programme, ProgrammeStage, P
 from app.people import operations as people
 from app.people.models import Duty
 from app.programmes.models import CAPACITIES, Capacity, Cohort, Enrolment, Involvement, Plan, PlanLine, StageRecord
-from app.programmes.portfolio_models import Document
+from app.programmes.portfolio_models import Document, Revision
 from tests.factory import Make
 
 EVERYONE = ["nqsw", "assessor", "line_manager"]
@@ -259,6 +259,28 @@ class Programmes:
             )
         for template in tx.rows(select(DocumentTemplate.__table__).where(DocumentTemplate.version_id == enrolled.version_id)):
             enrolled.documents[template.code] = tx.insert(Document, enrolment_id=enrolled.id, template_id=template.id, changed_at=tx.now)
+
+    def finished(self, enrolled: Enrolled, recommendation: str = "pass") -> None:
+        """Every document is complete, and the final report recommends an outcome. Nothing of it was signed in this service."""
+        with self.make.tx() as tx:
+            for code, key in enrolled.documents.items():
+                content = {"recommendation": recommendation, "summary": "Ready"} if code == "FINAL" else {"reflection": "I learnt"}
+                tx.db.execute(
+                    insert(Revision),
+                    dict(
+                        document_id=key,
+                        number=1,
+                        base=0,
+                        content=content,
+                        standards=[],
+                        author_id=enrolled.nqsw.id,
+                        kind="typing",
+                        sitting="test",
+                        saved_at=tx.now,
+                        sealed=True,
+                    ),
+                )
+                tx.update(Document, key, state="final", head=1, frozen=1)
 
     def end(self, enrolled: Enrolled, capacity: str, on: date) -> None:
         """End a capacity by hand."""

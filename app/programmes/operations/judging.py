@@ -20,9 +20,10 @@ from app.programmes.operations.chaining import add_entry
 from app.programmes.operations.panels import READERS, open_case
 from app.programmes.panel_models import Decision, Judgement, PanelCase, Reader, Sitting
 from app.programmes.portfolio_models import Document, Entry
+from app.supervision.operations.rules import end_rule
 
 CRITERIA = ("consistent", "accurate", "valid", "robust", "sufficient")  # for a version that names none
-ANSWERS = {"confirm": "confirm", "return": "return", "not_confirmed": "not confirmed"}
+KINDS = ("confirm", "return", "not_confirmed")
 DECLARATION = "The panel has read this portfolio, judged the assessor’s recommendation by its criteria, and decided as written here."
 LONGEST = 10_000  # letters in one box
 
@@ -120,7 +121,7 @@ def decide(tx: Tx, case_id: int, verdict: Verdict, head_read: str) -> int:
         enrolment,
         "decision",
         what=("PANEL", "Decision of the moderation panel", 1),
-        answer=ANSWERS[verdict.kind],
+        answer=_answer(verdict.kind, case.recommended),
         items=_items(case, verdict, lines.plain()),
         declaration=DECLARATION,
         person_id=tx.actor.person_id,
@@ -160,7 +161,7 @@ def _who_decides(tx: Tx, case: Row[Any]) -> Row[Any]:
 
 def _said(verdict: Verdict) -> None:
     wrong = []
-    if verdict.kind not in ANSWERS:
+    if verdict.kind not in KINDS:
         wrong.append({"field": "kind", "message": "Choose what the panel decides"})
     if not verdict.reasons:
         wrong.append({"field": "reasons", "message": "Give the reasons"})
@@ -184,6 +185,11 @@ def _prepared(tx: Tx, case: Row[Any]) -> None:
     judged = len(tx.rows(select(Judgement.involvement_id).where(Judgement.case_id == case.id)))
     if judged < READERS:
         raise Conflict(f"{judged} of {READERS} readers have judged. The panel decides when both have.", code="not-judged")
+
+
+def _answer(kind: str, recommended: str) -> str:
+    """What the chain says: a confirmation names its outcome."""
+    return f"confirm {recommended}" if kind == "confirm" else kind.replace("_", " ")
 
 
 def _items(case: Row[Any], verdict: Verdict, lines: list[dict[str, str]]) -> list[tuple[str, str, Any]]:
@@ -226,6 +232,7 @@ def finish(tx: Tx, enrolment: Row[Any], outcome: str, decision: int) -> None:
         )
         .values(state="complete", completed_at=tx.now, held_on=tx.today)
     )
+    end_rule(tx, enrolment.person_id, f"enrolment:{enrolment.id}", tx.today)  # from now on the rule for everybody applies
     tx.record(
         "enrolment.completed",
         "enrolments",
@@ -301,7 +308,7 @@ def outcome_without_panel(tx: Tx, enrolment_id: int, outcome: str, reasons: str)
         found,
         "decision",
         what=("OUTCOME", "Outcome", 1),
-        answer="confirm",
+        answer=f"confirm {outcome}",
         items=[("outcome", "Outcome", outcome), ("reasons", "Reasons", reasons)],
         declaration="The programme was completed as written here.",
         person_id=tx.actor.person_id,
