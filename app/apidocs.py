@@ -41,6 +41,7 @@ SAID = {
     "bookings:write": "Book and cancel places",
     "completions:read": "Read who completed what",
     "completions:write": "Report results of e-learning",
+    "supervision:read": "Read when people were supervised: dates, kinds and minutes",
 }
 PROBLEMS = {
     "400": "The body is not JSON",

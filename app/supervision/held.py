@@ -36,6 +36,11 @@ class Term:
     agreed: Mapping[str, Any]
 
     @property
+    def last_day(self) -> date:
+        """The last day on which the rule applies."""
+        return self.valid_to - DAY
+
+    @property
     def minimum_minutes(self) -> int | None:
         """How long a supervision should last at least: as agreed, else as the rule says; shown only, it decides nothing."""
         found = self.agreed.get("minimum_minutes", self.definition.get("minimum_minutes"))

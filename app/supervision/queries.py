@@ -13,9 +13,10 @@ from sqlalchemy import Date, Float, Row, Select, and_, bindparam, exists, or_, s
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.db import ONE, UtcDateTime
+from app.core.facts import current
 from app.core.tx import Tx
 from app.frameworks.models import SupervisionRule
-from app.people.models import Absence, Person
+from app.people.models import Absence, Duty, Person, Responsibility
 from app.people.models import Post as PostRow
 from app.supervision.due import Span, merged
 from app.supervision.held import Count, Held, Meeting, Post, PromisedActual, Protected, Term, Workload, compare, promised_minutes
@@ -277,6 +278,25 @@ def lines(tx: Tx, *where: Any, most: int = 60) -> list[Line]:
         for row in rows
     ]
 
+
+_LATELY = (
+    select(Supervisor.person_id)
+    .where(Supervisor.supervised_id == bindparam("person"), Supervisor.live)
+    .order_by(Supervisor.held_on.desc())
+    .limit(12)
+)
+_ANSWERS = select(Responsibility.holder_id).where(
+    Responsibility.person_id == bindparam("person"),
+    Responsibility.kind.in_((Duty.MANAGER.value, Duty.ASSESSOR.value)),
+    current(Responsibility, bindparam("today", type_=Date)),
+)
+# Who may have supervised :person on :today: who manages and assesses them, and who supervised them lately.
+LIKELY = (
+    select(Person.id, Person.name)
+    .where(or_(Person.id.in_(_ANSWERS), Person.id.in_(select(_LATELY.subquery().c.person_id))))
+    .order_by(Person.sort_name, Person.id)
+    .limit(8)
+)
 
 UNCONFIRMED = and_(
     Supervision.superseded_at.is_(None), Supervision.recorded_by == Supervision.person_id, Supervision.confirmed_at.is_(None)

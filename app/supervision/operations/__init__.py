@@ -1,6 +1,6 @@
 """What changes supervision: recording it, the rule by which it is due, protected time and caseloads, files of dates."""
 
-from app.supervision.operations.record import New, confirm, correct, record, record_many, withdraw
+from app.supervision.operations.record import New, confirm, correct, not_there, record, record_many, withdraw
 from app.supervision.operations.rules import end_rule, pause, resume, set_rule
 from app.supervision.operations.workload import (
     correct_protected_time,
@@ -16,6 +16,7 @@ __all__ = [
     "correct",
     "correct_protected_time",
     "end_rule",
+    "not_there",
     "pause",
     "record",
     "record_caseload",

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, or_, select
 
 from app import policy
-from app.core.errors import Conflict
+from app.core.errors import Conflict, NotFound
 from app.core.sheets import SheetRefused, as_date, read_sheet
 from app.core.text import shorten
 from app.core.tx import Tx
@@ -195,10 +195,18 @@ def stage(tx: Tx, file_name: str, rows: list[dict[str, Any]]) -> int:
     return import_id
 
 
+def staged(tx: Tx, import_id: int, *, lock: bool = False) -> Any:
+    """A file that the actor sent, or NotFound: it names people whom others may not look up."""
+    kept = tx.get(SupervisionImport, import_id, lock=lock, what="import")
+    if kept.staged_by != tx.actor.person_id:
+        raise NotFound("There is no import with that reference, or somebody else sent it.", code="import-not-found")
+    return kept
+
+
 @operation(Can.IMPORT_SUPERVISION)
 def apply_import(tx: Tx, import_id: int) -> int:
     """Record everything a kept file holds that is not recorded yet; returns how many. One problem, and nothing is done."""
-    kept = tx.get(SupervisionImport, import_id, lock=True, what="import")
+    kept = staged(tx, import_id, lock=True)
     if kept.applied_at is not None:
         raise Conflict("This file has already been applied.", code="import-applied")
     planned = plan(tx, kept.rows)

@@ -239,13 +239,18 @@ def confirm(tx: Tx, supervision_id: int) -> None:
     _audit(tx, "supervision.confirmed", [(row.id, row.person_id, {"held_on": row.held_on.isoformat()})])
 
 
+def not_there() -> NotFound:
+    """The refusal for a supervision that does not exist or is out of reach: the two look the same."""
+    return NotFound("There is no supervision with that reference, or it is not one of your people’s.", code="supervision-not-found")
+
+
 def _held(tx: Tx, supervision_id: int, *, given: bool = False) -> Row[Any]:
     """The live supervision, its person locked first; NotFound out of reach. `given`: whoever supervised reaches it too."""
     row = tx.one(select(Supervision.__table__).where(Supervision.id == supervision_id))
     mine = select(Supervisor.person_id).where(Supervisor.supervision_id == supervision_id, Supervisor.person_id == tx.actor.person_id)
     reached = row is not None and (policy.reaches(tx, Can.RECORD_SUPERVISION, row.person_id) or (given and tx.scalar(mine) is not None))
     if row is None or not reached:
-        raise NotFound("There is no supervision with that reference, or it is not one of your people’s.", code="supervision-not-found")
+        raise not_there()
     tx.get(Person, row.person_id, lock=True)
     fresh = tx.get(Supervision, supervision_id)
     if fresh.superseded_at is not None:
