@@ -181,8 +181,7 @@ def sign_in(database: Database, key: str, settings: Settings) -> str:
 @pytest.fixture(scope="session")
 def demo_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Demonstration mode, as `make run` has it."""
-    folders = {"mail_dir": tmp_path_factory.mktemp("mail"), "files_dir": tmp_path_factory.mktemp("files")}
-    return load(demo=True, base_url="http://testserver", log_level="error", **folders)
+    return load(demo=True, base_url="http://testserver", mail_dir=tmp_path_factory.mktemp("mail"), log_level="error")
 
 
 @pytest.fixture(scope="session")
@@ -194,13 +193,14 @@ def demo_app(demo_settings: Settings, sqlite_template: Path) -> FastAPI:
 def open_county(
     templates: Callable[[str, Filled], Template], demo_app: FastAPI, demo_settings: Settings
 ) -> Callable[[str], AbstractContextManager[County]]:
-    """`with open_county("sqlite") as county:` a copy of the county, for as long as the block lasts. One at a time."""
+    """`with open_county("sqlite") as county:` a copy of the county, for as long as the block lasts. Only the newest answers."""
 
     @contextmanager
     def opened(kind: str) -> Iterator[County]:
         with templates(kind, seeded).copy() as database:
-            demo_app.state.database = database
+            before, demo_app.state.database = demo_app.state.database, database
             yield County(kind, demo_app, database, demo_settings)
+            demo_app.state.database = before
 
     return opened
 

@@ -123,6 +123,13 @@ class Window:
         assert reply is not None
         return reply.status
 
+    def ask(self, address: str) -> int:
+        """The status of what this persona would be shown there, redirections followed; nothing is drawn."""
+        reply = self.context.request.get(self.server.address + address)
+        status = reply.status
+        reply.dispose()
+        return status
+
     def barriers(self) -> list[str]:
         """What axe finds wrong, in words: the rule, and where."""
         found: dict[str, Any] = AXE.run(

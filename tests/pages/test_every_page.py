@@ -108,4 +108,5 @@ def test_every_page_as_every_persona(key: str, demo_county: County, tmp_path: Pa
         if wrong or reply.status_code not in (200, 403, 404, 409):
             faults[stop.name] = [str(reply.status_code), *wrong]
     assert faults == {}
-    assert validate(tmp_path) == ""
+    if demo_county.kind == "sqlite":  # the same templates draw them on PostgreSQL
+        assert validate(tmp_path) == ""
