@@ -127,8 +127,9 @@ class _Check:
         elif first and first["previous"] != text_hash(self.head):
             words = "The head of the chain (reference, programme, version, start date) is not the one that the first entry was joined to."
             yield Finding("head", None, "head", words)
-        elif first and first["enrolment"] != head["enrolment"]:
-            yield Finding("head", None, "enrolment", "The head of the chain belongs to another enrolment.")
+        for place, entry in enumerate(self.entries, 1):
+            if entry and head and entry["enrolment"] != head["enrolment"]:
+                yield Finding("head", place, "enrolment", f"{self.named(place)}: it belongs to another enrolment.")
 
     def about_order(self) -> Iterator[Finding]:
         numbers = [entry["sequence"] if entry else place for place, entry in enumerate(self.entries, 1)]
