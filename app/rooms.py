@@ -20,6 +20,8 @@ PAGES = (
     "app.identity.details_pages",
     "app.identity.access_pages",
     "app.identity.trail",
+    "app.frameworks.pages",
+    "app.frameworks.manage_pages",
     "app.people.edit_pages",
     "app.people.pages",
     "app.people.cover_pages",
@@ -48,11 +50,15 @@ PAGES = (
     "app.bookings.evaluation_pages",
     "app.bookings.interest_pages",
     "app.bookings.writing_pages",
+    "app.supervision.pages",
+    "app.supervision.team_pages",
+    "app.supervision.import_pages",
+    "app.supervision.workload_pages",
     "app.hr.pages",
     "app.notifications.own_pages",
     "app.notifications.pages",
 )
-APIS = ("app.identity.api", "app.people.api", "app.learning.api", "app.bookings.api")
+APIS = ("app.identity.api", "app.people.api", "app.learning.api", "app.bookings.api", "app.supervision.api")
 
 # What stands in the navigation, in order, for those who may do it.
 NAVIGATION: tuple[tuple[str, str, Can], ...] = (
@@ -60,6 +66,7 @@ NAVIGATION: tuple[tuple[str, str, Can], ...] = (
     ("Find learning", "/courses", Can.READ_CATALOGUE),
     ("My bookings", "/my-bookings", Can.READ_OWN_PAGE),
     ("My learning", "/my-learning", Can.READ_OWN_PAGE),
+    ("Supervision", "/supervision", Can.READ_SUPERVISION),
 )
 
 
@@ -121,6 +128,7 @@ MORE: tuple[tuple[str, str, Can], ...] = (
     ("Sessions I deliver", "/delivering", Can.READ_ROSTER),
     ("People", "/people", Can.READ_PERSON),
     ("Completions", "/completions", Can.EXPORT_COMPLETIONS),
+    ("Programmes and standards", "/frameworks", Can.MANAGE_FRAMEWORKS),
     ("HR imports", "/hr/imports", Can.IMPORT_PEOPLE),
     ("Access", "/access", Can.MANAGE_ACCESS),
     ("Messages sent", "/deliveries", Can.READ_DELIVERIES),

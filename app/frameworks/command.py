@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.core.db import Database
 from app.core.errors import Refusal
+from app.core.text import plural
 from app.core.tx import SYSTEM, transaction
 from app.frameworks import operations
 from app.frameworks.operations import Loaded
@@ -30,22 +31,22 @@ def run(database: Database, files: Sequence[Path], *, dry_run: bool = False, pub
             if dry_run:
                 raise _DryRun
     except FileRefused as refused:
-        for problem in refused.problems:
-            print(problem, file=sys.stderr)
-        count = len(refused.problems)
-        print(f"Nothing was loaded: {count} {'problem' if count == 1 else 'problems'}.", file=sys.stderr)
-        return 1
+        return _refuse([*map(str, refused.problems), f"Nothing was loaded: {plural(len(refused.problems), 'problem')}."])
     except Refusal as refused:
-        print(f"Nothing was loaded: {refused.message} {refused.way_out}".strip(), file=sys.stderr)
-        return 1
+        return _refuse([f"Nothing was loaded: {refused.message} {refused.way_out}".strip()])
     except _DryRun:
         pass
-    for each in loaded:
-        print(" ".join(word for word in (f"{each.outcome}:", each.kind, each.code, each.version) if word))
+    lines = [" ".join(word for word in (f"{each.outcome}:", each.kind, each.code, each.version) if word) for each in loaded]
     if publish:
-        print(f"published: {published}")
+        lines.append(f"published: {published}")
     elif any(each.key is not None and each.outcome != "already there" for each in loaded):
-        print("Drafts count for nobody until they are published: here with --publish, or on their page.")
+        lines.append("Drafts count for nobody until they are published: here with --publish, or on their page.")
     if dry_run:
-        print("This was a dry run: nothing was changed.")
+        lines.append("This was a dry run: nothing was changed.")
+    sys.stdout.write("\n".join(lines) + "\n")
     return 0
+
+
+def _refuse(lines: list[str]) -> int:
+    sys.stderr.write("\n".join(lines) + "\n")
+    return 1
