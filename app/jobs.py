@@ -21,6 +21,7 @@ from app.core.tx import clock as read_clock
 from app.core.work import job
 from app.identity import operations as identity
 from app.notifications import preferences
+from app.supervision.operations import overdue
 
 Job = Callable[[Tx, datetime], None]
 When = timedelta | Callable[[datetime], datetime | None]  # every so long, counted from midnight UTC; or what says which turn is due, if any
@@ -32,6 +33,7 @@ TIMETABLE: dict[str, tuple[When, Job]] = {
     "decisions-due": (timedelta(hours=1), running.ask_due),
     "kept-places": (timedelta(hours=1), quotas.look_again),
     "remind": (reminders.turn, reminders.remind),
+    "supervision-overdue": (overdue.turn, overdue.tell_overdue),
     "daily-summaries": (preferences.digest_turn, preferences.write_digests),
 }
 

@@ -284,6 +284,14 @@ class PriorLearningDecided(CourseFacts):
     decision: NotRequired[str | None]
 
 
+class SupervisionDue(Everyone):
+    """supervision_due: to whoever's supervision is overdue (`own`), and to those who manage or assess people whose is."""
+
+    own: bool
+    subjects: list[str]  # for themselves "since Friday 4 December 2026"; for others a line for each: "Ann Example, since …"
+    link: str
+
+
 # Accounts and the service ------------------------------------------------------------------------------------------
 
 
@@ -354,6 +362,7 @@ FACTS: dict[str, Any] = {
     "decision_due": DecisionDue,
     "dates_added": DatesAdded,
     "prior_learning_decided": PriorLearningDecided,
+    "supervision_due": SupervisionDue,
     "invitation": Invitation,
     "password_reset": PasswordReset,
     "import_finished": ImportFinished,
@@ -372,6 +381,7 @@ TOPICS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Afterwards: attendance, certificates, questions about a session, earlier learning",
         ("attended", "certificate", "evaluation_asked", "prior_learning_decided"),
     ),
+    "supervision": ("Supervision that is overdue, on Mondays", ("supervision_due",)),
 }
 TOPIC_OF = {f"email.{kind}": topic for topic, (_, kinds) in TOPICS.items() for kind in kinds}
 
@@ -410,6 +420,7 @@ WORDS = {
     "email.decision_due": "Session to decide on",
     "email.dates_added": "New dates",
     "email.prior_learning_decided": "Earlier learning decided",
+    "email.supervision_due": "Supervision overdue",
     "email.invitation": "Invitation to set a password",
     "email.password_reset": "Link to set a new password",
     "email.import_finished": "HR import finished",

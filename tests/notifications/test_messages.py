@@ -100,6 +100,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "state": "accepted",
         "decision": "The certificate shows the same content.",
     },
+    "supervision_due": {
+        "to": "bob@westmarch.example",
+        "name": "Bob Manager",
+        "own": False,
+        "subjects": ["Ann Example, since Friday 4 December 2026", "Cal Example, since Monday 7 December 2026"],
+        "link": "/supervision/team",
+    },
     "digest": {"to": "ann@westmarch.example", "name": "Ann Example", "subjects": ["Booked: Court skills", "Tomorrow: Life story work"]},
 }
 KINDS = sorted(FACTS)

@@ -168,8 +168,8 @@ def test_choosing(make: Make, sign_in: Any) -> None:
     ann = make.person("Ann")
     browser = sign_in(ann)
     page = browser.get("/preferences").text
-    assert page.count('value="email" checked') == 4 and "Always by e-mail, at once" in page
-    sent = {"bookings": "digest", "reminders": "inbox", "approvals": "email", "evaluation": "email"}
+    assert page.count('value="email" checked') == len(TOPICS) and "Always by e-mail, at once" in page
+    sent = dict.fromkeys(TOPICS, "email") | {"bookings": "digest", "reminders": "inbox"}
     assert browser.post("/preferences", data=sent).headers["location"] == "/preferences?said=saved"
     assert {(row.topic, row.how) for row in make.rows(select(Preference.__table__))} >= {("bookings", "digest"), ("reminders", "inbox")}
     page = browser.get("/preferences").text

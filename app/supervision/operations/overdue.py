@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime, time, timedelta
+from typing import Any
 
 from sqlalchemy import or_, select
 
@@ -24,6 +25,10 @@ def turn(now: datetime) -> datetime | None:
     today = london(now).date()
     due = from_london(today - timedelta(days=today.weekday()), TELL_AT)
     return due if due <= now < due + LATEST else None
+
+
+def _facts(own: bool, lines: list[str]) -> dict[str, Any]:
+    return {"own": own, "subjects": lines, "link": "/supervision" if own else "/supervision/team"}
 
 
 def tell_overdue(tx: Tx, _now: datetime) -> None:
@@ -56,7 +61,7 @@ def tell_overdue(tx: Tx, _now: datetime) -> None:
         in_order = sorted(theirs, key=lambda key: (since[key], names[key]))
         told[holder, False] = [f"{names[key]}, since {long_date(since[key])}" for key in in_order]
     rows = [
-        message("email.supervision_due", tx.now, "people", person, {"own": own, "subjects": lines}) | {"subject_id": person}
+        message("email.supervision_due", tx.now, "people", person, _facts(own, lines)) | {"subject_id": person}
         for (person, own), lines in sorted(told.items())
     ]
     tx.insert_many(Outbox, rows)
