@@ -76,10 +76,10 @@ def questions(parts: Iterable[Section]) -> tuple[Question, ...]:
 def acting(capacities: Iterable[str], asked: Sequence[Question], *, invited: bool) -> frozenset[str]:
     """In which parts of this document somebody with these capacities acts. `invited`: they were asked for this very document.
 
-    What is for somebody outside, such as whoever collects feedback from a family, the learner may enter as well.
+    What is for somebody outside, such as whoever collects feedback from a family, the learner and whoever was asked may enter.
     """
     held = {one for one in capacities if invited or one not in ASKED}
-    if held & LEARNERS:
+    if held & (LEARNERS | ASKED):
         held |= {one for question in asked for one in question.by if one not in CAPACITIES}
     return frozenset(held)
 
