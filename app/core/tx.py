@@ -65,7 +65,10 @@ class Tx:
     @property
     def today(self) -> date:
         """Today in London."""
-        return london(self.now).date()
+        if "today" not in self.memo:
+            self.memo["today"] = london(self.now).date()
+        day: date = self.memo["today"]
+        return day
 
     # reading -------------------------------------------------------------------------------------------------------
     def rows(self, statement: Any, **parameters: Any) -> Sequence[Row[Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    CompoundSelect,
     Row,
     Select,
     and_,
@@ -214,16 +215,14 @@ def _own_words(postgresql: bool) -> ColumnElement[bool]:
     return matching(postgresql, "people", Person.__table__.c.id, "simple", bindparam("q"))
 
 
-def _own_hits(postgresql: bool) -> Select[Any]:
-    """Those whose own words match; on SQLite the index is asked first, by name, since its planner would start from the people."""
-    if postgresql:
-        return select(*_HIT).where(_own_words(postgresql))
+def _own_ids() -> Select[Any]:
+    """SQLite's index is asked first, by name, since its planner would start from the people."""
     index: ColumnElement[Any] = literal_column("people_fts")
     matched = select(literal_column("rowid", Key).label("id")).select_from(text("people_fts")).where(index.bool_op("MATCH")(bindparam("q")))
-    return _with_rows(matched.limit(MOST + 1))
+    return matched.limit(MOST + 1)
 
 
-def _with_rows(ids: Select[Any]) -> Select[Any]:
+def _with_rows(ids: Select[Any] | CompoundSelect[Any]) -> Select[Any]:
     hit = ids.subquery()
     return select(*_HIT).join(hit, hit.c.id == Person.id).where(few(hit.c.id))
 
@@ -247,13 +246,14 @@ def _members(node: ColumnElement[bool]) -> Select[Any]:
 def _hits(shape: _Shape) -> Select[Any]:
     """Those who match the words by their own name or numbers, or by their team's; of the unit or stage if there are no words."""
     if shape.words:
-        mine = _own_hits(shape.postgresql).limit(MOST + 1)
+        of_teams = _members(UnitClosure.ancestor_id.in_(_teams(shape.postgresql))).limit(MOST + 1)
+        if not shape.postgresql:  # numbers are put together sooner than rows
+            own = _own_ids()
+            return _with_rows(union(select(own.subquery()), select(of_teams.subquery()))) if shape.teams else _with_rows(own)
+        mine = select(*_HIT).where(_own_words(shape.postgresql)).limit(MOST + 1)
         if not shape.teams:
             return mine
-        own = mine.subquery()
-        of_teams = _with_rows(_members(UnitClosure.ancestor_id.in_(_teams(shape.postgresql))).limit(MOST + 1)).subquery()
-        both = union(select(own), select(of_teams)).subquery()
-        return select(both)
+        return select(union(select(mine.subquery()), select(_with_rows(of_teams).subquery())).subquery())
     if shape.unit:
         return _with_rows(_members(UnitClosure.ancestor_id == bindparam("unit")).limit(MOST + 1))
     at_stage = select(Stage.person_id.label("id")).where(Stage.stage == bindparam("stage"), current(Stage, TODAY))
