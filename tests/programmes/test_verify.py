@@ -192,18 +192,16 @@ def test_any_opening_altered_removed_or_added_is_found_and_named(careful: bool) 
     kept = json.loads(MEMBERS["openings.json"])["openings"]
     for place, openings in enumerate(kept):
         for path in openings:
-            changes: list[Any] = [
-                lambda one, path=path: one[path].update(value='"other"'),
-                lambda one, path=path: one[path].update(salt="0" * 64),
-                lambda one, path=path: one[path].update(salt=one[path]["salt"].upper() + "A"),
-                lambda one, path=path: one[path].update(value="{"),
-                lambda one, path=path: one.pop(path),
-                lambda one, path=path: one.update({path + "x": one[path]}),
-            ]
-            for change in changes:
-                members = altered(
-                    MEMBERS, "openings.json", lambda value, change=change, place=place: change(value["openings"][place]) and None
-                )
+            one = openings[path]
+            for made in (
+                {**openings, path: {**one, "value": '"other"'}},
+                {**openings, path: {**one, "salt": "0" * 64}},
+                {**openings, path: {**one, "salt": one["salt"].upper() + "A"}},
+                {**openings, path: {**one, "value": "{"}},
+                {**openings, path + "x": one},
+                {name: value for name, value in openings.items() if name != path},
+            ):
+                members = altered(MEMBERS, "openings.json", partial(put, ("openings", place), made))
                 members = relisted(members) if careful else members
                 assert any(sequence == place + 1 and what.startswith(path) for _, sequence, what in found(members))
                 assert checked(members)
@@ -225,9 +223,16 @@ def test_entries_left_out_swapped_repeated_and_cut_off() -> None:
 
     for gone in range(1, len(ENTRIES)):
         assert f"Entry {gone} is missing." in after(partial(without, gone))
-    swapped = after(lambda rows: rows.insert(1, rows.pop(2)))
+
+    def swap(rows: list[Any]) -> None:
+        rows.insert(1, rows.pop(2))
+
+    def repeat(rows: list[Any]) -> None:
+        rows.insert(4, rows[3])
+
+    swapped = after(swap)
     assert "The entries are out of order: entry 3 stands in place 2." in swapped
-    assert "There is more than one entry 4." in after(lambda rows: rows.insert(4, rows[3]))
+    assert "There is more than one entry 4." in after(repeat)
     # The end cut off and everything else made to fit: what is left is a true chain, as it was before. Only a receipt tells.
     short = altered(
         altered(MEMBERS, "chain.json", lambda value: value["entries"].pop() and None),

@@ -10,28 +10,11 @@ from sqlalchemy import Row, bindparam, select
 from app.core.tx import Tx
 from app.frameworks.models import ProgrammeVersion
 from app.people.models import Person
-from app.programmes import chain
+from app.programmes import chain, terms
 from app.programmes.chain import Attached, Framework, Item, Opening, Redacted, Shown, Signer, What
 from app.programmes.portfolio_models import Entry
 from app.programmes.portfolio_models import Opening as OpeningRow
 
-# Capacities as signatories see them; a capacity that is not here is shown as it is written.
-WORDS = {
-    "nqsw": "Newly qualified social worker",
-    "apprentice": "Apprentice",
-    "participant": "Participant",
-    "assessor": "Assessor",
-    "line_manager": "Line manager",
-    "observer": "Observer",
-    "other_professional": "Other professional",
-    "employer": "Employer",
-    "provider": "Training provider",
-    "mentor": "Mentor",
-    "coordinator": "Academy coordinator",
-    "chair": "Chair of the panel",
-    "panel_member": "Panel member",
-    "external_moderator": "External moderator",
-}
 RECEIPT = "email.signed_receipt"
 SERVICE = Signer("The academy's service", None, ("Service",))  # what no person did, such as an import from the command line
 _NEWEST = (
@@ -40,15 +23,16 @@ _NEWEST = (
     .order_by(Entry.sequence.desc())
     .limit(1)
 )
-_FRAMEWORK = select(ProgrammeVersion.programme_code, ProgrammeVersion.version, ProgrammeVersion.digest).where(
+_FRAMEWORK = select(ProgrammeVersion.programme_code, ProgrammeVersion.version, ProgrammeVersion.digest, ProgrammeVersion.definition).where(
     ProgrammeVersion.id == bindparam("version")
 )
 _PERSON = select(Person.name, Person.swe_number).where(Person.id == bindparam("person"))
 
 
-def capacity_words(capacities: Sequence[str]) -> tuple[str, ...]:
-    """Capacities in the words that are shown and signed: ("assessor",) → ("Assessor",)."""
-    return tuple(WORDS.get(one, one) for one in capacities)
+def capacity_words(tx: Tx, version_id: int, capacities: Sequence[str]) -> tuple[str, ...]:
+    """Capacities in the words of the programme's version, as they are shown and signed: ("assessor",) → ("Assessor",)."""
+    row = tx.one(_FRAMEWORK, version=version_id)
+    return tuple(terms.title(row.definition if row else {}, one) for one in capacities)
 
 
 def framework_of(tx: Tx, version_id: int) -> Framework:
@@ -118,7 +102,7 @@ def add_entry(
         previous=previous,
         answer=answer,
         statement=statement,
-        signer=_signer(tx, person_id, capacities),
+        signer=_signer(tx, person_id, capacity_words(tx, enrolment.version_id, capacities)),
         signed_at=signed_at,
     )
     entry_id = tx.insert(
@@ -155,11 +139,9 @@ def add_entry(
     return entry_id
 
 
-def _signer(tx: Tx, person_id: int | None, capacities: Sequence[str]) -> Signer:
+def _signer(tx: Tx, person_id: int | None, capacities: tuple[str, ...]) -> Signer:
     row = tx.one(_PERSON, person=person_id) if person_id is not None else None
-    if row is None:
-        return SERVICE
-    return Signer(row.name, row.swe_number, capacity_words(capacities) or ("Academy coordinator",))
+    return Signer(row.name, row.swe_number, capacities or (terms.TITLES["coordinator"],)) if row else SERVICE
 
 
 def _keep(tx: Tx, entry_id: int, openings: Mapping[str, Opening]) -> None:
