@@ -184,6 +184,7 @@ def enrol(
     )
     reason = "moved in" if moved_in else "transfer" if transferred_from else "start"
     plans.first_plan(tx, enrolment_id, outlook.lines, max(outlook.ends_on, starts_on + DAY), reason)
+    plans.follow(tx, enrolment_id, person_id, outlook.version, starts_on, max(outlook.ends_on, starts_on + DAY))
     _begin(tx, enrolment_id, outlook.version.id)
     since = min(starts_on, tx.today)  # those named see it at once
     involve(tx, enrolment_id, person_id, terms.learner(outlook.version.definition), since)

@@ -20,6 +20,8 @@ from app.programmes.access import Part
 from app.programmes.due import DAY, Clock, Extra, Pattern, Span, StageDue, due_dates, laid_out, on_working_day
 from app.programmes.models import Change, Enrolment, Plan, PlanLine, StageRecord
 from app.programmes.terms import AS_FULL_TIME
+from app.supervision.models import SupervisionTerm
+from app.supervision.operations import rules as supervision
 
 LAST = FOREVER - timedelta(days=366)  # a plan that cannot end is refused before this
 _STAGES = select(ProgrammeStage.id, ProgrammeStage.due_month).where(ProgrammeStage.version_id == bindparam("version"))
@@ -34,13 +36,20 @@ _KEPT = (
     )
 )
 _CHANGES = (
-    select(Change.kind, Change.from_on, Change.to_on, Change.details)
+    select(Change.id, Change.kind, Change.from_on, Change.to_on, Change.details)
     .where(
         Change.enrolment_id == bindparam("enrolment"),
         Change.state == "agreed",
         Change.kind.in_(("pause", "extension", "working_pattern")),
     )
     .order_by(Change.from_on, Change.id)
+)
+
+_TERM = (
+    select(SupervisionTerm.rule_id, SupervisionTerm.agreed)
+    .where(SupervisionTerm.subject == bindparam("subject"), SupervisionTerm.superseded_at.is_(None))
+    .order_by(SupervisionTerm.id)
+    .limit(1)
 )
 
 
@@ -106,9 +115,9 @@ def replan(
     enrolment = tx.get(Enrolment, part.enrolment.id, what="enrolment")
     version = tx.get(ProgrammeVersion, enrolment.version_id, what="programme version")
     changes = tx.rows(_CHANGES, enrolment=enrolment.id)
-    at_start = _fte_at_start(enrolment, changes)
     kept = {row.stage_id: row.due_on for row in tx.rows(_KEPT, enrolment=enrolment.id, number=enrolment.plan_number)}
-    lines, counted = dates(tx, version, enrolment.person_id, clock_of(version, enrolment.starts_on, at_start, changes), kept)
+    clock = clock_of(version, enrolment.starts_on, _fte_at_start(enrolment, changes), changes)
+    lines, counted = dates(tx, version, enrolment.person_id, clock, kept)
     if ends_on is not None:
         lines = {stage: kept.get(stage) or min(day, ends_on) for stage, day in lines.items()}
         counted = ends_on
@@ -121,6 +130,7 @@ def replan(
         .where(Enrolment.id == enrolment.id)
         .values(plan_number=number, ends_on=counted, fte=fte or enrolment.fte, version=enrolment.version + 1)
     )
+    follow(tx, enrolment.id, enrolment.person_id, version, enrolment.starts_on, counted)
     tx.record(
         "enrolment.replanned",
         "enrolments",
@@ -134,10 +144,44 @@ def replan(
     return moved
 
 
+def follow(tx: Tx, enrolment_id: int, person_id: int, version: Row[Any], starts_on: date, ends_on: date) -> None:
+    """Supervision follows the programme's rule, with what it promises, from the first day to the end of the plan in force."""
+    code = version.definition.get("supervision_rule")
+    rule_id = supervision.published(tx, code) if code else None
+    if rule_id is None:
+        return
+    kept = tx.one(_TERM, subject=f"enrolment:{enrolment_id}")  # an enrolment keeps the version of the rule that it began with
+    promised = {"protected_time_percent": "protected_percent", "workload_percent": "workload_percent"}
+    agreed = {name: int(version.definition[of]) for name, of in promised.items() if version.definition.get(of) is not None}
+    supervision.set_rule(
+        tx,
+        person_id,
+        kept.rule_id if kept else rule_id,
+        starts_on,
+        ends_on,
+        subject=f"enrolment:{enrolment_id}",
+        anchor=starts_on,
+        agreed=(kept.agreed if kept else None) or agreed,
+    )
+
+
 def _fte_at_start(enrolment: Row[Any], changes: Sequence[Row[Any]]) -> Decimal:
     """The pattern before the first change of it; every change says what it was before."""
-    first = next((change for change in changes if change.kind == "working_pattern"), None)
+    first = next((change for change in changes if change.kind == "working_pattern" and "before" in change.details), None)
     return Decimal(str(first.details["before"])) if first is not None else Decimal(enrolment.fte)
+
+
+def clock_now(tx: Tx, enrolment: Row[Any], version: Row[Any], *, but: int | None = None) -> Clock:
+    """How the months of an enrolment pass by what is agreed, `but` for one change."""
+    changes = [row for row in tx.rows(_CHANGES, enrolment=enrolment.id) if row.id != but]
+    return clock_of(version, enrolment.starts_on, _fte_at_start(enrolment, changes), changes)
+
+
+def pattern_on(tx: Tx, enrolment: Row[Any], on: date, *, but: int) -> Decimal:
+    """The working pattern of a day by what is agreed, `but` for one change."""
+    changes = [row for row in tx.rows(_CHANGES, enrolment=enrolment.id) if row.id != but]
+    before = [row for row in changes if row.kind == "working_pattern" and row.from_on <= on]
+    return Decimal(before[-1].details["fte"]) if before else _fte_at_start(enrolment, changes)
 
 
 def plan_lines(tx: Tx, enrolment_id: int, number: int) -> dict[int, date]:
