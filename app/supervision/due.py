@@ -49,8 +49,8 @@ def due_windows(
 ) -> list[Window]:
     """The windows of a rule from its day 0 (`anchor`) that begin on or before `until`.
 
-    `definition` has `periods`: {from_day | from_month, to_day | to_month | to: "end", every_days | every_months, label}; months are
-    calendar months from the anchor, and a month after 31 January is the last day of February. `end` is the first day on which the rule no
+    `definition` has `periods`: {from_day | from_month, to_day | to_month (or neither: to the end), every_days | every_months, label};
+    months are calendar months from the anchor, and a month after 31 January is the last day of February. `end` is the first day on which the rule no
     longer applies, `begin` (the anchor where it is left out) the first on which it does: the first window is the first to begin on or
     after it. What is left at the end of a period, or of the rule, is a window of its own if it is at least half as long as usual;
     else it belongs to the window before it, and where there is none nothing is due in it. A window in which the clock stopped for good, as
@@ -100,16 +100,16 @@ def _running(definition: Mapping[str, Any], anchor: date, stops: Sequence[Span])
 
 def _edge(period: Mapping[str, Any], side: str, anchor: date) -> date:
     """Where a period begins or ends if the clock never stands still."""
-    if f"{side}_month" in period:
+    if period.get(f"{side}_month") is not None:
         return add_months(anchor, int(period[f"{side}_month"]))
-    if f"{side}_day" in period:
+    if period.get(f"{side}_day") is not None:
         return anchor + timedelta(days=int(period[f"{side}_day"]))
     return anchor if side == "from" else FOREVER
 
 
 def _after(period: Mapping[str, Any], lower: date, turns: int) -> date:
     try:
-        if "every_months" in period:
+        if period.get("every_months") is not None:
             return add_months(lower, turns * int(period["every_months"]))
         return lower + timedelta(days=turns * int(period["every_days"]))
     except (OverflowError, ValueError):  # past the end of the calendar
@@ -137,4 +137,4 @@ def running_days(starts: date, ends: date, stops: Iterable[Span]) -> int:
 def _usual(definition: Mapping[str, Any], label: str) -> int:
     """How many days a window of a period has, a month taken as 30."""
     period = next(each for each in definition["periods"] if each.get("label", "") == label)
-    return int(period["every_days"]) if "every_days" in period else 30 * int(period["every_months"])
+    return int(period["every_days"]) if period.get("every_days") is not None else 30 * int(period["every_months"])

@@ -42,7 +42,7 @@ class Term:
 
     @property
     def minimum_minutes(self) -> int | None:
-        """How long a supervision should last at least: as agreed, else as the rule says; shown only, it decides nothing."""
+        """How long a supervision should last at least: as agreed, else as the rule says; the rule also says whether a shorter one counts."""
         found = self.agreed.get("minimum_minutes", self.definition.get("minimum_minutes"))
         return None if found is None else int(found)
 
@@ -76,7 +76,8 @@ class Turn:
 class Held:
     """Supervision by the rule, from the first day of the term up to and including `as_at`.
 
-    Supervision counts where its kind is one of the rule's; reflective supervision only from somebody registered, if the rule says so.
+    Supervision counts where its kind is one of the rule's; reflective supervision only from somebody registered, if the rule says so; a
+    short one not, if the rule says so (`minutes_effect: counts`).
     A missed window stays missed: two supervisions in the next do not make up for it.
     """
 
@@ -92,7 +93,7 @@ class Held:
     registered: int  # of those held, by somebody registered
     unconfirmed: int  # of those held, known only from who was supervised
     minutes: int  # of those held, together
-    short: int  # of those held, shorter than the minimum
+    short: int  # shorter than the minimum: of those held, unless the rule says that a short one does not count
     longest_gap: int  # days from one to the next (or the beginning, or as_at) on which the clock ran
     gap: Span | None  # the longest one's first and last day
     last_held: date | None
@@ -116,15 +117,17 @@ def compare(term: Term, stops: Sequence[Span], meetings: Sequence[Meeting], as_a
     last = min(as_at, term.valid_to - DAY)
     inside = sorted((one for one in meetings if term.valid_from <= one.held_on <= last), key=lambda one: one.held_on)
     kinds = term.definition.get("counts", COUNTS)
-    strict = bool(term.definition.get("reflective_supervisor_must_be_registered"))
-    counted = [one for one in inside if one.kind in kinds and not (strict and one.kind == "reflective" and not one.registered)]
+    strict = bool(term.definition.get("reflective_supervisor_registered"))
+    given = [one for one in inside if one.kind in kinds and not (strict and one.kind == "reflective" and not one.registered)]
+    minimum = term.minimum_minutes
+    whole = minimum if term.definition.get("minutes_effect") == "counts" else None
+    counted = [one for one in given if whole is None or one.minutes >= whole]
     days = sorted({one.held_on for one in counted})
     windows = due_windows(term.definition, term.anchor, stops, term.valid_to, last + _AHEAD, term.valid_from)
     turns = tuple(_turns([window for window in windows if window.starts <= last], days))
     over = [turn for turn in turns if turn.window.ends <= as_at]
     paused = any(starts <= as_at < ends for starts, ends in stops)
     since = None if paused or as_at >= term.valid_to else _overdue(turns, as_at)
-    minimum = term.minimum_minutes
     gap = _longest_gap(term.valid_from, days, last, stops)
     return Held(
         term=term,
@@ -135,11 +138,11 @@ def compare(term: Term, stops: Sequence[Span], meetings: Sequence[Meeting], as_a
         held=len(counted),
         beside=sum(1 for one in inside if one.kind not in kinds),
         reflective=sum(1 for one in counted if one.kind == "reflective"),
-        unregistered=sum(1 for one in inside if one.kind in kinds) - len(counted),
+        unregistered=sum(1 for one in inside if one.kind in kinds) - len(given),
         registered=sum(1 for one in counted if one.registered),
         unconfirmed=sum(1 for one in counted if not one.confirmed),
         minutes=sum(one.minutes for one in counted),
-        short=sum(1 for one in counted if minimum is not None and one.minutes < minimum),
+        short=sum(1 for one in given if minimum is not None and one.minutes < minimum),
         longest_gap=running_days(gap[0], gap[1], stops) if gap else 0,
         gap=gap,
         last_held=days[-1] if days else None,

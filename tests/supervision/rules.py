@@ -11,7 +11,7 @@ from app.frameworks.models import SupervisionRule
 from tests.factory import Make
 
 ASYE: dict[str, Any] = {
-    "reflective_supervisor_must_be_registered": True,
+    "reflective_supervisor_registered": True,
     "counts": ["professional", "reflective", "case"],
     "supplementary": ["group_reflective"],
     "report_reflective_separately": True,
@@ -20,7 +20,7 @@ ASYE: dict[str, Any] = {
     "periods": [
         {"from_day": 0, "to_day": 42, "every_days": 7, "label": "weekly"},
         {"from_day": 42, "to_month": 6, "every_days": 14, "label": "fortnightly"},
-        {"from_month": 6, "to": "end", "every_months": 1, "label": "monthly"},
+        {"from_month": 6, "to_month": None, "every_months": 1, "label": "monthly"},
     ],
 }
 MONTHLY: dict[str, Any] = {"periods": [{"every_months": 1, "label": "at least monthly", "proportionate": True}]}

@@ -104,8 +104,8 @@ def slow(definition: dict[str, Any], anchor: date, pauses: list[Span], end: date
     usual: list[int] = []
     nominal = 0
     for period in definition["periods"]:
-        first = add_months(anchor, period["from_month"]) if "from_month" in period else anchor + timedelta(days=period.get("from_day", 0))
-        if "to_month" in period:
+        first = add_months(anchor, period["from_month"]) if period.get("from_month") else anchor + timedelta(days=period.get("from_day", 0))
+        if period.get("to_month"):
             stop = add_months(anchor, period["to_month"])
         else:
             stop = anchor + timedelta(days=period["to_day"]) if "to_day" in period else FOREVER

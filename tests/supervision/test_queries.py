@@ -21,7 +21,7 @@ from app.supervision.held import Held
 from app.supervision.models import Caseload, ProtectedTime, Supervision, SupervisionTerm, Supervisor
 from app.supervision.queries import held_against_due, promised_actual, promised_actual_for
 from tests.factory import Make
-from tests.supervision.rules import FOUR_WEEKLY, Team, publish, team
+from tests.supervision.rules import ASYE, FOUR_WEEKLY, Team, publish, team
 
 ANCHOR = date(2026, 1, 5)  # a Monday
 END = date(2027, 1, 5)
@@ -75,6 +75,16 @@ def test_reflective_supervision_counts_from_somebody_registered_only(us: Team) -
     now = held(us, 20)
     assert (now.held, now.reflective, now.unregistered, now.beside, now.registered, now.short) == (2, 1, 1, 1, 1, 1)
     assert [bool(turn.held_on) for turn in now.turns] == [True, False, True]
+
+
+def test_a_rule_may_say_that_a_short_one_does_not_count(us: Team) -> None:
+    strict = publish(us.make, "SUP-STRICT", ASYE | {"minutes_effect": "counts"})
+    with us.make.tx() as tx:
+        operations.set_rule(tx, us.callum.id, strict, ANCHOR, END, subject="enrolment:1", agreed={"minimum_minutes": 60})
+    hold(us, [1], minutes=60)
+    hold(us, [8], minutes=59)
+    now = held(us, 14)
+    assert (now.held, now.met, now.due, now.short) == (1, 1, 2, 1)
 
 
 def test_own_entries_count_and_are_told_apart_until_confirmed(us: Team) -> None:
@@ -136,15 +146,17 @@ def test_two_rules_for_one_person_keep_apart_and_drafts_are_refused(us: Team) ->
     assert found.held.due == 2 + 1, "the weeks that the other rule took are not due by this one"
     with us.make.tx() as tx:
         draft = tx.insert(SupervisionRule, code="SUP-X", version="1", title="X", definition=FOUR_WEEKLY, state="draft")
-    for wrong in (
-        lambda tx: operations.set_rule(tx, us.dana.id, draft, ANCHOR),
-        lambda tx: operations.set_rule(tx, us.dana.id, us.rule, ANCHOR, ANCHOR),
-        lambda tx: operations.set_rule(tx, us.dana.id, us.rule, ANCHOR, agreed={"workload_percent": 101}),
-        lambda tx: operations.set_rule(tx, us.dana.id, us.rule, ANCHOR, agreed={"biscuits": 1}),
-        lambda tx: operations.pause(tx, us.dana.id, ANCHOR, ANCHOR),
-    ):
+    wrong: list[dict[str, Any]] = [
+        dict(rule_id=draft),
+        dict(to=ANCHOR),
+        dict(agreed={"workload_percent": 101}),
+        dict(agreed={"biscuits": 1}),
+    ]
+    for values in wrong:
         with pytest.raises((Conflict, Invalid)), us.make.tx() as tx:
-            wrong(tx)
+            operations.set_rule(tx, us.dana.id, **(dict(rule_id=us.rule, from_=ANCHOR) | values))
+    with pytest.raises(Invalid), us.make.tx() as tx:
+        operations.pause(tx, us.dana.id, ANCHOR, ANCHOR)
 
 
 def test_the_same_question_has_the_same_answer_later(us: Team) -> None:
@@ -212,10 +224,9 @@ def _crowd(tx: Any, us: Team, number: int) -> list[int]:
     """Many people on one rule, each supervised every ten days."""
     tables = Person.__table__.select().where(Person.id == us.dana.id)
     like = tx.one(tables)._asdict()
-    people_, ids = [], list(range(10_001, 10_001 + number))
-    for key in ids:
-        people_.append(like | dict(id=key, employee_number=f"C{key}", email=f"c{key}@westmarch.example", swe_number=None))
-    tx.db.execute(insert(Person), people_)
+    ids = list(range(10_001, 10_001 + number))
+    own = [dict(id=key, employee_number=f"C{key}", email=f"c{key}@westmarch.example", swe_number=None) for key in ids]
+    tx.db.execute(insert(Person), [like | each for each in own])
     fact = dict(valid_from=ANCHOR, valid_to=FOREVER, recorded_at=tx.now)
     terms = [dict(person_id=key, rule_id=us.rule, subject=f"enrolment:{key}", anchor=ANCHOR, agreed=AGREED, **fact) for key in ids]
     tx.insert_many(SupervisionTerm, terms)

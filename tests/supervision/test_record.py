@@ -70,8 +70,8 @@ def test_who_may_record(us: Team, who: str, may: bool) -> None:
 
 
 def test_several_are_recorded_together_or_not_at_all(us: Team) -> None:
+    new = [New(person.id, date(2026, 1, 5), "case", 60, (us.assessor.id,)) for person in (us.callum, us.dana)]
     with pytest.raises(NotFound), us.acting(us.assessor) as tx:
-        new = [New(person.id, day(tx), "case", 60, (us.assessor.id,)) for person in (us.callum, us.dana)]
         operations.record_many(tx, new)  # the assessor has nothing to do with Dana
     assert us.make.rows(select(Supervision.id)) == []
 
@@ -106,11 +106,11 @@ def test_the_same_supervision_is_recorded_once(us: Team) -> None:
         operations.record(tx, us.callum.id, day(tx), "case", 45, [us.manager.id])
     with pytest.raises(Invalid, match="entered twice"), us.acting(us.manager) as tx:
         operations.record_many(tx, [New(us.dana.id, day(tx), "case", 60, (us.manager.id,))] * 2)
-    with pytest.raises(Conflict, match="recorded already"), us.make.tx() as tx:  # the database has the last word
-        one = tx.one(select(Supervisor.__table__).where(Supervisor.kind == "case"))
-        assert one is not None
+    [one] = us.make.rows(select(Supervisor.__table__).where(Supervisor.kind == "case"))
+    with us.make.tx() as tx:
         values = dict(person_id=one.supervised_id, held_on=one.held_on, kind="case", minutes=5, source="entry", recorded_at=tx.now)
         key = tx.insert(Supervision, **values)
+    with pytest.raises(Conflict, match="recorded already"), us.make.tx() as tx:  # the database has the last word
         tx.insert(Supervisor, **(one._asdict() | {"supervision_id": key}))
 
 
@@ -166,8 +166,7 @@ def test_the_database_refuses_to_change_or_lose_what_was_recorded(us: Team) -> N
         (ProtectedTime, {"minutes": 90}),
         (Caseload, {"children": 1}),
     ):
-        with pytest.raises(Conflict, match="stays as it is|same moment"), us.make.tx() as tx:
-            tx.db.execute(delete(Supervisor).where(Supervisor.person_id < 0))
+        with pytest.raises(Conflict, match="stays as it is"), us.make.tx() as tx:
             tx.db.execute(update(table).values(**values))
     for table in (Supervision, ProtectedTime, Caseload):
         with pytest.raises(Conflict), us.make.tx() as tx:

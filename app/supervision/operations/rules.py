@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
-
 from app.core.db import FOREVER
 from app.core.errors import Conflict, Invalid
 from app.core.tx import Tx
+from app.frameworks import queries as frameworks
 from app.frameworks.models import SupervisionRule
 from app.people.models import Person
 from app.people.operations import replace_period
@@ -101,6 +100,5 @@ def _check(agreed: Mapping[str, int]) -> None:
 
 def published(tx: Tx, code: str) -> int | None:
     """The id of the newest published version of a rule, None if there is none."""
-    newest = select(SupervisionRule.id).where(SupervisionRule.code == code, SupervisionRule.state == "published")
-    key = tx.scalar(newest.order_by(SupervisionRule.id.desc()).limit(1))
-    return None if key is None else int(key)
+    row = frameworks.rule(tx, code)
+    return None if row is None else int(row.id)
