@@ -44,7 +44,7 @@ def put_into_effect(tx: Tx, mine: Part, change: Row[Any]) -> None:
     elif change.kind == "working_pattern":
         fte = Decimal(change.details["fte"])
         before = pattern_on(tx, mine.enrolment, change.from_on, but=change.id)
-        tx.update(Change, change.id, details={**change.details, "before": str(before)})
+        tx.update(Change, change.id, details={**change.details, "before": str(before.normalize())})
         words = f"From {long_date(change.from_on)} {fte:g} of full time instead of {before:g}"
         replan(tx, mine, "working pattern", words, change_id=change.id, fte=fte)
     elif change.kind in ("assessor", "line_manager"):
