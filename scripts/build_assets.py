@@ -23,7 +23,8 @@ MODULES = ROOT / "node_modules"
 GOVUK = MODULES / "govuk-frontend" / "dist" / "govuk"
 PACKAGES = [ROOT / "package.json", ROOT / "package-lock.json"]
 OLDEST_NODE = (20, 19)
-FONTS = MODULES / "@expo-google-fonts" / "noto-sans"  # for PDFs: the typesetter reads no system fonts, so that they look alike everywhere
+FONTS = MODULES / "@expo-google-fonts"  # for PDFs: the typesetter reads no system fonts, so that they look alike everywhere
+FAMILIES = {"noto-sans": "NotoSans", "noto-sans-arabic": "NotoSansArabic", "noto-sans-hebrew": "NotoSansHebrew"}
 FACES = ("400Regular", "700Bold")
 OWN_SCRIPTS = ("register.js", "code.js")  # of single pages; they import nothing
 GOVUK_LICENCE = (
@@ -115,8 +116,9 @@ def build_into(folder: Path) -> None:
     (folder / "app.js").write_text(versioned, encoding="utf-8")
     manifest = {path.name: short(path) for path in sorted(folder.iterdir())}
     (folder / "fonts").mkdir()
-    for face in FACES:
-        shutil.copy2(FONTS / face / f"NotoSans_{face}.ttf", folder / "fonts")
+    for family, name in FAMILIES.items():
+        for face in FACES:
+            shutil.copy2(FONTS / family / face / f"{name}_{face}.ttf", folder / "fonts")
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
 
 
