@@ -7,6 +7,7 @@ from typing import Any
 
 from app.frameworks.reading import Place
 from app.frameworks.schema import (
+    SIDES,
     ApprenticeshipRule,
     Apprenticeships,
     ChecklistLine,
@@ -31,7 +32,7 @@ _MINIMUM = {
 def of_programme(made: Programme) -> list[Wrong]:
     """Everything in one version of a programme that does not hold together."""
     found: list[Wrong] = []
-    for check in (_spans, _roles, _codes, _stages, _agreements, _minimums, _panel, _checklist, _kinds):
+    for check in (_spans, _parts, _roles, _codes, _stages, _agreements, _minimums, _panel, _checklist, _kinds):
         found += [(("programme", *place), wrong, remedy) for place, wrong, remedy in check(made)]
     return found
 
@@ -96,26 +97,34 @@ def _named(place: Place, given: Iterable[str], known: set[str], what: str = "rol
             yield (*place, n), f"There is no {what} “{name}” in this programme.", f"Add it under {where}, or correct the name."
 
 
-def _roles(made: Programme) -> Iterator[Wrong]:
-    known = {role.code for role in made.roles}
+def _parts(made: Programme) -> Iterator[Wrong]:
+    for n, role in enumerate(made.roles):
+        if role.code not in SIDES:
+            yield ("roles", n, "code"), f"The service knows no part “{role.code}”.", f"Use one of {', '.join(SIDES)}, with your own title."
+        elif role.side != SIDES[role.code]:
+            yield ("roles", n, "side"), f"“{role.code}” is on the side {SIDES[role.code]}.", f"Write side: {SIDES[role.code]}."
     learners = [role.code for role in made.roles if role.side == "learner"]
     if len(learners) != 1:
         yield ("roles",), f"There must be one role on the learner's side, and there are {len(learners)}.", "Set side: learner for one role."
+
+
+def _roles(made: Programme) -> Iterator[Wrong]:
+    known = {role.code for role in made.roles}
     for s, stage in enumerate(made.stages):
         yield from _named(("stages", s, "attends"), stage.attends, known)
     for place, _, document in documents(made):
         yield from _named((*place, "completed_by"), document.completed_by, known)
         yield from _named((*place, "signed_by"), document.signed_by, known)
-        for n, role in enumerate(document.signed_by):
-            if role in document.signed_by[:n]:
-                yield (*place, "signed_by", n), f"“{role}” signs twice.", "Nobody signs the same document twice: keep the first."
+        for n, signs in enumerate(document.signed_by):
+            if signs in document.signed_by[:n]:
+                yield (*place, "signed_by", n), f"“{signs}” signs twice.", "Nobody signs the same document twice: keep the first."
         for s, section in enumerate(document.form.sections):
             for i, item in enumerate(section.items):
                 yield from _item((*place, "form", "sections", s, "items", i), item, document, known)
     for name in ("recommended_by", "confirmed_by"):
-        role = getattr(made, name)
-        if role is not None and role not in known:
-            yield (name,), f"There is no role “{role}” in this programme.", "Add it under roles, or correct the name."
+        named = getattr(made, name)
+        if named is not None and named not in known:
+            yield (name,), f"There is no role “{named}” in this programme.", "Add it under roles, or correct the name."
 
 
 def _item(place: Place, item: Item, document: Document, known: set[str]) -> Iterator[Wrong]:

@@ -108,7 +108,7 @@ class DocumentTemplate(Model):
     version_id: Mapped[int] = mapped_column(ForeignKey("programme_versions.id"))
     stage_id: Mapped[int] = mapped_column(index=True)
     code: Mapped[str]
-    number: Mapped[int]  # their order in the stage
+    number: Mapped[int]  # their order in the whole version
     title: Mapped[str]
     kind: Mapped[str]  # one of DOCUMENT_KINDS
     required: Mapped[bool] = mapped_column(default=True)

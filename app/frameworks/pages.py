@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -40,12 +41,17 @@ def everything(tx: Tx, page: Page) -> Response:
         groups=[(title, rows) for title, rows in groups if rows],
         sets=listings.sets(tx),
         rules=[row for row in listings.rules(tx) if manages or row.state != "draft"],
-        occupations=listings.occupations(tx),
+        occupations=sorted(_newest(listings.occupations(tx)).values(), key=lambda row: row.title),
         funding=listings.funding(tx),
         words=words,
         today=tx.today,
         done=DONE.get(page.query("done"), ("", "")),
     )
+
+
+def _newest(rows: Sequence[Row[Any]]) -> dict[str, Row[Any]]:
+    """Of versions that come newest first, the first of each code."""
+    return {row.code: row for row in reversed(rows)}
 
 
 def seen(tx: Tx, page: Page, version_id: int) -> Row[Any]:

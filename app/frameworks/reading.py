@@ -40,6 +40,7 @@ class FileRefused(Invalid):
     """Nothing of the file, or of the files given together, was kept; `problems` says why."""
 
     def __init__(self, problems: list[Problem]) -> None:
+        problems = sorted(problems, key=lambda problem: (problem.file, problem.line))
         shown = problems[:MOST_SHOWN]
         words = f"{problems[0]}" if len(problems) == 1 else f"There are {len(problems)} problems. The first: {problems[0]}"
         super().__init__(words, code="framework-refused", errors=[{"field": "file", "message": str(problem)} for problem in shown])

@@ -108,8 +108,28 @@ class Stage(Part):
     documents: Annotated[list[Document], Field(max_length=60)] = []
 
 
+SIDES = {  # the parts that the service knows, and on which side each is; a programme gives them titles of its own
+    "nqsw": "learner",
+    "apprentice": "learner",
+    "participant": "learner",
+    "assessor": "assessing",
+    "line_manager": "assessing",
+    "observer": "assessing",
+    "other_professional": "assessing",
+    "employer": "assessing",
+    "provider": "assessing",
+    "mentor": "assessing",
+    "chair": "moderating",
+    "panel_member": "moderating",
+    "external_moderator": "moderating",
+    "family_feedback": "contributing",
+    "coordinator": "organising",
+    "administrator": "organising",
+}
+
+
 class Role(Part):
-    """A part somebody plays for an enrolment. Nobody is on two sides of one enrolment."""
+    """A part somebody plays for an enrolment: one of SIDES. Nobody is on two sides of one enrolment."""
 
     code: Name
     title: Title

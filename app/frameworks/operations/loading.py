@@ -257,10 +257,10 @@ def _write_stages(tx: Tx, version_id: int, made: schema.Programme) -> None:
     ]
     tx.insert_many(ProgrammeStage, rows)
     keys = {row.code: row.id for row in queries.stages(tx, version_id)}
+    in_order = [(stage, document) for stage in made.stages for document in stage.documents]
     documents = [
         dict(version_id=version_id, stage_id=keys[stage.code], number=number, **plain(document))
-        for stage in made.stages
-        for number, document in enumerate(stage.documents, 1)
+        for number, (stage, document) in enumerate(in_order, 1)
     ]
     tx.insert_many(DocumentTemplate, documents)
 
