@@ -17,9 +17,10 @@ from app.core.db import Base, Database, is_postgresql
 from app.core.errors import Conflict
 from app.core.ledger import Outbox
 from app.core.tx import SYSTEM, Tx, clock, transaction
+from app.frameworks import queries as frameworks
 from app.identity.operations import PASSWORDS
 from app.people.models import Person
-from seed import afterwards, rows, session_rows
+from seed import afterwards, rows, session_rows, supervision_rows
 from seed.booking_life import carry_on
 from seed.content import content
 from seed.frameworks import load_frameworks
@@ -28,7 +29,7 @@ from seed.makers import Maker
 from seed.personas import PASSWORD
 from seed.sample import Stage, act_out, certify
 from seed.timetable import Planner
-from seed.workforce import build_workforce
+from seed.workforce import Workforce, build_workforce
 
 CHUNK = 5_000  # rows sent at once
 SEED = 2026
@@ -90,12 +91,23 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
             counts[name] = counts.get(name, 0) + write(tx, table, each)
         number_on(tx, counts)
     load_frameworks(database, moment)
+    supervise(database, force, seed, today, moment, counts)
     stage = Stage(database, force, meetings, moment)
     act_out(stage)
     carry_on(stage)
     certify(stage)
     settle(database, moment)
     return counts
+
+
+def supervise(database: Database, force: Workforce, seed: int, today: date, moment: datetime, counts: dict[str, int]) -> None:
+    """What was held of supervision by the rule of the assessed year, which the frameworks have brought."""
+    with transaction(database, SYSTEM, writes=True, now=moment) as tx:
+        rule = frameworks.rule(tx, "SUP-ASYE")
+        assert rule is not None
+        for table, each in supervision_rows.rows_of(force, rule.id, rule.definition, seed, today, moment):
+            counts[table.__tablename__] = write(tx, table, each)
+        number_on(tx, counts)
 
 
 def last_moment(today: date) -> datetime:

@@ -42,7 +42,7 @@ class Term:
 
     @property
     def minimum_minutes(self) -> int | None:
-        """How long a supervision should last at least: as agreed, else as the rule says; the rule also says whether a shorter one counts."""
+        """How long one should last at least: as agreed, else as the rule says, which also says whether a shorter one counts."""
         found = self.agreed.get("minimum_minutes", self.definition.get("minimum_minutes"))
         return None if found is None else int(found)
 

@@ -152,9 +152,10 @@ def test_two_rules_for_one_person_keep_apart_and_drafts_are_refused(us: Team) ->
         dict(agreed={"workload_percent": 101}),
         dict(agreed={"biscuits": 1}),
     ]
+    usual: dict[str, Any] = dict(rule_id=us.rule, from_=ANCHOR)
     for values in wrong:
         with pytest.raises((Conflict, Invalid)), us.make.tx() as tx:
-            operations.set_rule(tx, us.dana.id, **(dict(rule_id=us.rule, from_=ANCHOR) | values))
+            operations.set_rule(tx, us.dana.id, **(usual | values))
     with pytest.raises(Invalid), us.make.tx() as tx:
         operations.pause(tx, us.dana.id, ANCHOR, ANCHOR)
 
