@@ -27,6 +27,7 @@ from app.hr.queries import waiting as imports_waiting
 from app.learning.models import Completion, Course
 from app.people.models import Person
 from app.policy import Can
+from app.supervision import queries as supervision
 
 OPENS = timedelta(minutes=30)  # before it starts, a session's register is already worth a word
 ASKED, UNTAKEN = timedelta(days=42), timedelta(days=60)  # how long an evaluation and a register that nobody took stay on the first page
@@ -261,7 +262,18 @@ def _offices(tx: Tx) -> Iterator[Need]:
         yield from _counted(parked, "message that could not be sent", "messages that could not be sent", "/deliveries")
 
 
+def _supervision(tx: Tx) -> Iterator[Need]:
+    """Supervision that is overdue, the reader's own before that of their people, and what colleagues recorded of it."""
+    found = supervision.waiting(tx)
+    if found.own_since is not None:
+        yield Need("Your supervision is overdue", "/supervision", f"It was due by {long_date(found.own_since)}")
+    yield from _counted(found.to_confirm, "supervision to confirm", "supervisions to confirm", "/supervision")
+    yield from _counted(
+        found.others, "colleague’s supervision is overdue", "colleagues’ supervision is overdue", "/supervision/team?show=overdue"
+    )
+
+
 def needs(tx: Tx) -> tuple[list[Need], Standing]:
     """What waits on the reader, their own things before those of their office, nothing that is nought; and how their completions stand."""
     rows = _asked(tx)
-    return [*_own(rows), *_offices(tx)], _standing(tx, rows)
+    return [*_own(rows), *_supervision(tx), *_offices(tx)], _standing(tx, rows)
