@@ -31,6 +31,7 @@ from app.notifications import feed
 from app.notifications.models import Feed
 from app.rooms import page_routes
 from seed.personas import PERSONAS, persona
+from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
 from tests.visit import Finder
 
@@ -79,6 +80,10 @@ def _booking(status: str, of: str = "practitioner") -> Callable[[Finder], PARAME
 def _line(finder: Finder) -> PARAMETERS:
     session, booking = finder.delivered()
     return {"session_id": session, "booking_id": booking}
+
+
+def _framework(programme: str = "ASYE-CF", state: str = "published", **more: str) -> Callable[[Finder], PARAMETERS]:
+    return lambda finder: {"version_id": finder.version(programme, state), **more}
 
 
 REGISTERS = ("register", "register/finish", "register/add", "sheet", "code")
@@ -202,6 +207,26 @@ TOUR: tuple[Stop, ...] = (
     Stop("/manage/journals", "coordinator"),
     Stop("/manage/journals/{journal_id:int}", "coordinator", lambda _: {"journal_id": 1}),
     Stop("/manage/journals/{journal_id:int}/journal.csv", "coordinator", lambda _: {"journal_id": 1}, file="text/csv"),
+    # Programmes and standards
+    Stop("/frameworks", "coordinator"),
+    Stop("/frameworks", "practitioner"),
+    Stop("/frameworks/versions/{version_id:int}", "coordinator", _framework(state="draft")),
+    Stop("/frameworks/versions/{version_id:int}", "practitioner", _framework()),
+    Stop("/frameworks/versions/{version_id:int}", "practitioner", _framework("ECDP")),
+    Stop("/frameworks/versions/{version_id:int}", "psw", _framework("APP-ST0510")),
+    Stop("/frameworks/versions/{version_id:int}/documents/{code}", "practitioner", _framework(code="RSPA5")),
+    Stop("/frameworks/versions/{version_id:int}.yaml", "practitioner", _framework(), file="application/yaml"),
+    Stop("/frameworks/versions/{version_id:int}/publish", "coordinator", _framework(state="draft")),
+    Stop("/frameworks/versions/{version_id:int}/discard", "coordinator", _framework(state="draft")),
+    Stop("/frameworks/versions/{version_id:int}/withdraw", "coordinator", _framework("SPLP")),
+    Stop("/frameworks/compare", "coordinator"),
+    Stop("/frameworks/compare", "psw", query="old=6&new=7"),
+    Stop("/frameworks/load", "coordinator"),
+    Stop("/frameworks/standards/{set_id:int}", "practitioner", lambda finder: {"set_id": finder.standards_set()}),
+    Stop("/frameworks/standards/compare", "practitioner", query="old=1&new=4"),
+    Stop("/frameworks/rules/{rule_id:int}", "practitioner", lambda finder: {"rule_id": finder.supervision_rule()}),
+    Stop("/frameworks/rules/{rule_id:int}/publish", "coordinator", lambda finder: {"rule_id": finder.supervision_rule("draft")}),
+    Stop("/frameworks/apprenticeships/{standard_id:int}", "practitioner", lambda finder: {"standard_id": finder.occupation()}),
     # People
     Stop("/my-details", "practitioner"),
     Stop("/my-details/change", "practitioner"),
@@ -320,6 +345,7 @@ def arrange(database: Database) -> None:
         prior.ask(tx, course_id=course, completed_on=done, provider="Northmoor Council", evidence="Two days, with a certificate at the end")
 
     _offer(database)
+    load_drafts(database)
 
 
 def _offer(database: Database) -> None:

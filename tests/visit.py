@@ -16,6 +16,7 @@ from app.core.calendar import london, working_day
 from app.core.facts import current
 from app.core.ledger import Outbox
 from app.core.tx import Tx
+from app.frameworks.models import ApprenticeshipStandard, ProgrammeVersion, StandardsSet, SupervisionRule
 from app.identity import operations as identity
 from app.learning.models import Certificate, Course, Curriculum, Prerequisite
 from app.people.models import Duty, GroupMember, Membership, Person, Responsibility, RoleHeld
@@ -44,6 +45,21 @@ class Finder:
         found = identity.account_of(self.tx, persona(key).email)
         assert found is not None
         return found
+
+    def version(self, code: str = "ASYE-CF", state: str = "published") -> int:
+        """A version of a programme."""
+        named = ProgrammeVersion.programme_code == code, ProgrammeVersion.state == state
+        return int(self._the(select(ProgrammeVersion.id).where(*named), f"{state} version of {code}"))
+
+    def supervision_rule(self, state: str = "published") -> int:
+        return int(self._the(select(SupervisionRule.id).where(SupervisionRule.state == state), f"{state} supervision rule"))
+
+    def standards_set(self, code: str = "PQS-PRACTITIONER") -> int:
+        return int(self._the(select(StandardsSet.id).where(StandardsSet.code == code), f"standards set {code}"))
+
+    def occupation(self) -> int:
+        """The newest version of an apprenticeship standard."""
+        return int(self._the(select(ApprenticeshipStandard.id).order_by(ApprenticeshipStandard.id.desc()), "apprenticeship standard"))
 
     def somebody(self) -> int:
         """The longest name in the county."""

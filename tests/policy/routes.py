@@ -67,6 +67,16 @@ class Asked(Mapping[str, Any]):
         return len(self.known)
 
 
+_VERSIONS = "/frameworks/versions/{version_id:int}"
+FRAMEWORKS: dict[str, dict[str, str]] = {
+    **{f"GET {_VERSIONS}{tail}": {"version_id": "framework"} for tail in ("", ".yaml")},
+    f"GET {_VERSIONS}/documents/{{code}}": {"version_id": "framework", "code": "document_code"},
+    **{f"{method} {_VERSIONS}/{verb}": {"version_id": "draft"} for method in ("GET", "POST") for verb in ("publish", "discard")},
+    **{f"{method} {_VERSIONS}/withdraw": {"version_id": "framework"} for method in ("GET", "POST")},
+    "GET /frameworks/rules/{rule_id:int}": {"rule_id": "supervision_rule"},
+    **{f"{method} /frameworks/rules/{{rule_id:int}}/publish": {"rule_id": "draft_rule"} for method in ("GET", "POST")},
+}
+
 # Where a route needs another example than the usual one: path parameter → name in the world, by "METHOD path".
 OTHERS: dict[str, dict[str, str]] = {
     "GET /sessions/{session_id:int}/book": {"session_id": "free_session"},
@@ -91,6 +101,7 @@ OTHERS: dict[str, dict[str, str]] = {
     **{f"{method} /manage/series/{{key:int}}": {"key": "series"} for method in ("GET", "POST")},
     **{f"{method} /manage/policy/reasons/{{code}}": {"code": "cancel_reason"} for method in ("GET", "POST")},
     **{f"{method} /bookings/{{booking_id:int}}/answer": {"booking_id": "charged_booking"} for method in ("GET", "POST")},
+    **FRAMEWORKS,
     "GET /inbox/{message_id:int}": {"message_id": "own_message"},
     "GET /calendar/{token}.ics": {"token": "feed"},
     "POST /manage/sessions/{session_id:int}/publish": {"session_id": "draft_session"},
@@ -157,6 +168,7 @@ FORMS: dict[str, Any] = {
     "POST /manage/rooms/new": {"name": "A new room", "place": "Aldermoor", "capacity": "12"},
     "POST /manage/rooms/{room_id:int}": {"name": "The same room", "place": "Aldermoor", "capacity": "14"},
     "POST /password/forgotten": {"email": "nobody@westmarch.example"},
+    "POST /frameworks/versions/{version_id:int}/withdraw": {"reason": "Another version takes its place"},
     "POST /sign-in": {"email": "nobody@westmarch.example", "password": "not the password"},
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,12 @@ from app.notifications.models import Feed
 from app.people import operations as people_operations
 from app.people.models import Absence, Duty, Group, Person, RoleHeld
 from app.policy import SCOPES
+from seed.frameworks import load_frameworks
 from tests.factory import Make
+from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
 from tests.programmes.making import Programmes
+from tests.visit import Finder
 
 VISITOR, THEMSELVES = "visitor", "themselves"
 ROLES = (
@@ -94,6 +97,7 @@ def build(database: Database) -> World:
         for found, where in ((world.here, council), (world.elsewhere, neighbour)):
             found["role_id"] = tx.scalar(select(RoleHeld.id).where(RoleHeld.unit_id == where, RoleHeld.role == "HR officer"))
     _certificates(make, world, ann, odette)
+    _frameworks(make, world)
     _programmes(make, world, people, odette)
     _charges(make, world, ann, odette)
     with make.tx() as tx:
@@ -146,6 +150,17 @@ def build(database: Database) -> World:
             world.cookies[role] = identity.sign_in(tx, person, "matrix", settings())
     _clients(make, world, council, neighbour)
     return world
+
+
+def _frameworks(make: Make, world: World) -> None:
+    """Programmes and rules as they ship, and a draft of each kind."""
+    load_frameworks(make.database, datetime.now(UTC))
+    load_drafts(make.database)
+    with make.tx(writes=False) as tx:
+        finder = Finder(tx)
+        world.here |= {"framework": finder.version(), "draft": finder.version(state="draft"), "document_code": "RSPA5"}
+        world.here |= {"supervision_rule": finder.supervision_rule(), "draft_rule": finder.supervision_rule("draft")}
+        world.here |= {"set_id": finder.standards_set(), "standard_id": finder.occupation()}
 
 
 def _programmes(make: Make, world: World, people: dict[str, int], outsider: int) -> None:
