@@ -74,6 +74,9 @@ def test_who_is_not_signed_in_comes_back_to_the_page_they_wanted(demo_county: Co
 # Sent empty --------------------------------------------------------------------------------------------------------
 
 BUTTONS = (  # nothing can be left out of them
+    "/frameworks/versions/{version_id:int}/publish",
+    "/frameworks/versions/{version_id:int}/discard",
+    "/frameworks/rules/{rule_id:int}/publish",
     "/sign-out",
     "/sign-out/everywhere",
     "/deliveries/{message_id:int}/retry",
