@@ -24,6 +24,7 @@ from app.programmes import papers, terms
 from app.programmes import questions as asking
 from app.programmes.access import part
 from app.programmes.models import CAPACITIES, Side
+from app.programmes.operations.stages import settle_stages
 from app.programmes.operations.write import not_now
 from app.programmes.papers import Paper
 from app.programmes.portfolio_models import Attachment, Comment, Contribution, Document, Revision
@@ -106,6 +107,7 @@ def move_on(tx: Tx, paper: Paper, done_by: Collection[str]) -> str:
     _seal(tx, paper)
     tx.update(Document, paper.id, state="final", frozen=_head(tx, paper), waiting_for=None, waiting_since=None, changed_at=tx.now)
     tx.record("document.completed", "documents", paper.id, person_id=paper.learner_id, state="final", revision=_head(tx, paper))
+    settle_stages(tx, paper.part.enrolment.id)
     return "final"
 
 
