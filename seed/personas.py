@@ -70,6 +70,14 @@ PERSONAS = (
         "Policy Adviser and Board Secretary", "DIR",
     ),
     Persona(
+        "panel", "Imogen", "Clarke", "Panel member", "Reads portfolios for the moderation panel; chairs conferences otherwise.",
+        "Open the next sitting, read a portfolio beside the criteria, and judge it.", "Child Protection Conference Chair", "QUA-IRO",
+    ),
+    Persona(
+        "moderator", "Owen", "Whitfield", "External moderator", "Moderates a sample of portfolios for the regional partnership.",
+        "Read a portfolio of the sample and say what you think.", "Practice Auditor", "QUA-QAP",
+    ),
+    Persona(
         "administrator", "Samuel", "Okafor", "Administrator", "Gives access, looks after API clients and the message queue.",
         "Give somebody a role, and read who did what in the audit trail under Access.", "Case System Officer", "COM-DAT",
     ),

@@ -267,6 +267,10 @@ def _roles(force: Workforce) -> Iterator[Row]:
     given.append((force.persona["psw"], Role.PSW, 1))
     given.append((force.persona["board"], Role.BOARD, 1))
     given.append((force.persona["administrator"], Role.ADMINISTRATOR, None))
+    given.append((force.persona["moderator"], Role.MODERATOR, 1))
+    given.append((force.persona["panel"], Role.PANEL, 1))
+    chairs = (i for i, seat in enumerate(force.tree.seats) if seat.title == "Child Protection Conference Chair")
+    given += [(i, Role.PANEL, 1) for i in chairs if i not in force.persona.values()][:4]
     for i, role, unit in given:
         since = force.people[i].started_on
         yield dict(

@@ -106,6 +106,7 @@ def sqlite_county(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Pat
 
 def test_personas_hold_the_roles_they_name(sqlite_county: Database) -> None:
     expected = {"coordinator": Role.COORDINATOR, "psw": Role.PSW, "hr": Role.HR, "board": Role.BOARD, "administrator": Role.ADMINISTRATOR}
+    expected |= {"panel": Role.PANEL, "moderator": Role.MODERATOR}
     for key, role in expected.items():
         held = rows(sqlite_county, select(RoleHeld.role).where(RoleHeld.person_id == persona_id(sqlite_county, key)))
         assert [row.role for row in held] == [role.value]
