@@ -133,6 +133,10 @@ def is_hash(value: Json) -> bool:
     return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 
+def is_object(value: Json) -> bool:
+    return isinstance(value, dict)
+
+
 def is_day(value: Json) -> bool:
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         return False
@@ -196,6 +200,10 @@ ENTRY = having(
 CHAIN = having(format=exactly(PORTFOLIO), head=is_text, entries=each(having(hash=is_text, text=is_text)))
 OPENINGS = having(format=exactly(PORTFOLIO), openings=each(named(having(salt=is_text, value=is_text))))
 RECORD = having(format=exactly(DAY), made_at=is_instant, chains=is_count, entries=is_count, root=is_hash)
+FILE = having(name=is_text, sha256=is_hash, size=is_count, media_type=is_text, added_at=is_instant)
+VERSION = having(number=is_count, kind=is_text, saved_at=is_instant, author=maybe(is_text), standards=each(is_text), content=is_object)
+DOCUMENT = having(code=is_text, number=is_count, title=is_text, state=is_text, versions=each(VERSION), files=each(FILE))
+HISTORY = having(format=exactly(PORTFOLIO), documents=each(DOCUMENT))
 DAYS = having(
     format=exactly(PORTFOLIO),
     days=each(having(record=RECORD, sequence=is_count, hash=is_hash, way=each(having(side=is_text, hash=is_hash)))),
@@ -213,7 +221,7 @@ MANIFEST = having(
 
 # The ZIP -----------------------------------------------------------------------------------------------------------
 
-KNOWN = re.compile(r"manifest\.json|chain\.json|openings\.json|days\.json|portfolio\.pdf|README\.txt|files/[0-9a-f]{64}")
+KNOWN = re.compile(r"manifest\.json|chain\.json|openings\.json|days\.json|history\.json|portfolio\.pdf|README\.txt|files/[0-9a-f]{64}")
 
 
 def clean(text: str, longest: int = 200) -> str:
@@ -583,8 +591,17 @@ class Check:
                 self.at("file", place, one["path"], "the file “%s” is missing." % label)
             elif real != (one["sha256"], one["size"]):
                 self.at("file", place, one["path"], "the file “%s” was altered." % label)
+        past = self.load("history.json", HISTORY) if "history.json" in self.members.infos else None
+        kept = {one["sha256"]: one for document in (past["documents"] if past else []) for one in document["files"]}
         for name in sorted(set(there) - {one["sha256"] for _, one in shown}):
-            self.wrong("file", None, "files/" + name, "The file %s is not part of any entry." % name)
+            if name not in kept:
+                self.wrong("file", None, "files/" + name, "The file %s is not part of any entry." % name)
+            elif there[name] != (name, kept[name]["size"]):
+                self.wrong(
+                    "file", None, "files/" + name, "The file “%s”, which is not signed, was altered." % clean(kept[name]["name"], 80)
+                )
+        for name in sorted(set(kept) - set(there) - needed):
+            self.wrong("file", None, "files/" + name, "The file “%s”, which is not signed, is missing." % clean(kept[name]["name"], 80))
 
     # what is known outside the bundle
 

@@ -56,6 +56,8 @@ CSV = Kind("text/csv", "CSV table", (".csv", ".tsv", ".txt"))
 KINDS: dict[str, Kind] = {kind.media_type: kind for kind in (PDF, PNG, JPEG, WEBP, HEIC, DOCX, XLSX, PPTX, ODT, TEXT, CSV)}
 ACCEPT = ",".join(dict.fromkeys(suffix for kind in KINDS.values() for suffix in kind.suffixes))
 """For the `accept` attribute of a file field: a help for choosing, not a check."""
+BUNDLE = Kind("application/zip", "ZIP archive", (".zip",))  # what the service makes itself; nobody's upload is taken as one
+KINDS[BUNDLE.media_type] = BUNDLE
 IN_WORDS = (
     "PDF, Word (.docx), Excel (.xlsx), PowerPoint (.pptx), OpenDocument text (.odt), pictures (JPEG, PNG, HEIC, WebP), plain text or CSV"
 )

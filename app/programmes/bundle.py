@@ -16,14 +16,8 @@ from app.core.canonical import NotCanonical, canonical, digest, instant, read
 from app.programmes.chain import Link, Opening, field_digests, text_hash
 
 FORMAT = "academy-portfolio/1"
-CHAIN, OPENINGS, DAYS, READING, README, MANIFEST = (
-    "chain.json",
-    "openings.json",
-    "days.json",
-    "portfolio.pdf",
-    "README.txt",
-    "manifest.json",
-)
+CHAIN, OPENINGS, DAYS, HISTORY, MANIFEST = "chain.json", "openings.json", "days.json", "history.json", "manifest.json"
+READING, README = "portfolio.pdf", "README.txt"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the first that a ZIP can say
 _PIECE = 1 << 20  # bytes read at a time
 
@@ -41,6 +35,7 @@ class Bundle:
     files: Mapping[str, Source] = field(default_factory=dict)
     reading: bytes = b""  # portfolio.pdf; left out when empty
     days: Sequence[Mapping[str, Any]] = ()
+    history: Mapping[str, Any] = field(default_factory=dict)  # {"documents": [{…, "files": [{"sha256", …}]}]}: see docs/sign-off.md
 
     @property
     def name(self) -> str:
@@ -77,6 +72,8 @@ class Bundle:
         entries = [{"hash": link.hash, "text": link.text} for link in self.links]
         yield CHAIN, [canonical({"format": FORMAT, "head": self.head, "entries": entries})]
         yield OPENINGS, [canonical({"format": FORMAT, "openings": [_openings(link.openings) for link in self.links]})]
+        if self.history:
+            yield HISTORY, [canonical({"format": FORMAT, **self.history})]
         if self.days:
             yield DAYS, [canonical({"format": FORMAT, "days": list(self.days)})]
         for sha in sorted(self.files):
@@ -91,6 +88,7 @@ _README = """Portfolio {reference}, exported on {made}.
 portfolio.pdf    the portfolio to read
 chain.json       what was signed, by whom and when: {count} entries, each holding the fingerprint of the one before
 openings.json    the words behind the fingerprints in the chain
+history.json     every version of every document, signed or not, and the names of its files
 files/           every file, named by its SHA-256 fingerprint
 days.json        proofs that the chain stood under the academy's daily heads (if there are any)
 manifest.json    what is in this bundle

@@ -224,6 +224,11 @@ class _Check:
             yield Finding("file", None, f"files/{name}", f"The file {name} is not part of any entry.")
 
 
+def shown_files(links: Sequence[Link]) -> set[str]:
+    """Digests of the files that entries still show, redacted ones left out."""
+    return _Check("", links, None, {}).files_needed()
+
+
 def _opens(opening: Any, expected: str) -> bool:
     try:
         return bool(_SHA.fullmatch(opening.salt)) and item_digest(opening) == expected
