@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -148,18 +149,20 @@ def _answer(app: Any, listener: socket.socket, tally: int | None = None, number:
 
     # Whoever holds the writer's turn must not wait five milliseconds for Python's own lock after each call to the database.
     sys.setswitchinterval(SWITCH)
-    quiet = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, date_header=True, proxy_headers=False)
+    quiet = uvicorn.Config(app, ws="none", log_level="warning", access_log=False, server_header=False, proxy_headers=False)
     server = uvicorn.Server(quiet) if tally is None else SharingServer(quiet, Tally(tally), number)
     server.run(sockets=[listener])
 
 
 def warm() -> None:
     """Load what every web process needs sooner or later, so that they share it."""
-    import uvicorn.protocols.http.auto
+    from uvicorn.loops.auto import auto_loop_factory
 
     from app.core.web import environment
 
-    assert uvicorn.protocols.http.auto.AutoHTTPProtocol
+    for name in ("uvicorn.lifespan.on", "uvicorn.protocols.http.auto"):
+        import_module(name)
+    auto_loop_factory()
     pages = environment()
     for name in pages.list_templates(filter_func=lambda name: not name.startswith(("govuk_frontend_jinja/", "email/"))):
         pages.get_template(name)

@@ -12,10 +12,10 @@ from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from fastapi import HTTPException
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup, escape
 from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
 
 from app.core import calendar, file_kinds, text
 from app.core.config import ROOT, Settings
