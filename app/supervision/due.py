@@ -52,9 +52,11 @@ def due_windows(
     `definition` has `periods`: {from_day | from_month, to_day | to_month (or neither: to the end), every_days | every_months, label};
     months are calendar months from the anchor, and a month after 31 January is the last day of February. `end` is the first day on which
     the rule no longer applies, `begin` (the anchor where it is left out) the first on which it does: the first window is the first to
-    begin on or after it. What is left at the end of a period, or of the rule, is a window of its own if it is at least half as long as
-    usual; else it belongs to the window before it, and where there is none nothing is due in it. A window in which the clock stopped for good, as
-    far as is known, has no last day: it ends FOREVER.
+    begin on or after it.
+
+    What is left at the end of a period, or of the rule, is a window of its own if it is at least half as long as usual; else it belongs to
+    the window before it, and where there is none nothing is due in it. A window in which the clock stopped for good, as far as is known,
+    has no last day: it ends FOREVER.
     """
     stops = [(max(starts, anchor), ends) for starts, ends in merged(pauses) if ends > anchor]
     found: list[Window] = []

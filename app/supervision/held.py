@@ -102,6 +102,11 @@ class Held:
     paused: bool  # the clock stands still on as_at
 
     @property
+    def missed(self) -> tuple[Window, ...]:
+        """Windows that are over without supervision, oldest first."""
+        return tuple(turn.window for turn in self.turns if turn.window.ends <= self.as_at and not turn.held_on)
+
+    @property
     def average(self) -> int:
         """Minutes, rounded; 0 if none was held."""
         return round(self.minutes / self.held) if self.held else 0

@@ -30,7 +30,7 @@ PROTECTED = {
     "training": "Training",
     "reflection": "Reflection or peer discussion",
 }
-SOURCES = {"own": "Own count", "manager": "Counted by a manager or the Academy", "case_system": "From the case system"}
+SOURCES = {"own": "Own count", "manager": "Manager or Academy", "case_system": "Case system"}
 LIVE = "superseded_at IS NULL"
 
 

@@ -26,7 +26,7 @@ from app.supervision.operations import New
 from app.supervision.pages import beyond
 
 pages = Pages()
-ROWS = 8  # on the page for several
+ROWS = 6  # on the page for several
 MOST_PEOPLE = 300  # to choose from on it
 
 
@@ -74,7 +74,7 @@ def _urgent(held: Held) -> tuple[Any, ...]:
 def draw_several(tx: Tx, page: Page) -> Response:
     """A few lines, each one supervision that the reader gave."""
     people = [(row.id, row.name) for row in _people(tx)]
-    return page.render("supervision/several.html", people=people, kinds=KINDS, rows=range(1, ROWS + 1), others=beyond(tx))
+    return page.render("supervision/several.html", people=people, kinds=list(KINDS.items()), rows=range(1, ROWS + 1), others=beyond(tx))
 
 
 def _people(tx: Tx) -> Sequence[Any]:
