@@ -144,15 +144,20 @@ class Pages:
         again: PageFunction | None = None,
         first: Callable[..., Any] | None = None,
         uploads: bool = False,
+        admit: Callable[..., object] | None = None,
     ) -> Callable[[PageFunction], PageFunction]:
         """`again` draws the form once more after a refusal, with what was typed, in a fresh read transaction.
 
         `first` runs before the writer's turn is taken, in a read transaction, for slow work such as hashing a password or parsing a
-        file; what it returns is `page.found`. `uploads`: the page takes files, whose bytes are read only from those who may send them.
+        file; what it returns is `page.found`. `uploads`: the page takes files, whose bytes are read only from those who may send them:
+        those with `can`, whom `admit` (called like the page, in a read transaction, before there is a form) does not refuse. A public page
+        that takes files needs one: what its link allows.
         """
         if uploads:
+            if public and admit is None:
+                raise ValueError(f"{path} takes files from anybody: say with admit whose")
             UPLOADS[path] = compile_path(path)[0]
-        return self._add(path, "POST", can, public, again, first, uploads)
+        return self._add(path, "POST", can, public, again, first, uploads, admit)
 
     def _add(
         self,
@@ -163,13 +168,14 @@ class Pages:
         again: PageFunction | None = None,
         first: Callable[..., Any] | None = None,
         uploads: bool = False,
+        admit: Callable[..., object] | None = None,
     ) -> Callable[[PageFunction], PageFunction]:
         def wrap(function: PageFunction) -> PageFunction:
             handle = _post if method == "POST" else _get
 
             async def endpoint(request: Request) -> Response:
                 if uploads:
-                    await get_running_loop().run_in_executor(request.app.state.executor, partial(_admit, request, can))
+                    await get_running_loop().run_in_executor(request.app.state.executor, partial(_admit, request, can, public, admit))
                 form = await read_form(request, files=MOST_FILES if uploads else 2) if method == "POST" else {}
                 work = partial(handle, request, form, function, None if public else can, public, again, first)
                 try:
@@ -199,10 +205,13 @@ async def read_form(request: Request, *, files: int = 2) -> dict[str, Any]:
     return form
 
 
-def _admit(request: Request, can: Can | None) -> None:
+def _admit(request: Request, can: Can | None, public: bool, admit: Callable[..., object] | None) -> None:
     """Refuse whoever may not send files here, before a byte of them is read."""
+    page = Page(request, {})
     with transaction(request.app.state.database, NOBODY, writes=False, request_id=request.state.request_id) as tx:
-        _enter(tx, Page(request, {}), can, False)
+        _enter(tx, page, None if public else can, public)
+        if admit is not None:
+            admit(tx, page, **request.path_params)
 
 
 def _get(request: Request, form: dict[str, Any], function: PageFunction, can: Can | None, public: bool, *_: Any) -> Response:
