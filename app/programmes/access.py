@@ -79,7 +79,31 @@ def part(tx: Tx, can: Can, enrolment_id: int, *, lock: bool = False) -> Part:
     row = tx.one(statement, key=enrolment_id)
     if row is None:
         raise NotFound(NOT_FOUND, code="enrolment-not-found")
-    mine = list(tx.rows(_PARTS, enrolment=enrolment_id, person=tx.actor.person_id, today=tx.today)) if tx.actor.person_id else []
+    return _part(tx, row)
+
+
+_OWN = (
+    select(Enrolment.__table__)
+    .where(Enrolment.person_id == bindparam("person"))
+    .order_by(Enrolment.status.in_(("completed", "withdrawn", "transferred")), Enrolment.starts_on.desc(), Enrolment.id.desc())
+)
+
+
+def own(tx: Tx) -> list[Row[Any]]:
+    """The actor's own enrolments, the running ones first."""
+    require(tx, Can.READ_PORTFOLIO)
+    return list(tx.rows(_OWN, person=tx.actor.person_id))
+
+
+def own_part(tx: Tx, enrolment: Row[Any]) -> Part:
+    """The actor's part in an enrolment of theirs, one of `own`."""
+    if enrolment.person_id != tx.actor.person_id:
+        raise NotFound(NOT_FOUND, code="enrolment-not-found")
+    return _part(tx, enrolment)
+
+
+def _part(tx: Tx, row: Row[Any]) -> Part:
+    mine = list(tx.rows(_PARTS, enrolment=row.id, person=tx.actor.person_id, today=tx.today)) if tx.actor.person_id else []
     return Part(
         row,
         mine[0].id if mine else None,

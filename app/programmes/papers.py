@@ -38,7 +38,7 @@ _invited = exists(
         Contribution.state.in_(("asked", "given")),
     )
 )
-_TEMPLATE = (
+TEMPLATE = (
     T.code,
     T.title.label("template_title"),
     T.kind,
@@ -55,8 +55,11 @@ _TEMPLATE = (
     StageRecord.state.label("stage_state"),
     _invited.label("invited"),
 )
+LEARNER = aliased(Person)
 _OF_ENROLMENT = (
-    select(Document.__table__, *_TEMPLATE)
+    select(Document.__table__, *TEMPLATE, LEARNER.name.label("learner"))
+    .join(Enrolment, Enrolment.id == Document.enrolment_id)
+    .join(LEARNER, LEARNER.id == Enrolment.person_id)
     .join(T, T.id == Document.template_id)
     .join(S, S.id == T.stage_id)
     .outerjoin(StageRecord, (StageRecord.enrolment_id == Document.enrolment_id) & (StageRecord.stage_id == T.stage_id))
@@ -73,7 +76,6 @@ _PAPER = _OF_ENROLMENT.add_columns(
 ).outerjoin(Revision, (Revision.document_id == Document.id) & (Revision.number == Document.head))
 ONE_PAPER = _PAPER.where(Document.id == bindparam("key"))
 _ALL = _OF_ENROLMENT.where(Document.enrolment_id == bindparam("enrolment")).order_by(S.number, T.number, Document.number)
-_ENROLMENT_OF = select(Document.enrolment_id).where(Document.id == bindparam("key"))
 _LOCKED = select(Document.id).where(Document.id == bindparam("key")).with_for_update()
 
 
@@ -178,14 +180,14 @@ def outsider(given: Part) -> bool:
 def paper(tx: Tx, can: Can, document_id: int, *, lock: bool = False) -> Paper:
     """The document with what the actor is to it; NotFound for outsiders. `lock`: those who change one portfolio take turns."""
     require(tx, can)
-    enrolment_id = tx.scalar(_ENROLMENT_OF, key=document_id)
-    if enrolment_id is None:
-        raise NotFound(NOT_FOUND, code="document-not-found")
-    given = part(tx, can, int(enrolment_id), lock=lock)
-    if lock:
-        tx.scalar(_LOCKED, key=document_id)
     row = tx.one(ONE_PAPER, key=document_id, me=tx.actor.person_id)
-    assert row is not None
+    if row is None:
+        raise NotFound(NOT_FOUND, code="document-not-found")
+    given = part(tx, can, row.enrolment_id, lock=lock)
+    if lock:  # what was read before its turn may have changed
+        tx.scalar(_LOCKED, key=document_id)
+        row = tx.one(ONE_PAPER, key=document_id, me=tx.actor.person_id)
+        assert row is not None
     made = bound(row, given)
     if outsider(given) and not row.invited:
         raise NotFound(NOT_FOUND, code="document-not-found")

@@ -28,8 +28,8 @@ def comment(tx: Tx, document_id: int, item: str | None, words: str) -> int:
     paper = _for_talk(tx, document_id)
     said = words.strip()
     if not said:
-        raise Invalid("Write a comment.", errors=[{"field": "words", "message": "Write a comment"}])
-    check_words(said)
+        raise Invalid("Write a comment.", errors=[{"field": "said", "message": "Write a comment"}])
+    check_words(said, "said")
     if item is not None and item not in {question.code for question in paper.questions}:
         raise Invalid("There is no such question in this document.", errors=[{"field": "item", "message": "Choose a question"}])
     values = dict(document_id=document_id, item=item, revision=paper.row.head, person_id=tx.actor.person_id, words=said, at=tx.now)

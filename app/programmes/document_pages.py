@@ -1,0 +1,264 @@
+"""A document: questions with guidance, what may be written now as fields and all else as text, comments beside it, files, who was asked.
+
+Saving works as a plain form, which brings the fingerprints of what the page was given in a hidden field; with script the same address is
+called while somebody types, and answers in JSON (static/src/document.js).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from app.core import file_pages, forms
+from app.core.errors import Refusal
+from app.core.tx import Tx
+from app.doors import Page, Pages
+from app.policy import Can
+from app.programmes import merging, papers, portfolio_words
+from app.programmes import questions as asking
+from app.programmes.operations import comments, contribute, documents, write
+from app.programmes.papers import Paper
+
+pages = Pages()
+_SAID = {
+    "saved": "What you wrote is saved.",
+    "sent": "Sent. Whoever is next has been told.",
+    "final": "This document is complete. Whoever assesses can read it.",
+    "signing": "Sent to be signed. It cannot be changed while it is.",
+    "returned": "Given back. They have been told.",
+    "comment": "Your comment is there for the other side to read.",
+    "settled": "Marked as seen to.",
+    "file": "The file is attached.",
+    "file-removed": "The file is taken away.",
+    "asked": "They have been asked by e-mail.",
+    "withdrawn": "They are not asked any more.",
+    "chosen": "Your choice is saved.",
+    "restored": "The earlier version is brought back, as a new one.",
+    "added": "Here is the new document.",
+}
+_SITTING = re.compile(r"[0-9a-f]{16}")
+
+
+def said(page: Page) -> str:
+    """What has just been done, in words."""
+    return _SAID.get(page.query("said"), "")
+
+
+def wants_json(page: Page) -> bool:
+    """Does the page's script ask?"""
+    return "application/json" in page.request.headers.get("accept", "")
+
+
+def refused(problem: Refusal) -> Response:
+    """A refusal for the page's script, which shows it and keeps the words."""
+    body = {"message": problem.message, "way_out": problem.way_out, "code": problem.code, "errors": problem.errors}
+    return JSONResponse(body, problem.status)
+
+
+# Reading -----------------------------------------------------------------------------------------------------------
+
+
+@pages.get("/documents/{document_id:int}", can=Can.READ_PORTFOLIO)
+def document(tx: Tx, page: Page, document_id: int) -> Response:
+    """The document as this reader may see and write it."""
+    if page.problem is not None and wants_json(page):
+        return page.finish(refused(page.problem))
+    paper = papers.paper(tx, Can.READ_PORTFOLIO, document_id)
+    page.saw("portfolio.viewed", paper.learner_id)
+    people = papers.people(tx, paper.part.enrolment.id)
+    mine = paper.row.waiting_for in paper.parts
+    given: dict[str, Any] = dict(
+        paper=paper,
+        people=people,
+        me=tx.actor.person_id,
+        words=portfolio_words,
+        state=portfolio_words.state(paper.row, mine=mine),
+        holder=portfolio_words.holder(paper.row, people, tx.actor.person_id),
+        since=portfolio_words.since(paper.row.waiting_since, tx.today),
+        saved=portfolio_words.saved(paper.row.changed_at if paper.row.head else None, tx.today),
+        said=said(page),
+        inside="/my-programme",
+    )
+    if not paper.shown:
+        return page.render("programmes/document_closed.html", **given)
+    talk = papers.comments(tx, document_id) if paper.works and paper.part.side else []
+    codes = {question.code for question in paper.questions}
+    beside: dict[str | None, list[Any]] = {}
+    for row in talk:
+        beside.setdefault(row.item if row.item in codes else None, []).append(row)
+    tags = papers.standards(tx, paper.part.enrolment.version_id)
+    asks = contribute.asks(paper)
+    return page.render(
+        "programmes/document.html",
+        **given,
+        answers=_answers(page, paper),
+        hidden=_hidden(page, paper),
+        beside=beside,
+        tags=tags,
+        chosen=set(forms.many(page.form, "standards")) if page.form.get("tags") else set(paper.standards),
+        files=papers.attachments(tx, document_id),
+        clashes=papers.clashes(tx, document_id) if paper.writes else [],
+        asked=papers.contributions(tx, document_id) if paper.works and contribute.parts_to_ask(paper) else [],
+        asks=asks,
+        step=portfolio_words.next_step(paper, any(row.capacity in asking.ACCEPTS for row in people)) if paper.turn else "",
+        givers=[(code, portfolio_words.capacity(code)) for code in documents.givers(paper)] if paper.returns else [],
+        most_standards=asking.MOST_STANDARDS,
+    )
+
+
+def _answers(page: Page, paper: Paper) -> dict[str, str]:
+    """What stands in each field: what was typed, when the form is shown again, else what is kept."""
+    typed = {code: str(page.form[f"a-{code}"]) for code in paper.writes if f"a-{code}" in page.form}
+    return {**paper.content, **typed}
+
+
+def _hidden(page: Page, paper: Paper) -> dict[str, str]:
+    """What the form brings back: the revision and the fingerprints it was drawn from, and the tab. Kept when the form is shown again."""
+    if page.form.get("had"):
+        return {name: str(page.form.get(name, "")) for name in ("base", "had", "sitting", "turn")}
+    had = merging.fingerprints(paper.content, sorted(paper.writes)) | {"standards": merging.tag_fingerprint(paper.standards)}
+    return {"base": str(paper.row.head), "had": json.dumps(had), "sitting": secrets.token_hex(8), "turn": "0"}
+
+
+# Writing -----------------------------------------------------------------------------------------------------------
+
+
+def posted(form: dict[str, Any]) -> tuple[dict[str, str], dict[str, str], str, int]:
+    """(answers by code, fingerprints, tab, turn) of a form as it was sent; anything that cannot be read counts as not sent."""
+    content = {name[2:]: words for name, words in form.items() if name.startswith("a-") and isinstance(words, str)}
+    try:
+        given = json.loads(forms.text(form, "had") or "{}")
+    except ValueError:
+        given = {}
+    had = {str(code): str(mark) for code, mark in given.items()} if isinstance(given, dict) else {}
+    sitting = forms.text(form, "sitting")
+    return content, had, sitting if _SITTING.fullmatch(sitting) else "", forms.one_id(form, "turn") or 0
+
+
+def _save(tx: Tx, page: Page, document_id: int) -> write.Saved:
+    content, had, sitting, turn = posted(page.form)
+    tags = forms.many(page.form, "standards") if page.form.get("tags") else None
+    base = forms.one_id(page.form, "base") or 0
+    return write.save(tx, document_id, base, content, tags, sitting, had=had, turn=turn)
+
+
+@pages.post("/documents/{document_id:int}/save", can=Can.WRITE_PORTFOLIO, again=document)
+def save(tx: Tx, page: Page, document_id: int) -> Response:
+    """Keep what is in the form; the page's script is told what stands now, a browser without it is shown the page."""
+    done = _save(tx, page, document_id)
+    if wants_json(page):
+        sent = {code: merging.tidy(words) for code, words in posted(page.form)[0].items()}
+        return page.finish(
+            JSONResponse(told(done.number, done.content, sent, portfolio_words.saved(tx.now, tx.today), clashes=done.clashes))
+        )
+    return page.go(f"/documents/{document_id}", said="saved")
+
+
+def told(number: int, content: dict[str, str], sent: dict[str, str], saved: str, **more: Any) -> dict[str, Any]:
+    """What the script needs to go on: the fingerprint of what stands in each answer it sent, and its words where they are others."""
+    had = {code: merging.fingerprint(content.get(code, "")) for code in sent}
+    other = {code: content.get(code, "") for code, words in sent.items() if content.get(code, "") != words}
+    return {"number": number, "had": had, "other": other, "saved": saved, **more}
+
+
+@pages.post("/documents/{document_id:int}/send", can=Can.WRITE_PORTFOLIO, again=document)
+def send(tx: Tx, page: Page, document_id: int) -> Response:
+    """Save what is in the form, then pass the document on."""
+    if page.form.get("had"):
+        done = _save(tx, page, document_id)
+        if done.clashes:  # saved is saved: the choice comes first
+            return page.go(f"/documents/{document_id}", said="saved")
+    state = documents.send(tx, document_id)
+    return page.go(f"/documents/{document_id}", said=state)
+
+
+@pages.post("/documents/{document_id:int}/return", can=Can.WRITE_PORTFOLIO, again=document)
+def give_back(tx: Tx, page: Page, document_id: int) -> Response:
+    """Give it back with words, or take it back from somebody outside."""
+    documents.give_back(tx, document_id, forms.text(page.form, "words"), forms.text(page.form, "to") or None)
+    return page.go(f"/documents/{document_id}", said="returned")
+
+
+@pages.post("/documents/{document_id:int}/comments", can=Can.WRITE_PORTFOLIO, again=document)
+def comment(tx: Tx, page: Page, document_id: int) -> Response:
+    """Say something about an answer or the whole, or mark what was said as seen to."""
+    settles = forms.one_id(page.form, "settle")
+    if settles is not None:
+        comments.settle(tx, document_id, settles)
+        return page.go(f"/documents/{document_id}", said="settled")
+    comments.comment(tx, document_id, forms.text(page.form, "item") or None, forms.text(page.form, "said"))
+    return page.go(f"/documents/{document_id}", said="comment")
+
+
+# Files -------------------------------------------------------------------------------------------------------------
+
+
+def _received(tx: Tx, page: Page, document_id: int) -> Any:
+    """Only from whoever may attach them here are files taken in."""
+    if not papers.paper(tx, Can.WRITE_PORTFOLIO, document_id).turn:
+        return []
+    return file_pages.received(page.form, page.settings)
+
+
+@pages.post("/documents/{document_id:int}/files", can=Can.WRITE_PORTFOLIO, again=document, first=_received, uploads=True)
+def attach(tx: Tx, page: Page, document_id: int) -> Response:
+    """Attach what was chosen."""
+    documents.attach(tx, document_id, page.found)
+    return page.go(f"/documents/{document_id}", said="file")
+
+
+@pages.post("/documents/{document_id:int}/files/{attachment_id:int}/remove", can=Can.WRITE_PORTFOLIO)
+def detach(tx: Tx, page: Page, document_id: int, attachment_id: int) -> Response:
+    """Take a file away that one added oneself."""
+    documents.detach(tx, document_id, attachment_id)
+    return page.go(f"/documents/{document_id}", said="file-removed")
+
+
+@pages.get("/documents/{document_id:int}/files/{attachment_id:int}", can=Can.READ_PORTFOLIO)
+def download(tx: Tx, page: Page, document_id: int, attachment_id: int) -> Response:
+    """A file of a document, to whoever may read the document."""
+    row = documents.attachment(tx, document_id, attachment_id)
+    paper = papers.read(tx, document_id)
+    page.saw("portfolio.file-taken", paper.learner_id)
+    return page.finish(file_pages.send(tx, page.settings, row.digest, row.name, inline=page.query("view") == "yes"))
+
+
+# Asking others -----------------------------------------------------------------------------------------------------
+
+
+@pages.get("/documents/{document_id:int}/ask", can=Can.WRITE_PORTFOLIO)
+def ask_form(tx: Tx, page: Page, document_id: int) -> Response:
+    """Who is to be asked, for which part, and what they will see."""
+    paper = papers.paper(tx, Can.WRITE_PORTFOLIO, document_id)
+    if not contribute.asks(paper):
+        raise write.not_now(paper)
+    parts = [(part, portfolio_words.PARTS[part]) for part in contribute.parts_to_ask(paper)]
+    if not page.form:
+        page.form = {"part": parts[0][0]}
+    return page.render("programmes/ask.html", paper=paper, parts=parts, days=contribute.OPEN_DAYS, inside="/my-programme")
+
+
+@pages.post("/documents/{document_id:int}/ask", can=Can.WRITE_PORTFOLIO, again=ask_form)
+def ask(tx: Tx, page: Page, document_id: int) -> Response:
+    """Ask them by e-mail."""
+    given = [forms.text(page.form, name) for name in ("part", "name", "email", "words")]
+    contribute.ask_contributor(tx, document_id, *given)
+    return page.go(f"/documents/{document_id}", said="asked")
+
+
+@pages.post("/documents/{document_id:int}/asked/{contribution_id:int}/again", can=Can.WRITE_PORTFOLIO)
+def ask_again(tx: Tx, page: Page, document_id: int, contribution_id: int) -> Response:
+    """A new link and new time."""
+    contribute.ask_again(tx, document_id, contribution_id)
+    return page.go(f"/documents/{document_id}", said="asked")
+
+
+@pages.post("/documents/{document_id:int}/asked/{contribution_id:int}/withdraw", can=Can.WRITE_PORTFOLIO)
+def withdraw_ask(tx: Tx, page: Page, document_id: int, contribution_id: int) -> Response:
+    """They need not answer any more."""
+    contribute.withdraw_ask(tx, document_id, contribution_id)
+    return page.go(f"/documents/{document_id}", said="withdrawn")
