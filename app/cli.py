@@ -1,4 +1,5 @@
-"""`python -m app serve | migrate | seed | worker | tick | import-people | load-frameworks | client | check-invariants | openapi`"""
+"""`python -m app serve | migrate | seed | worker | tick | import-people | load-frameworks | client | check-invariants | check-files
+| openapi`"""
 
 from __future__ import annotations
 
@@ -84,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
     create.set_defaults(run=client)
     command = add("check-invariants", check_invariants, "Check every rule the data must obey; exits 1 if one is broken.")
     command.add_argument("--json", action="store_true")
+    add("check-files", check_files, "Read every attached file and compare it with its digest; exits 1 if one is missing or altered.")
     add("openapi", openapi, "Print the REST interface's description.")
     return top
 
@@ -261,6 +263,18 @@ def check_invariants(options: argparse.Namespace, config: Settings) -> int:
     from app import invariants
 
     return invariants.report(database(config), as_json=options.json)
+
+
+def check_files(_: argparse.Namespace, config: Settings) -> int:
+    """Print each attached file that is not what its digest says; the exit code says whether there is one."""
+    from app.core import files
+
+    opened = database(config)
+    wrong = list(files.damaged(opened, files.store_of(config)))
+    opened.dispose()
+    for digest, how in wrong:
+        print(f"{digest} {how}")
+    return 1 if wrong else 0
 
 
 def openapi(_options: argparse.Namespace, config: Settings) -> int:

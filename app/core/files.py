@@ -8,6 +8,7 @@ Names belong to what refers to a file, and permission is asked there: nobody rea
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -126,6 +127,10 @@ def receive(store: Store, source: BinaryIO, name: str, *, field: str = "file") -
             if scanned == REFUSED:
                 raise NotTaken("was refused by the virus scanner. Do not open it; tell whoever looks after your computer.", "file-harmful")
             _settle(store, path, digest)
+    except OSError as wrong:  # the disk is full or the folder is not ours
+        sys.stderr.write(json.dumps({"event": "files-fault", "kind": errno.errorcode.get(wrong.errno or 0, "")}) + "\n")
+        message = f"“{shown}” could not be stored just now. Nothing was changed. Try again later, or tell the academy if it happens again."
+        raise FileRefused(message, code="file-not-stored", errors=[{"field": field, "message": message}]) from wrong
     except NotTaken as wrong:
         message = f"“{shown}” {wrong.message}"
         raise FileRefused(message, code=wrong.code, errors=[{"field": field, "message": message}]) from wrong

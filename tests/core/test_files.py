@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import multiprocessing
@@ -20,7 +21,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import DatabaseError
 
-from app import jobs
+from app import cli, jobs
 from app.core import files
 from app.core.config import Settings, SettingsError, load
 from app.core.db import Database
@@ -128,6 +129,18 @@ def test_what_is_refused_leaves_nothing_behind(store: Store, name: str, content:
     assert on_disk(store) == set()
 
 
+@pytest.mark.parametrize("problem", [errno.ENOSPC, errno.EROFS])
+def test_a_full_disk_is_said_in_words(store: Store, problem: int, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def full(*_: Any) -> Any:
+        raise OSError(problem, "no")
+
+    monkeypatch.setattr(files, "_settle", full)
+    with pytest.raises(FileRefused, match="could not be stored just now") as refused:
+        take(store, samples.pdf())
+    assert refused.value.code == "file-not-stored" and on_disk(store) == set()
+    assert errno.errorcode[problem] in capsys.readouterr().err
+
+
 # Scanning ----------------------------------------------------------------------------------------------------------
 
 
@@ -229,6 +242,17 @@ def test_only_whole_files_are_handed_out(database: Database, store: Store) -> No
     assert list(files.damaged(database, store)) == [(digest, "missing")]
     take_and_keep(database, store, samples.pdf())  # sending it again mends it
     assert list(files.damaged(database, store)) == []
+
+
+def test_the_command_names_what_is_not_as_it_was(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = load(database_url=database.url, files_dir=tmp_path / "files")
+    monkeypatch.setattr(cli, "settings", lambda: settings)
+    digest = take_and_keep(database, store_of(settings), samples.pdf())
+    assert cli.main(["check-files"]) == 0 and capsys.readouterr().out == ""
+    store_of(settings).path(digest).write_bytes(b"Another.")
+    assert cli.main(["check-files"]) == 1 and capsys.readouterr().out == f"{digest} altered\n"
 
 
 # Crashes, races, sweeping ------------------------------------------------------------------------------------------
