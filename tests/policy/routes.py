@@ -77,6 +77,13 @@ FRAMEWORKS: dict[str, dict[str, str]] = {
     **{f"{method} /frameworks/rules/{{rule_id:int}}/publish": {"rule_id": "draft_rule"} for method in ("GET", "POST")},
 }
 
+_IMPORT = "/supervision/import/{import_id:int}"
+SUPERVISION: dict[str, dict[str, str]] = {
+    **{f"{way} {_IMPORT}{tail}": {"import_id": "supervision_import"} for way in ("GET", "POST") for tail in ("", "/apply")},
+    "POST /protected-time/{entry_id:int}/withdraw": {"entry_id": "protected_entry"},
+    "POST /caseloads/{entry_id:int}/withdraw": {"entry_id": "caseload_entry"},
+}
+
 # Where a route needs another example than the usual one: path parameter → name in the world, by "METHOD path".
 OTHERS: dict[str, dict[str, str]] = {
     "GET /sessions/{session_id:int}/book": {"session_id": "free_session"},
@@ -102,6 +109,7 @@ OTHERS: dict[str, dict[str, str]] = {
     **{f"{method} /manage/policy/reasons/{{code}}": {"code": "cancel_reason"} for method in ("GET", "POST")},
     **{f"{method} /bookings/{{booking_id:int}}/answer": {"booking_id": "charged_booking"} for method in ("GET", "POST")},
     **FRAMEWORKS,
+    **SUPERVISION,
     "GET /inbox/{message_id:int}": {"message_id": "own_message"},
     "GET /calendar/{token}.ics": {"token": "feed"},
     "POST /manage/sessions/{session_id:int}/publish": {"session_id": "draft_session"},
@@ -169,6 +177,8 @@ FORMS: dict[str, Any] = {
     "POST /manage/rooms/{room_id:int}": {"name": "The same room", "place": "Aldermoor", "capacity": "14"},
     "POST /password/forgotten": {"email": "nobody@westmarch.example"},
     "POST /frameworks/versions/{version_id:int}/withdraw": {"reason": "Another version takes its place"},
+    "POST /supervision/{supervision_id:int}/withdraw": {"why": "not_held"},
+    "POST /people/{person_id:int}/caseloads": lambda ids: {"children": "9", **day("counted_on", ids["day"] - timedelta(days=300))},
     "POST /sign-in": {"email": "nobody@westmarch.example", "password": "not the password"},
 }
 

@@ -42,6 +42,7 @@ from tests.factory import Make
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
 from tests.programmes.making import Programmes
+from tests.supervision import world as supervised
 from tests.visit import Finder
 
 VISITOR, THEMSELVES = "visitor", "themselves"
@@ -100,6 +101,7 @@ def build(database: Database) -> World:
     _frameworks(make, world)
     _programmes(make, world, people, odette)
     _charges(make, world, ann, odette)
+    _supervision(make, world, people, ann, odette)
     with make.tx() as tx:
         for found, person in ((world.here, ann), (world.elsewhere, odette)):
             found["kind"] = "after"
@@ -234,6 +236,16 @@ def _offer(make: Make, world: World, ann: int, odette: int, people: dict[str, in
         "prior": prior[1],
         "booking_id": made["out"][0], "pending_booking": made["out"][1], "offered_booking": offered[1], "waiting_booking": waiting[1],
     }  # fmt: skip
+
+
+def _supervision(make: Make, world: World, people: dict[str, int], ann: int, odette: int) -> None:
+    """Ann and Odette have each recorded a supervision that is still to be confirmed, protected time and a caseload."""
+    other = make.person("Other Supervisor").id
+    both = (world.here, ann, people["assessor"], people["coordinator"]), (world.elsewhere, odette, other, odette)
+    with make.tx() as tx:
+        for found, person, by, sender in both:
+            row = supervised.cells("nobody@westmarch.example", "nobody@westmarch.example", "1/3/2026")
+            found.update(supervised.entries(tx, person, by), supervision_import=supervised.stage(tx, sender, "dates.csv", row))
 
 
 def _charges(make: Make, world: World, ann: int, odette: int) -> None:
