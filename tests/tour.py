@@ -33,6 +33,7 @@ from app.rooms import page_routes
 from seed.personas import PERSONAS, persona
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
+from tests.programmes import places
 from tests.visit import Finder
 
 PARAMETERS = dict[str, Any]
@@ -207,6 +208,21 @@ TOUR: tuple[Stop, ...] = (
     Stop("/manage/journals", "coordinator"),
     Stop("/manage/journals/{journal_id:int}", "coordinator", lambda _: {"journal_id": 1}),
     Stop("/manage/journals/{journal_id:int}/journal.csv", "coordinator", lambda _: {"journal_id": 1}, file="text/csv"),
+    # Panels
+    Stop("/panels", "panel"),
+    Stop("/panels", "coordinator"),
+    Stop("/panels/new", "coordinator"),
+    Stop("/panels/{sitting_id:int}", "coordinator", places.sitting, queries=20),
+    Stop("/panels/{sitting_id:int}", "panel", places.sitting),
+    Stop("/panels/{sitting_id:int}/cancel", "coordinator", places.sitting),
+    Stop("/panels/cases/{case_id:int}", "panel", places.case, queries=20),
+    Stop("/panels/cases/{case_id:int}", "coordinator", lambda finder: places.case(finder, "decided"), queries=20),
+    Stop("/panels/cases/{case_id:int}/decide", "panel", places.case, queries=20),
+    Stop("/panels/cases/{case_id:int}/withdraw", "coordinator", places.case),
+    Stop("/portfolios/{enrolment_id:int}/checklist", "nqsw", places.enrolment, queries=15),
+    Stop("/cohorts/{cohort_id:int}/sample", "coordinator", lambda finder: places.cohort(finder, "ASYE, summer")),
+    Stop("/samples", "moderator"),
+    Stop("/samples/{sample_id:int}", "moderator", places.sample, queries=20),
     # Programmes and standards
     Stop("/frameworks", "coordinator"),
     Stop("/frameworks", "practitioner"),

@@ -61,6 +61,7 @@ class Checklist:
 
     enrolment_id: int
     lines: tuple[Line, ...]
+    had: PromisedActual | None = None  # what supervision, protected time and workload were counted from
 
     @property
     def ready(self) -> bool:
@@ -121,7 +122,7 @@ def checklists(tx: Tx, enrolment_ids: Collection[int], as_at: date | None = None
     for row in tx.rows(_ENROLMENTS.where(Enrolment.id.in_(enrolment_ids))):
         lines = row.definition.get("checklist") or DEFAULT
         seen = _Seen(row, documents[row.id], confirmed[row.id], had.get(f"enrolment:{row.id}"))
-        found[row.id] = Checklist(row.id, tuple(seen.line(line) for line in lines))
+        found[row.id] = Checklist(row.id, tuple(seen.line(line) for line in lines), seen.had)
     return found
 
 

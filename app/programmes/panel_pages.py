@@ -22,7 +22,6 @@ from app.programmes.operations import judging, panels, sampling
 from app.programmes.operations.judging import Verdict
 from app.programmes.operations.panels import Members
 from app.programmes.panel_models import PanelCase
-from app.supervision.queries import promised_actual_for
 
 pages = Pages()
 DONE = {
@@ -163,7 +162,6 @@ def room(tx: Tx, page: Page, case_id: int) -> Response:
         papers=[each for each in evidence if each.id in words and each.shown],
         withheld=[each for each in evidence if each.id in words and not each.row.in_portfolio],
         words=words,
-        had=promised_actual_for(tx, [f"enrolment:{row.enrolment_id}"]).get(f"enrolment:{row.enrolment_id}"),
         criteria=judging.criteria(tx, row.version_id),
         readers=readers,
         me=me,

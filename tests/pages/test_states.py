@@ -74,6 +74,9 @@ def test_who_is_not_signed_in_comes_back_to_the_page_they_wanted(demo_county: Co
 # Sent empty --------------------------------------------------------------------------------------------------------
 
 BUTTONS = (  # nothing can be left out of them
+    "/panels/cases/{case_id:int}/anonymised",
+    "/panels/cases/{case_id:int}/withdraw",
+    "/panels/{sitting_id:int}/cancel",
     "/frameworks/versions/{version_id:int}/publish",
     "/frameworks/versions/{version_id:int}/discard",
     "/frameworks/rules/{rule_id:int}/publish",
