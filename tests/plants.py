@@ -36,6 +36,8 @@ def acting(make: Make, person: Any) -> Any:
 
 def county(make: Make) -> Make:
     """Something of everything, nearly all of it done through the operations."""
+    from tests import plants_chains  # it plants here, too
+
     service = make.unit("Safeguarding", "service")
     team, other = make.unit("Assessment", parent=service), make.unit("Court", parent=service)
     cai = make.person("Cai Cole", roles=("coordinator",))
@@ -65,6 +67,7 @@ def county(make: Make) -> Make:
         operations.cancel(tx, called_off.id, "On leave")
     offers_and_kept_places(make, cai, people_)
     a_register(make, cai, people_)
+    plants_chains.a_portfolio(make)
     return make
 
 
