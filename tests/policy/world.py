@@ -37,6 +37,7 @@ from app.notifications.models import Feed
 from app.people import operations as people_operations
 from app.people.models import Absence, Duty, Group, Person, RoleHeld
 from app.policy import SCOPES
+from app.programmes.panel_models import PanelCase, Reader, Sample, Sitting, SittingMember
 from seed.frameworks import load_frameworks
 from tests.factory import Make
 from tests.frameworks.drafts import load_drafts
@@ -176,9 +177,26 @@ def _programmes(make: Make, world: World, people: dict[str, int], outsider: int)
             programmes.involve(tx, mine, people[role], capacity, date(2020, 1, 1))
         odette = tx.get(Person, outsider)
     theirs = programmes.enrolment(nqsw=odette, cohort=programmes.cohort(title="Another council's cohort"), reference="T-ELSEWHERE")
+    stranger = make.person("Another Moderator").id
     for found, enrolled in ((world.here, mine), (world.elsewhere, theirs)):
         found |= {"enrolment_id": enrolled.id, "cohort_id": enrolled.cohort_id, "document_id": enrolled.documents["SAA"]}
         found["version_id"] = enrolled.version_id
+        with make.tx() as tx:
+            place: dict[str, Any] = dict(title=f"Panel of {enrolled.id}", starts_at=tx.now + timedelta(days=9), place="Room 4")
+            unit = tx.scalar(select(Person.organisation_id).where(Person.id == enrolled.nqsw.id))
+            found["sitting_id"] = tx.insert(Sitting, **place, unit_id=unit, created_at=tx.now)
+            case = dict(sitting_id=found["sitting_id"], enrolment_id=enrolled.id, recommended="pass", listed_head="")
+            found["case_id"] = tx.insert(PanelCase, **case, listed_at=tx.now)
+            if enrolled is mine:
+                member = enrolled.involvements["panel_member"]
+                seat = dict(sitting_id=found["sitting_id"], person_id=people["panel member"], chair=False)
+                tx.insert_many(SittingMember, [seat])
+                reader = dict(case_id=found["case_id"], involvement_id=member, enrolment_id=mine.id, side="moderating")
+                tx.insert_many(Reader, [reader])
+            if enrolled is theirs:
+                programmes.involve(tx, theirs, stranger, "external_moderator", date(2020, 1, 1))
+            shown = dict(enrolment_id=enrolled.id, involvement_id=enrolled.involvements["external_moderator"], side="moderating")
+            found["sample_id"] = tx.insert(Sample, **shown, why="one in 3", sampled_at=tx.now)
 
 
 def _certificates(make: Make, world: World, ann: int, odette: int) -> None:
