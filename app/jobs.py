@@ -21,7 +21,7 @@ from app.core.tx import clock as read_clock
 from app.core.work import job
 from app.identity import operations as identity
 from app.notifications import preferences
-from app.programmes.operations import applying
+from app.programmes.operations import applying, exports, heads
 from app.supervision.operations import overdue
 
 Job = Callable[[Tx, datetime], None]
@@ -115,9 +115,40 @@ def look_after_files(database: Database, settings: Settings, now: datetime | Non
             _run(database, name, due, lambda _tx, _now: None)
         except Conflict:
             continue  # another worker took this turn
-        function(database, files.store_of(settings), moment)
+        try:
+            function(database, files.store_of(settings), moment)
+        except OperationalError:
+            raise  # the database did not answer
+        except Exception as wrong:  # noqa: BLE001 - see above
+            sys.stderr.write(json.dumps({"event": "job-fault", "job": name, "kind": type(wrong).__name__}) + "\n")
         ran += 1
     return ran
+
+
+def look_after_portfolios(database: Database, settings: Settings, now: datetime | None = None) -> int:
+    """Make the daily head when it is due and the exports that were asked for; returns how many were made."""
+    if database.url != settings.database_url:
+        return 0  # exports lie in the folder of another database's files
+    moment = now or read_clock()
+    due, made = heads.turn(moment), 0
+    with job(database, writes=False) as tx:
+        done = tx.scalar(select(JobRun.id).where(JobRun.name == "daily-head", JobRun.due_at == due))
+        waiting = tx.scalar(exports.WAITING)
+    if not done:
+        try:
+            _run(database, "daily-head", due, lambda tx, _now: _make_head(tx, settings))
+            made = 1
+        except Conflict:
+            made = 0  # another worker took this turn
+        except OperationalError:
+            raise  # the database did not answer; the turn is still free
+        except Exception as wrong:  # noqa: BLE001 - see above
+            _failed(database, "daily-head", due, type(wrong).__name__)
+    return made + (exports.make_waiting(database, settings, moment) if waiting else 0)
+
+
+def _make_head(tx: Tx, settings: Settings) -> None:
+    heads.daily_head(tx, settings.officers)
 
 
 def _run(database: Database, name: str, due: datetime, function: Job) -> None:

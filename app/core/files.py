@@ -16,6 +16,7 @@ import os
 import re
 import secrets
 import shlex
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -302,7 +303,7 @@ def sweep(database: Database, store: Store, now: datetime) -> int:
     if not store.folder.is_dir():
         return 0
     before = (now - ORPHAN_AFTER).timestamp()
-    old = [path for path in store.folder.glob("*/*") if path.is_file() and path.stat().st_mtime < before]
+    old = [path for path in store.folder.glob("*/*") if _older(path, before)]
     with transaction(database, SYSTEM, writes=False) as tx:
         named = {row.digest for row in tx.rows(select(File.digest))} if old else set()
     removed = 0
@@ -311,10 +312,19 @@ def sweep(database: Database, store: Store, now: datetime) -> int:
         if path.name in named or not (_PLACE.fullmatch(place) or path.parent.name == "new"):
             continue  # kept, or not ours
         with _turn(store, fcntl.LOCK_EX), suppress(FileNotFoundError):
-            if path.stat().st_mtime < before:  # somebody may have sent the same content again meanwhile
+            if _older(path, before):  # somebody may have sent the same content again meanwhile
                 path.unlink()
                 removed += 1
     return removed
+
+
+def _older(path: Path, before: float) -> bool:
+    """Is it a file from before this moment? What goes away while one looks is none."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_mtime < before
 
 
 def scan_waiting(database: Database, store: Store, now: datetime, most: int = 500) -> int:  # noqa: ARG001 - as every such job

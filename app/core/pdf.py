@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,4 +31,5 @@ def typeset(template: str, data: Mapping[str, Any]) -> bytes:
     try:
         return bytes(typst.compile(**made, format="pdf", pdf_standards=["ua-1"]))
     except typst.TypstError:
+        sys.stderr.write(json.dumps({"event": "pdf-without-claim", "template": template}) + "\n")  # its message would name the letter
         return bytes(typst.compile(**made, format="pdf"))

@@ -103,6 +103,8 @@ def test_files_go_in_by_a_form_and_come_out_whole(browser: TestClient) -> None:
     assert reply.headers["cache-control"] == "private, no-store" and reply.headers["x-content-type-options"] == "nosniff"
     assert "default-src 'none'; sandbox" in reply.headers["content-security-policy"]
     assert browser.get("/evidence-of-a-test/" + "0" * 64).status_code == 404
+    long = b"A line of a long diary.\n" * 40_000
+    assert browser.get(f"/evidence-of-a-test/{kept(browser, 'diary.txt', long)}").content == long
 
 
 @pytest.mark.parametrize(

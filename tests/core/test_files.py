@@ -307,6 +307,7 @@ def test_the_sweep_takes_only_what_is_old_and_nobodys(database: Database, store:
     given_up = take(store, b"Given up.").digest
     (store.folder / "README").write_text("An administrator's note.")
     (store.folder / "notes").mkdir()
+    (store.folder / "notes" / "gone").symlink_to(store.folder / "nowhere")
     (store.folder / "notes" / "x.txt").write_text("Not ours.")
     assert files.sweep(database, store, clock()) == 0
     assert files.sweep(database, store, clock() + DAYS_LATER) == 1
@@ -340,6 +341,15 @@ def test_the_worker_looks_after_its_own_folder_only(database: Database, tmp_path
     assert store.path(given_up).exists()  # another database knows nothing of this folder
     assert jobs.look_after_files(database, settings) == 2 and not store.path(given_up).exists()
     assert jobs.look_after_files(database, settings) == 0  # its turns are taken
+
+
+def test_a_fault_in_the_folder_stops_nobody(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def fail(*_: Any) -> int:
+        raise PermissionError
+
+    monkeypatch.setitem(jobs.FOLDER, "scan-files", (timedelta(hours=1), fail))
+    assert jobs.look_after_files(database, load(database_url=database.url, files_dir=tmp_path / "files")) == 2
+    assert '"job": "scan-files", "kind": "PermissionError"' in capsys.readouterr().err
 
 
 # Settings ----------------------------------------------------------------------------------------------------------
