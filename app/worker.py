@@ -22,6 +22,7 @@ def tick(database: Database, settings: Settings, stop: threading.Event | None = 
     Between two batches of messages it looks at the clocks again: a long queue of e-mails keeps no place from passing on.
     """
     done = jobs.run_due(database) + jobs.run_clocks(database) + jobs.look_after_files(database, settings)
+    done += jobs.look_after_portfolios(database, settings)
     while not (stop is not None and stop.is_set()) and (delivered := delivery.deliver_due(database, settings, stop)):
         done += delivered + jobs.run_clocks(database)
     return done

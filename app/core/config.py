@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     max_file_mb: int = Field(20, ge=1, le=500, description="Largest single file kept as evidence, in megabytes.")
     files_dir: Path | None = Field(None, description="Folder of the files people attach. Empty: beside the database.")
     scan_command: str = Field("", description="Command that scans a file for viruses, {path} standing for it. Empty: nobody scans.")
+    head_officers: str = Field("", description="E-mail addresses of the people here who keep the daily head, with commas between them.")
     trusted_proxies: int = Field(0, ge=0, le=5, description="How many proxies in front set X-Forwarded-For; 0 ignores the header.")
     token_minutes: int = Field(60, ge=5, le=1440, description="How long an API access token is good for.")
     log_level: str = Field("info", description="debug, info, warning or error.", pattern="^(debug|info|warning|error)$")
@@ -82,6 +83,13 @@ class Settings(BaseSettings):
             raise ValueError("must be one address, like Social Work Academy <academy@example.gov.uk>")
         return value
 
+    @field_validator("head_officers")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        if wrong := [one for one in value.split(",") if one.strip() and not is_address(one.strip())]:
+            raise ValueError(f"must be e-mail addresses with commas between them; {wrong[0].strip()} is none")
+        return value
+
     @model_validator(mode="after")
     def _no_demonstration_in_earnest(self) -> Settings:
         """Demonstration mode shares one password with everybody: it must never meet a public https address by accident."""
@@ -107,6 +115,11 @@ class Settings(BaseSettings):
         if words and shutil.which(words[0]) is None:
             raise ValueError("must begin with a program that is installed here")
         return value
+
+    @property
+    def officers(self) -> list[str]:
+        """The addresses to which the daily head goes, in small letters."""
+        return [address.strip().lower() for address in self.head_officers.split(",") if address.strip()]
 
     @property
     def files_folder(self) -> Path:

@@ -13,7 +13,7 @@ import pytest
 from pypdf import PdfReader
 from sqlalchemy import select, update
 
-from app.core.config import Settings, load
+from app.core.config import Settings, SettingsError, load
 from app.core.errors import Conflict, NotFound
 from app.core.files import store_of
 from app.core.ledger import Outbox
@@ -157,3 +157,23 @@ def test_the_bundle_is_a_zip_to_be_checked_as_it_is(room: Signing, settings: Set
     members = made(room, settings)
     assert set(members) == {"README.txt", "portfolio.pdf", "chain.json", "openings.json", "history.json", "manifest.json"}
     assert report(members).findings == []
+
+
+def test_the_worker_makes_the_evening_head_and_what_was_asked_for(room: Signing, settings: Settings) -> None:
+    from app import jobs
+
+    officer = room.make.person("Olu Officer", email="olu@westmarch.example")
+    mine = settings.model_copy(update={"database_url": room.make.database.url, "head_officers": " Olu@westmarch.example"})
+    room.sign(room.there.nqsw, room.freeze())
+    with room.of(room.there.nqsw) as tx:
+        exports.ask_export(tx, room.there.id)
+    assert jobs.look_after_portfolios(room.make.database, settings) == 0  # another database's folder
+    assert jobs.look_after_portfolios(room.make.database, mine) == 2
+    assert jobs.look_after_portfolios(room.make.database, mine) == 0
+    told = room.make.rows(select(Outbox.kind, Outbox.person_id).where(Outbox.kind.in_(("email.daily_head", "email.export_ready"))))
+    assert sorted(told) == [("email.daily_head", officer.id), ("email.export_ready", room.there.nqsw.id)]
+
+
+def test_officers_are_addresses() -> None:
+    with pytest.raises(SettingsError, match="HEAD_OFFICERS"):
+        load(head_officers="olu@westmarch.example, somebody")
