@@ -20,7 +20,8 @@ def _overlap(table: str, key: str, starts: str, ends: str, where: str) -> str:
     )
 
 
-def _period(table: str, more: str = "") -> str:
+def period_apart(table: str, more: str = "") -> str:
+    """Two rows of one person that are believed now and overlap."""
     return _overlap(table, "person_id", "valid_from", "valid_to", "superseded_at IS NULL" + more)
 
 
@@ -89,10 +90,12 @@ def _orphans_of(table: Table) -> str:
 
 
 PEOPLE_RULES = (
-    Rule("primary-posts-apart", "Nobody has two primary posts at once.", "posts", _period("posts", " AND is_primary")),
-    Rule("memberships-apart", "Nobody belongs to two teams at once.", "memberships", _period("memberships")),
-    Rule("stages-apart", "Nobody is at two career stages at once.", "stages", _period("stages")),
-    Rule("managers-apart", "Nobody has two managers at once.", "responsibilities", _period("responsibilities", " AND kind = 'manager'")),
+    Rule("primary-posts-apart", "Nobody has two primary posts at once.", "posts", period_apart("posts", " AND is_primary")),
+    Rule("memberships-apart", "Nobody belongs to two teams at once.", "memberships", period_apart("memberships")),
+    Rule("stages-apart", "Nobody is at two career stages at once.", "stages", period_apart("stages")),
+    Rule(
+        "managers-apart", "Nobody has two managers at once.", "responsibilities", period_apart("responsibilities", " AND kind = 'manager'")
+    ),
     Rule("no-management-circle", "Nobody manages themselves through others, today or later.", "people", _CIRCLE),
     Rule("rooms-apart", "No room is used twice at once.", "parts", _overlap("parts", "room_id", "starts_at", "ends_at", "live")),
     Rule(
