@@ -34,6 +34,7 @@ from seed.personas import PERSONAS, persona
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
 from tests.programmes import places
+from tests.supervision import world as supervised
 from tests.visit import Finder
 
 PARAMETERS = dict[str, Any]
@@ -223,6 +224,27 @@ TOUR: tuple[Stop, ...] = (
     Stop("/cohorts/{cohort_id:int}/sample", "coordinator", lambda finder: places.cohort(finder, "ASYE, summer")),
     Stop("/samples", "moderator"),
     Stop("/samples/{sample_id:int}", "moderator", places.sample, queries=20),
+    # Supervision
+    Stop("/supervision", "nqsw"),
+    Stop("/supervision", "manager"),
+    Stop("/supervision", "board"),
+    Stop("/supervision/team", "manager"),
+    Stop("/supervision/team", "psw"),
+    Stop("/supervision/team", "coordinator", query="show=overdue"),
+    Stop("/supervision/several", "manager"),
+    Stop("/supervision/several", "practitioner"),
+    Stop("/people/{person_id:int}/supervision", "manager", lambda finder: {"person_id": finder.person("nqsw")}),
+    Stop("/people/{person_id:int}/supervision", "psw", lambda finder: {"person_id": finder.person("nqsw")}),
+    Stop("/people/{person_id:int}/supervision/new", "nqsw", lambda finder: {"person_id": finder.person("nqsw")}),
+    Stop("/people/{person_id:int}/supervision/new", "manager", lambda finder: {"person_id": finder.person("nqsw")}),
+    Stop("/supervision/{supervision_id:int}/correct", "manager", lambda finder: {"supervision_id": finder.supervision()}),
+    Stop("/people/{person_id:int}/workload", "nqsw", lambda finder: {"person_id": finder.person("nqsw")}),
+    Stop("/people/{person_id:int}/workload", "coordinator", lambda finder: {"person_id": finder.person("nqsw")}),
+    Stop("/supervision/import", "coordinator"),
+    Stop("/supervision/import/columns.csv", "coordinator", file="text/csv"),
+    Stop("/supervision/import/{import_id:int}", "coordinator", lambda _: {"import_id": 1}),
+    Stop("/supervision/import/{import_id:int}", "coordinator", lambda _: {"import_id": 2}),
+    Stop("/supervision/import/{import_id:int}/apply", "coordinator", lambda _: {"import_id": 2}),
     # Programmes and standards
     Stop("/frameworks", "coordinator"),
     Stop("/frameworks", "practitioner"),
@@ -355,6 +377,7 @@ def arrange(database: Database) -> None:
         _charge(tx)
         for name, cells in (("spring dates with mistakes.csv", wrong), ("spring dates.csv", good)):
             session_import.stage(tx, name, [{"line": 2, "cells": cells}])
+        _supervised(tx)
         tx.actor = Actor("person", Finder(tx).person("practitioner"), persona("practitioner").name, (("practitioner", None),))
         course = Finder(tx).plain_course().id
         done = tx.today - timedelta(days=200)
@@ -362,6 +385,15 @@ def arrange(database: Database) -> None:
 
     _offer(database)
     load_drafts(database)
+
+
+def _supervised(tx: Tx) -> None:
+    """Two files of dates: one with mistakes, one that can be applied."""
+    coordinator, day = tx.actor.person_id or 0, f"{tx.today - timedelta(days=40):%d/%m/%Y}"
+    good = supervised.cells(persona("practitioner").email, persona("manager").email, day)
+    wrong = good | {"person": "nobody@westmarch.example", "minutes": "an hour"}
+    for name, row in (("supervision with mistakes.csv", wrong), ("supervision.csv", good)):
+        supervised.stage(tx, coordinator, name, row)
 
 
 def _offer(database: Database) -> None:

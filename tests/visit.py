@@ -20,6 +20,7 @@ from app.frameworks.models import ApprenticeshipStandard, ProgrammeVersion, Stan
 from app.identity import operations as identity
 from app.learning.models import Certificate, Course, Curriculum, Prerequisite
 from app.people.models import Duty, GroupMember, Membership, Person, Responsibility, RoleHeld
+from app.supervision.models import Supervision
 from seed.personas import persona
 
 
@@ -53,6 +54,11 @@ class Finder:
 
     def supervision_rule(self, state: str = "published") -> int:
         return int(self._the(select(SupervisionRule.id).where(SupervisionRule.state == state), f"{state} supervision rule"))
+
+    def supervision(self, of: str = "nqsw") -> int:
+        """A supervision of this persona's that counts."""
+        counts = Supervision.person_id == self.person(of), Supervision.superseded_at.is_(None)
+        return int(self._the(select(Supervision.id).where(*counts).order_by(Supervision.id.desc()), f"supervision of the {of}"))
 
     def standards_set(self, code: str = "PQS-PRACTITIONER") -> int:
         return int(self._the(select(StandardsSet.id).where(StandardsSet.code == code), f"standards set {code}"))

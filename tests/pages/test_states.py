@@ -77,6 +77,9 @@ BUTTONS = (  # nothing can be left out of them
     "/panels/cases/{case_id:int}/anonymised",
     "/panels/cases/{case_id:int}/withdraw",
     "/panels/{sitting_id:int}/cancel",
+    "/supervision/{supervision_id:int}/confirm",
+    "/protected-time/{entry_id:int}/withdraw",
+    "/caseloads/{entry_id:int}/withdraw",
     "/frameworks/versions/{version_id:int}/publish",
     "/frameworks/versions/{version_id:int}/discard",
     "/frameworks/rules/{rule_id:int}/publish",
@@ -94,6 +97,8 @@ SENDERS = {"/sessions/{session_id:int}/give": "coordinator"}  # where the page w
 FORMS = {  # the page on which a form stands, where its address does not begin alike
     "/people/{person_id:int}/absences": "/people/{person_id:int}/cover",
     "/people/{person_id:int}/deputies": "/people/{person_id:int}/cover",
+    "/people/{person_id:int}/protected-time": "/people/{person_id:int}/workload",
+    "/people/{person_id:int}/caseloads": "/people/{person_id:int}/workload",
     "/bookings/{booking_id:int}/give": "/bookings/{booking_id:int}/order",
 }
 
