@@ -314,11 +314,17 @@ function start(form) {
 
   // Passing it on and leaving ---------------------------------------------------------------------------------------
 
+  // A form that is just being submitted cannot be submitted: wait until the event is over.
+  function afterwards() {
+    return new Promise((done) => setTimeout(done));
+  }
+
   async function pass(event) {
     if (passing) return;
     event.preventDefault();
     const button = event.submitter;
     await save();
+    await afterwards();
     const open = dirty().length > 0;
     if (open) {
       state.scrollIntoView({ block: "center" });
@@ -339,6 +345,7 @@ function start(form) {
     if (out.getAttribute("action") !== "/sign-out" || out.dataset.sure || !dirty().length) return;
     event.preventDefault();
     await save();
+    await afterwards();
     out.dataset.sure = "yes";
     if (dirty().length) {
       state.textContent = "You are still signed in: what you typed has not been saved. Sign out once more to leave it behind.";
