@@ -256,9 +256,9 @@ def _panels(county: County, cohort: int, enrolled: list[int]) -> None:
     seats = Members(tuple(i + 1 for i in members), members[1] + 1)
     ready = [key for key in enrolled if _ready(county, key)]
     with county.coordinating(40) as tx:
-        past = panels.create_sitting(tx, "ASYE panel, autumn", moment - timedelta(days=12, hours=7), "Meeting room 2, Aldermoor", seats)
+        past = panels.create_sitting(tx, "ASYE panel, autumn", _wednesday(moment, -19), "Meeting room 2, Aldermoor", seats)
     with county.coordinating(10) as tx:
-        coming = panels.create_sitting(tx, "ASYE panel, winter", moment + timedelta(days=7, hours=-7), "Meeting room 2, Aldermoor", seats)
+        coming = panels.create_sitting(tx, "ASYE panel, winter", _wednesday(moment, 7), "Meeting room 2, Aldermoor", seats)
     for turn, key in enumerate(ready[:3]):
         with county.coordinating(39) as tx:
             case = panels.list_case(tx, past, key, [members[2] + 1, members[3] + 1])
@@ -275,6 +275,12 @@ def _panels(county: County, cohort: int, enrolled: list[int]) -> None:
             judging.judge(tx, case, JUDGED)
     with county.coordinating(5) as tx:
         sampling.draw_sample(tx, cohort, force.persona["moderator"] + 1, every=2)
+
+
+def _wednesday(moment: datetime, days: int) -> datetime:
+    """9:30 on the first Wednesday from so many days after, in winter time."""
+    day = moment + timedelta(days=days)
+    return (day + timedelta(days=(2 - day.weekday()) % 7)).replace(hour=9, minute=30)
 
 
 def _ready(county: County, enrolment_id: int) -> bool:

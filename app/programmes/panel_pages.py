@@ -167,7 +167,7 @@ def room(tx: Tx, page: Page, case_id: int) -> Response:
         me=me,
         mine=mine,
         part=given,
-        decides=given.has("chair", "panel_member"),
+        decides=given.has("chair") or bool(me and me.lead),
         done=_done(page),
     )
 
