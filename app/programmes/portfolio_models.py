@@ -68,13 +68,15 @@ class Revision(Base):
     begun_at: Mapped[datetime] = mapped_column(default=_saved_at)  # of its first save; after ten minutes the next save is a new revision
     saved_at: Mapped[datetime]
     sealed: Mapped[bool] = mapped_column(default=False)
+    redacted_at: Mapped[datetime | None]  # something was taken out of it as the law allows; a sealed one changes in no other way
     __table_args__ = (
         ForeignKeyConstraint(["contribution_id", "document_id"], ["contributions.id", "contributions.document_id"]),
         CheckConstraint("base < number", name="base"),
     )
 
 
-refuse(Revision.__table__, "UPDATE", "document_revisions_sealed", "OLD.sealed")
+SEALED = "OLD.sealed AND (NEW.redacted_at IS NULL OR NOT NEW.sealed OR NEW.document_id <> OLD.document_id OR NEW.number <> OLD.number)"
+refuse(Revision.__table__, "UPDATE", "document_revisions_sealed", SEALED)
 refuse(Revision.__table__, "DELETE", "document_revisions_kept", "OLD.number > 0")
 
 

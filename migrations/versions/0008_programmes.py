@@ -53,6 +53,7 @@ TABLES = (
 )
 FROZEN = ("plans", "plan_lines", "agreements", "chain_entries", "daily_heads", "panel_decisions")
 REDACTED = "NEW.salt IS NULL AND NEW.value IS NULL AND OLD.salt IS NOT NULL AND NEW.entry_id = OLD.entry_id AND NEW.path = OLD.path"
+SEALED = "OLD.sealed AND (NEW.redacted_at IS NULL OR NOT NEW.sealed OR NEW.document_id <> OLD.document_id OR NEW.number <> OLD.number)"
 HEAD = (
     "(NEW.reference <> OLD.reference OR NEW.version_id <> OLD.version_id OR NEW.starts_on <> OLD.starts_on"
     " OR NEW.person_id <> OLD.person_id) AND EXISTS (SELECT 1 FROM chain_entries WHERE chain_entries.enrolment_id = OLD.id)"
@@ -738,6 +739,7 @@ def upgrade() -> None:
         sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sealed", sa.Boolean(), nullable=False),
+        sa.Column("redacted_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("base < number", name=op.f("ck_document_revisions_base")),
         sa.ForeignKeyConstraint(["author_id"], ["people.id"], name=op.f("fk_document_revisions_author_id")),
         sa.ForeignKeyConstraint(
@@ -908,7 +910,7 @@ def _guards() -> None:
     )
     for table in FROZEN:
         append_only(table)
-    refuse("document_revisions", "UPDATE", "document_revisions_sealed", "OLD.sealed")
+    refuse("document_revisions", "UPDATE", "document_revisions_sealed", SEALED)
     refuse("document_revisions", "DELETE", "document_revisions_kept", "OLD.number > 0")
     refuse("enrolments", "UPDATE", "enrolments_signed", HEAD)
     refuse("chain_openings", "UPDATE", "chain_openings_frozen", f"NOT ({REDACTED})")
