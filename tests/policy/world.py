@@ -42,6 +42,7 @@ from seed.frameworks import load_frameworks
 from tests.factory import Make
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
+from tests.programmes import portfolio_world
 from tests.programmes.making import Programmes
 from tests.supervision import world as supervised
 from tests.visit import Finder
@@ -182,6 +183,8 @@ def _programmes(make: Make, world: World, people: dict[str, int], outsider: int)
         found |= {"enrolment_id": enrolled.id, "cohort_id": enrolled.cohort_id, "document_id": enrolled.documents["SAA"]}
         found["version_id"] = enrolled.version_id
         with make.tx() as tx:
+            found.update(portfolio_world.rows(tx, enrolled, f"matrix-contribution-{enrolled.id}-0123456789-0123456789"))
+            found["contribution_token"] = world.here["contribution_token"]  # whoever has the link is whoever was asked
             place: dict[str, Any] = dict(title=f"Panel of {enrolled.id}", starts_at=tx.now + timedelta(days=9), place="Room 4")
             unit = tx.scalar(select(Person.organisation_id).where(Person.id == enrolled.nqsw.id))
             found["sitting_id"] = tx.insert(Sitting, **place, unit_id=unit, created_at=tx.now)
