@@ -75,10 +75,10 @@ _DECIDES = {"confirm": "confirms", "return": "returns it", "not_confirmed": "doe
 def starts(first: date | None, last: date | None) -> str:
     """Which start dates something is for."""
     if first and last:
-        return f"{long_date(first)} to {long_date(last)}"
+        return f"From {long_date(first)} to {long_date(last)}"
     if first:
         return f"From {long_date(first)}"
-    return f"To {long_date(last)}" if last else "Any date"
+    return f"Until {long_date(last)}" if last else "Any date"
 
 
 def roles(definition: dict[str, Any]) -> dict[str, str]:
