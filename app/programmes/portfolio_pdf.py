@@ -67,7 +67,7 @@ def _document(data: Mapping[str, Any]) -> dict[str, Any]:
         "council": _plain(data["council"]),
         "service": _plain(data["service"]),
         "colour": data["colour"],
-        "heading": _plain(data["title"]),
+        "heading": _heading(data["title"]),
         "person": _plain(person["name"]),
         "facts": [[label, _plain(value)] for label, value in facts if value],
         "notes": [_blocks(note) for note in data.get("notes") or ()],
@@ -82,7 +82,7 @@ def _document(data: Mapping[str, Any]) -> dict[str, Any]:
 def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
     facts = [("Status", stage.get("status")), ("Due", stage.get("due") and long_date(date.fromisoformat(stage["due"])))]
     return {
-        "title": _plain(stage["title"]),
+        "title": _heading(stage["title"]),
         "facts": [[label, _plain(value)] for label, value in facts if value],
         "documents": [_paper(document) for document in stage["documents"]],
     }
@@ -97,7 +97,7 @@ def _paper(document: Mapping[str, Any]) -> dict[str, Any]:
         ("Standards", _several(document.get("standards"))),
     ]
     return {
-        "title": _plain(document["title"]),
+        "title": _heading(document["title"]),
         "facts": [[label, _plain(str(value))] for label, value in facts if value],
         "sections": [_section(section) for section in document["sections"]],
         "attachments": [_attachment(file) for file in document.get("attachments") or ()],
@@ -107,11 +107,11 @@ def _paper(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _section(section: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "title": _plain(section.get("title") or ""),
+        "title": _plain(section.get("title") or "").strip(),
         "guidance": _blocks(section.get("guidance") or ""),
         "items": [
             {
-                "question": _plain(item["question"]),
+                "question": _heading(item["question"]),
                 "guidance": _blocks(item.get("guidance") or ""),
                 "answer": [] if item.get("redacted") else _blocks(item.get("answer") or ""),
                 "standards": _plain(_several(item.get("standards"))),
@@ -134,7 +134,7 @@ def _attachment(file: Mapping[str, Any]) -> dict[str, str]:
 def _signature(signature: Mapping[str, Any]) -> dict[str, Any]:
     number = f" ({signature['number']})" if signature.get("number") else ""
     return {
-        "who": _plain(f"{signature['name']}{number}"),
+        "who": _heading(f"{signature['name']}{number}"),
         "facts": [
             ["Signed as", _plain(signature["capacity"])],
             ["Answer", _plain(signature["answer"])],
@@ -151,7 +151,7 @@ def _table(table: Mapping[str, Any]) -> dict[str, Any]:
     if any(len(row) != len(table["columns"]) for row in table["rows"]):
         raise ValueError(f"a row of “{table['title']}” has not as many cells as there are columns")
     return {
-        "title": _plain(table["title"]),
+        "title": _heading(table["title"]),
         "intro": _blocks(table.get("intro") or ""),
         "columns": [_plain(column) for column in table["columns"]],
         "rows": [[_plain(str(cell)) for cell in row] for row in table["rows"]],
@@ -234,6 +234,11 @@ def _language(text: str) -> str:
 def _short(name: str) -> str:
     """A name for the title and the head of each page, which have one line."""
     return _plain(name if len(name) <= LONGEST_HEAD else name[: LONGEST_HEAD - 1] + "…")
+
+
+def _heading(text: str) -> str:
+    """A heading, which PDF/UA wants to say something."""
+    return _plain(text).strip() or "Without a title"
 
 
 def _plain(text: str) -> str:

@@ -218,6 +218,14 @@ def test_redacted_empty_and_nothing_yet_are_said_in_words() -> None:
     assert "No documents belong to this stage yet." in text and "Nothing has been signed yet." in text
 
 
+def test_headings_that_say_nothing_are_named() -> None:
+    data = small(question=" ")
+    data["stages"][0]["title"] = data["stages"][0]["documents"][0]["title"] = ""
+    data["stages"][0]["documents"][0]["sections"][0]["title"] = "\u200b"
+    pdf = reader(data)
+    assert claims_ua(pdf) and text_of(pdf).count("Without a title") >= 3
+
+
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
