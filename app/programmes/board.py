@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Subquery, and_, case, exists, func, literal, null, or_, select
+from sqlalchemy import CTE, ColumnElement, Row, and_, case, exists, func, literal, null, or_, select
 from sqlalchemy import String as SqlString
 
 from app import policy
@@ -153,42 +154,19 @@ def _first_writer(tx: Tx, version_id: int) -> Any:
     return case(*((Document.template_id.in_(ids), literal(name)) for name, ids in by_capacity.items()), else_=null())
 
 
-def rows_of(tx: Tx, cohort: Row[Any]) -> Subquery:
+def everybody(tx: Tx, cohort: Row[Any]) -> Sequence[Row[Any]]:
     """Every enrolment of the cohort that the actor may see, with the stage it is at, when that is due and who holds it up.
 
     Somebody holds it up whose turn a document is, the one that has waited longest first; else whoever begins what the stage still lacks.
-    While it is paused, nobody does.
+    While it is paused, nobody does. One statement whatever the size; a page counts, narrows and orders what it gave.
     """
-    record, stage = StageRecord.__table__.c, ProgrammeStage.__table__.c
-    at = (
-        select(record.enrolment_id, func.min(stage.number).label("number"))
-        .join(ProgrammeStage, stage.id == record.stage_id)
-        .where(record.state.not_in(("complete", "not needed")), stage.version_id == cohort.version_id)
-        .group_by(record.enrolment_id)
-        .subquery()
-    )
-    order = (Document.waiting_since.is_(None), Document.waiting_since, DocumentTemplate.number, Document.id)
-    unfinished = (
-        select(
-            Document.enrolment_id,
-            func.coalesce(Document.waiting_for, _first_writer(tx, cohort.version_id)).label("waiting_for"),
-            Document.waiting_since,
-            DocumentTemplate.title,
-            func.row_number().over(partition_by=Document.enrolment_id, order_by=order).label("place"),
-        )
-        .join(DocumentTemplate, DocumentTemplate.id == Document.template_id)
-        .join(ProgrammeStage, stage.id == DocumentTemplate.stage_id)
-        .join(at, at.c.enrolment_id == Document.enrolment_id)
-        .where(
-            Document.state.not_in(("final", "on paper")),
-            or_(Document.waiting_for.is_not(None), and_(stage.number == at.c.number, DocumentTemplate.required)),
-        )
-        .subquery()
-    )
+    stage = ProgrammeStage.__table__.c
+    at = _stages_at(cohort)
+    unfinished = _unfinished(tx, cohort, at)
     asked = exists(select(ONE).where(Change.enrolment_id == Enrolment.id, Change.state == "proposed"))
     at_panel = case((stage.kind == "panel", literal(PANEL)), else_=null())
     holding = case((Enrolment.status.in_(RUNS), func.coalesce(unfinished.c.waiting_for, at_panel)), else_=null())
-    return (
+    return tx.rows(
         select(
             Enrolment.id,
             Enrolment.reference,
@@ -219,78 +197,94 @@ def rows_of(tx: Tx, cohort: Row[Any]) -> Subquery:
         .outerjoin(PlanLine, and_(PlanLine.plan_id == Plan.id, PlanLine.stage_id == stage.id))
         .outerjoin(unfinished, and_(unfinished.c.enrolment_id == Enrolment.id, unfinished.c.place == 1))
         .where(Enrolment.cohort_id == cohort.id, visible(tx, Can.READ_ENROLMENT))
-        .subquery()
     )
 
 
-def late(found: Subquery, today: date) -> ColumnElement[bool]:
-    """The stage it is at is past its day, and its clock runs."""
-    return and_(found.c.status.in_(RUNS), found.c.due_on < today)
+def _stages_at(cohort: Row[Any]) -> CTE:
+    """The number of the first stage that is not done, by enrolment.
+
+    Worked out once: without statistics, as after an import, PostgreSQL would otherwise do so for every row.
+    """
+    record, stage = StageRecord.__table__.c, ProgrammeStage.__table__.c
+    found = (
+        select(record.enrolment_id, func.min(stage.number).label("number"))
+        .join(ProgrammeStage, stage.id == record.stage_id)
+        .join(Enrolment, Enrolment.id == record.enrolment_id)
+        .where(record.state.not_in(("complete", "not needed")), Enrolment.cohort_id == cohort.id)
+        .group_by(record.enrolment_id)
+    )
+    return found.cte("stages_at").prefix_with("MATERIALIZED")
 
 
-def soon(found: Subquery, today: date) -> ColumnElement[bool]:
-    """Due today or in the 30 days to come."""
-    return and_(found.c.status.in_(RUNS), found.c.due_on >= today, found.c.due_on <= today + SOON)
-
-
-def counts(tx: Tx, found: Subquery) -> Counts:
-    """The numbers on top: over the whole cohort as far as the actor sees it."""
-
-    def number(condition: ColumnElement[bool]) -> Any:
-        return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
-
-    row = tx.one(
+def _unfinished(tx: Tx, cohort: Row[Any], at: CTE) -> CTE:
+    """What each enrolment lacks and whose turn it is, in the order in which it holds up; `place` 1 is the first."""
+    stage = ProgrammeStage.__table__.c
+    order = (Document.waiting_since.is_(None), Document.waiting_since, DocumentTemplate.number, Document.id)
+    found = (
         select(
-            func.count().label("total"),
-            number(found.c.status.in_(RUNS)).label("running"),
-            number(late(found, tx.today)).label("late"),
-            number(soon(found, tx.today)).label("soon"),
-            number(found.c.status == "paused").label("paused"),
-            number(found.c.status == "completed").label("completed"),
-            number(found.c.status.in_(("withdrawn", "transferred"))).label("left"),
-            number(found.c.grant_ok).label("granted"),
-        ).select_from(found)
+            Document.enrolment_id,
+            func.coalesce(Document.waiting_for, _first_writer(tx, cohort.version_id)).label("waiting_for"),
+            Document.waiting_since,
+            DocumentTemplate.title,
+            func.row_number().over(partition_by=Document.enrolment_id, order_by=order).label("place"),
+        )
+        .join(DocumentTemplate, DocumentTemplate.id == Document.template_id)
+        .join(ProgrammeStage, stage.id == DocumentTemplate.stage_id)
+        .join(at, at.c.enrolment_id == Document.enrolment_id)
+        .where(
+            Document.state.not_in(("final", "on paper")),
+            or_(Document.waiting_for.is_not(None), and_(stage.number == at.c.number, DocumentTemplate.required)),
+        )
     )
-    assert row is not None
-    held = tx.rows(
-        select(found.c.waiting_for, func.count().label("held"))
-        .where(found.c.waiting_for.is_not(None))
-        .group_by(found.c.waiting_for)
-        .order_by(func.count().desc(), found.c.waiting_for)
+    return found.cte("unfinished").prefix_with("MATERIALIZED")
+
+
+def late(row: Row[Any], today: date) -> bool:
+    """The stage it is at is past its day, and its clock runs."""
+    return row.status in RUNS and row.due_on is not None and row.due_on < today
+
+
+def soon(row: Row[Any], today: date) -> bool:
+    """Due today or in the 30 days to come."""
+    return row.status in RUNS and row.due_on is not None and today <= row.due_on <= today + SOON
+
+
+def counts(rows: Sequence[Row[Any]], today: date) -> Counts:
+    """The numbers on top: over the whole cohort as far as the actor sees it."""
+    states = Counter(row.status for row in rows)
+    held = Counter(row.waiting_for for row in rows if row.waiting_for)
+    return Counts(
+        total=len(rows),
+        running=sum(states[status] for status in RUNS),
+        late=sum(late(row, today) for row in rows),
+        soon=sum(soon(row, today) for row in rows),
+        paused=states["paused"],
+        completed=states["completed"],
+        left=states["withdrawn"] + states["transferred"],
+        granted=sum(row.grant_ok for row in rows),
+        waiting=sorted(held.items(), key=lambda each: (-each[1], each[0])),
     )
-    numbers = {name: int(value) for name, value in row._mapping.items()}
-    return Counts(**numbers, waiting=[(each.waiting_for, int(each.held)) for each in held])
 
 
-def _narrowed(tx: Tx, found: Subquery, asked: Asked) -> list[ColumnElement[bool]]:
-    conditions = {
-        "late": late(found, tx.today),
-        "soon": soon(found, tx.today),
-        "paused": found.c.status == "paused",
-        "over": found.c.status.in_(("completed", "withdrawn", "transferred")),
+def chosen(rows: Sequence[Row[Any]], asked: Asked, today: date) -> list[Row[Any]]:
+    """The rows that are asked for, in their order; those that are over stand last."""
+    wanted: dict[str, Callable[[Row[Any]], bool]] = {
+        "late": lambda row: late(row, today),
+        "soon": lambda row: soon(row, today),
+        "paused": lambda row: row.status == "paused",
+        "over": lambda row: row.status not in (*RUNS, "paused"),
     }
-    wanted = [conditions[asked.show]] if asked.show in conditions else []
-    if asked.waiting:
-        wanted.append(found.c.waiting_for == asked.waiting)
-    return wanted
+    show = wanted.get(asked.show)
+    found = [row for row in rows if (show is None or show(row)) and asked.waiting in ("", row.waiting_for)]
+    found.sort(key=lambda row: (row.sort_name, row.id))
+    if asked.sort != "name":
+        found.sort(key=lambda row: _place(row, asked.sort))
+    return found
 
 
-def how_many(tx: Tx, found: Subquery, asked: Asked) -> int:
-    """How many rows are asked for."""
-    return int(tx.scalar(select(func.count()).select_from(found).where(*_narrowed(tx, found, asked))))
-
-
-def rows(tx: Tx, found: Subquery, asked: Asked, limit: int, offset: int = 0) -> Sequence[Row[Any]]:
-    """One page of the rows, in the order asked for; those that are over stand last."""
-    over = case((found.c.status.in_((*RUNS, "paused")), 0), else_=1)
-    orders: Mapping[str, tuple[Any, ...]] = {
-        "name": (),
-        "due": (over, found.c.due_on.is_(None), found.c.due_on),
-        "stage": (over, found.c.stage_number.is_(None), found.c.stage_number),
-        "waiting": (over, found.c.waiting_since.is_(None), found.c.waiting_since),
-    }
-    order = (*orders.get(asked.sort, orders["due"]), found.c.sort_name, found.c.id)
-    return tx.rows(select(found).where(*_narrowed(tx, found, asked)).order_by(*order).limit(limit).offset(offset))
+def _place(row: Row[Any], sort: str) -> tuple[Any, ...]:
+    value = {"stage": row.stage_number, "waiting": row.waiting_since}.get(sort, row.due_on)
+    return (row.status not in (*RUNS, "paused"), value is None, *([] if value is None else [value]))
 
 
 def people(tx: Tx, enrolment_ids: Sequence[int]) -> dict[tuple[int, str], str]:

@@ -29,7 +29,6 @@ from app.programmes.models import Side
 from app.programmes.operations import cohorts, enrol
 
 pages = Pages()
-MOST = 5000  # rows of one file
 SAID = {
     "created": "The cohort is there. Enrol its people next.",
     "changed": "The cohort’s name is changed.",
@@ -120,17 +119,17 @@ def _address(cohort_id: int, asked: board.Asked, tail: str = "", **more: Any) ->
 def show(tx: Tx, page: Page, cohort_id: int) -> Response:
     """Who is where, what falls due, who is holding it up; 25 a page."""
     cohort, asked = board.cohort(tx, cohort_id), _asked(page)
-    found = board.rows_of(tx, cohort)
-    numbers = PageNumbers(board.how_many(tx, found, asked), page.number("page"))
-    rows = board.rows(tx, found, asked, numbers.size, numbers.offset)
-    counts = board.counts(tx, found)
+    everybody = board.everybody(tx, cohort)
+    chosen = board.chosen(everybody, asked, tx.today)
+    numbers = PageNumbers(len(chosen), page.number("page"))
+    rows = chosen[numbers.offset : numbers.offset + numbers.size]
     if rows:
         page.took("board.viewed", "cohorts", cohort=cohort_id, rows=len(rows), page=numbers.number)
     return page.render(
         "programmes/cohorts/board.html",
         cohort=cohort,
         asked=asked,
-        counts=counts,
+        counts=board.counts(everybody, tx.today),
         rows=rows,
         names=board.people(tx, [row.id for row in rows]),
         numbers=numbers,
@@ -153,7 +152,7 @@ def export(tx: Tx, page: Page, cohort_id: int, kind: str) -> Response:
     if kind not in TYPES:
         raise NotFound("There is nothing at this address.")
     cohort, asked = board.cohort(tx, cohort_id), _asked(page)
-    rows = board.rows(tx, board.rows_of(tx, cohort), asked, MOST)
+    rows = board.chosen(board.everybody(tx, cohort), asked, tx.today)
     names = board.people(tx, [row.id for row in rows])
     cells = (board.as_cells(row, tx.today, cohort.definition, names) for row in rows)
     page.took("board.exported", "cohorts", cohort=cohort_id, rows=len(rows), format=kind)

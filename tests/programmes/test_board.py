@@ -42,19 +42,19 @@ def test_who_is_late_who_is_due_and_who_acts_next(make: Make) -> None:
     """Ten people begun 40 to 49 days ago: the first stage, due 30 days after the start, is late for all; four wait for the assessor."""
     key = cohort_of(make, 10, today=today_of(make))
     with make.tx() as tx:
-        found = board.rows_of(tx, board.cohort(tx, key))
-        rows = board.rows(tx, found, board.Asked(sort="name"), 25)
+        found = board.everybody(tx, board.cohort(tx, key))
+        rows = board.chosen(found, board.Asked(sort="name"), tx.today)
         assert [row.name for row in rows] == [f"Learner {n:04}" for n in range(10)]
         assert [board.overdue(row, tx.today) for row in rows] == list(range(10, 20))
         assert {row.stage for row in rows} == {"Beginning"}
         assert [row.waiting_for for row in rows[:4]] == ["assessor", "nqsw", "nqsw", "assessor"]
         assert rows[0].document == "Support and assessment agreement"
         assert rows[1].document == "Critical reflection"
-        counts = board.counts(tx, found)
+        counts = board.counts(found, tx.today)
         assert (counts.total, counts.running, counts.late, counts.soon, counts.granted) == (10, 10, 10, 0, 10)
         assert counts.waiting == [("nqsw", 6), ("assessor", 4)]
-        assert board.how_many(tx, found, board.Asked(waiting="assessor")) == 4
-        waited = board.rows(tx, found, board.Asked(sort="waiting"), 25)
+        assert len(board.chosen(found, board.Asked(waiting="assessor"), tx.today)) == 4
+        waited = board.chosen(found, board.Asked(sort="waiting"), tx.today)
         assert waited[0].waiting_since < waited[1].waiting_since
 
 
@@ -66,15 +66,15 @@ def test_a_pause_is_never_late_and_a_stage_done_shows_the_next(make: Make) -> No
         stage = tx.scalar(select(ProgrammeStage.id).where(ProgrammeStage.number == 1))
         done = (StageRecord.enrolment_id == second) & (StageRecord.stage_id == stage)
         tx.db.execute(update(StageRecord).where(done).values(state="complete", completed_at=tx.now))
-        found = board.rows_of(tx, board.cohort(tx, key))
-        rows = {row.id: row for row in board.rows(tx, found, board.Asked(), 25)}
+        found = board.everybody(tx, board.cohort(tx, key))
+        rows = {row.id: row for row in found}
         assert board.overdue(rows[first], tx.today) == 0
         assert rows[first].waiting_for is None
         assert rows[second].stage == "Final review"
         assert board.overdue(rows[third], tx.today) > 0
-        counts = board.counts(tx, found)
+        counts = board.counts(found, tx.today)
         assert (counts.running, counts.late, counts.paused) == (2, 1, 1)
-        assert [row.id for row in board.rows(tx, found, board.Asked(show="late"), 25)] == [third]
+        assert [row.id for row in board.chosen(found, board.Asked(show="late"), tx.today)] == [third]
 
 
 def test_the_files_hold_what_is_asked_for_and_no_formula(make: Make, sign_in: Any, ledger: Any) -> None:
