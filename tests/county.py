@@ -32,6 +32,7 @@ from app.identity import operations as identity
 from app.main import create_app
 from seed import county
 from seed.personas import persona
+from tests.programmes import portfolio_world
 from tests.visit import Finder
 
 KINDS = ("sqlite", "postgresql")
@@ -181,7 +182,9 @@ def sign_in(database: Database, key: str, settings: Settings) -> str:
 @pytest.fixture(scope="session")
 def demo_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Demonstration mode, as `make run` has it."""
-    return load(demo=True, base_url="http://testserver", mail_dir=tmp_path_factory.mktemp("mail"), log_level="error")
+    files = portfolio_world.store(tmp_path_factory.mktemp("files"))
+    mail = tmp_path_factory.mktemp("mail")
+    return load(demo=True, base_url="http://testserver", mail_dir=mail, files_dir=files, log_level="error")
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ from app.rooms import page_routes
 from seed.personas import PERSONAS, persona
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
-from tests.programmes import places
+from tests.programmes import places, portfolio_world
 from tests.supervision import world as supervised
 from tests.visit import Finder
 
@@ -209,6 +209,21 @@ TOUR: tuple[Stop, ...] = (
     Stop("/manage/journals", "coordinator"),
     Stop("/manage/journals/{journal_id:int}", "coordinator", lambda _: {"journal_id": 1}),
     Stop("/manage/journals/{journal_id:int}/journal.csv", "coordinator", lambda _: {"journal_id": 1}, file="text/csv"),
+    # Portfolios
+    Stop("/my-programme", "nqsw"),
+    Stop("/my-programme", "practitioner"),
+    Stop("/portfolios/{enrolment_id:int}", "nqsw", places.enrolment),
+    Stop("/portfolios/{enrolment_id:int}", "assessor", places.assessed),
+    Stop("/portfolios/{enrolment_id:int}", "coordinator", places.enrolment),
+    Stop("/documents/{document_id:int}", "nqsw", portfolio_world.own),
+    Stop("/documents/{document_id:int}", "coordinator", portfolio_world.own),
+    Stop("/documents/{document_id:int}", "nqsw", lambda finder: places.document(finder, "SAA")),
+    Stop("/documents/{document_id:int}", "nqsw", lambda finder: places.document(finder, "DO1")),
+    Stop("/documents/{document_id:int}/history", "nqsw", portfolio_world.own),
+    Stop("/documents/{document_id:int}/clashes/{clash_id:int}", "nqsw", portfolio_world.own),
+    Stop("/documents/{document_id:int}/ask", "nqsw", portfolio_world.own),
+    Stop("/documents/{document_id:int}/files/{attachment_id:int}", "nqsw", portfolio_world.own, file="text/plain"),
+    Stop("/contributions/{token}", None, lambda _: {"token": portfolio_world.TOKEN}),
     # Panels
     Stop("/panels", "panel"),
     Stop("/panels", "coordinator"),
@@ -378,6 +393,7 @@ def arrange(database: Database) -> None:
         for name, cells in (("spring dates with mistakes.csv", wrong), ("spring dates.csv", good)):
             session_import.stage(tx, name, [{"line": 2, "cells": cells}])
         _supervised(tx)
+        portfolio_world.arrange(tx, Finder(tx).person("nqsw"))
         tx.actor = Actor("person", Finder(tx).person("practitioner"), persona("practitioner").name, (("practitioner", None),))
         course = Finder(tx).plain_course().id
         done = tx.today - timedelta(days=200)

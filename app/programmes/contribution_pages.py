@@ -68,5 +68,5 @@ def answer(tx: Tx, page: Page, token: str) -> Response:
         content, had, _, _ = posted(page.form)
         contribute.give(tx, token, content, forms.text(page.form, "registration_number"), had=had)
     else:
-        raise Invalid("Choose whether to give it or to decline.", errors=[{"field": "what", "message": "Choose what to do"}])
+        raise Invalid("Choose whether to give it or to decline.")
     return page.go(f"/contributions/{token}")

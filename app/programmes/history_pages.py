@@ -68,7 +68,10 @@ def _changes(paper: Paper, before: Any, after: Any) -> list[Change]:
 @pages.post("/documents/{document_id:int}/history", can=Can.WRITE_PORTFOLIO, again=history)
 def restore(tx: Tx, page: Page, document_id: int) -> Response:
     """Bring the reader's own answers of an earlier version back, as a new version."""
-    write.restore(tx, document_id, forms.one_id(page.form, "number") or 0)
+    number = forms.one_id(page.form, "number")
+    if number is None:
+        raise Invalid("Choose the version to bring back.")
+    write.restore(tx, document_id, number)
     return page.go(f"/documents/{document_id}", said="restored")
 
 

@@ -74,6 +74,10 @@ def test_who_is_not_signed_in_comes_back_to_the_page_they_wanted(demo_county: Co
 # Sent empty --------------------------------------------------------------------------------------------------------
 
 BUTTONS = (  # nothing can be left out of them
+    "/portfolios/{enrolment_id:int}/add",
+    "/documents/{document_id:int}/asked/{contribution_id:int}/again",
+    "/documents/{document_id:int}/asked/{contribution_id:int}/withdraw",
+    "/documents/{document_id:int}/files/{attachment_id:int}/remove",
     "/panels/cases/{case_id:int}/anonymised",
     "/panels/cases/{case_id:int}/withdraw",
     "/panels/{sitting_id:int}/cancel",
