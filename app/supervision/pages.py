@@ -46,19 +46,19 @@ def mine(tx: Tx, page: Page) -> Response:
     """What is due next, what was held, and what others ask the reader to confirm."""
     me = tx.actor.person_id or 0
     asked = queries.lines(tx, queries.UNCONFIRMED, queries.by_me(tx), Supervision.person_id != me)
-    return _draw(tx, page, me, asked)
+    return _draw(tx, page, tx.get(Person, me), asked)
 
 
 @pages.get("/people/{person_id:int}/supervision", can=Can.READ_SUPERVISION)
 def of_person(tx: Tx, page: Page, person_id: int) -> Response:
     """The same about somebody in the reader's reach."""
-    policy.person(tx, Can.READ_SUPERVISION, person_id)
+    person = policy.person(tx, Can.READ_SUPERVISION, person_id)
     page.saw("record.viewed", person_id)
-    return _draw(tx, page, person_id, [])
+    return _draw(tx, page, person, [])
 
 
-def _draw(tx: Tx, page: Page, person_id: int, asked: Sequence[Line]) -> Response:
-    person = tx.get(Person, person_id)
+def _draw(tx: Tx, page: Page, person: Any, asked: Sequence[Line]) -> Response:
+    person_id: int = person.id
     full = policy.reaches(tx, Can.READ_WORKLOAD, person_id)
     held = actual = None
     if full:
