@@ -54,6 +54,7 @@ PAGES = (
     "app.supervision.team_pages",
     "app.supervision.import_pages",
     "app.supervision.workload_pages",
+    "app.programmes.claim_pages",
     "app.programmes.cohort_pages",
     "app.programmes.enrolment_pages",
     "app.programmes.panel_pages",

@@ -321,7 +321,7 @@ def as_cells(row: Row[Any], today: date, definition: terms.Definition, names: Ma
         who = names.get((row.id, row.waiting_for))
         waiting = holder_words(definition, row.waiting_for) + (f": {who}" if who else "")
     return [
-        *(row.name, row.swe_number or "", row.employee_number or "", row.reference, row.starts_on.isoformat(), f"{row.fte:g}"),
+        *(row.name, row.swe_number or "", row.employee_number or "", row.reference, row.starts_on.isoformat(), f"{float(row.fte):g}"),
         *(STATUSES[row.status][0], row.outcome or "", row.stage or "", row.due_on.isoformat() if row.due_on else ""),
         *(str(overdue(row, today) or ""), waiting, row.waiting_since.date().isoformat() if row.waiting_since else ""),
         *(row.document or "", row.ends_on.isoformat(), "yes" if row.grant_ok else "no", str(row.plan_number)),

@@ -45,7 +45,7 @@ def put_into_effect(tx: Tx, mine: Part, change: Row[Any]) -> None:
         fte = Decimal(change.details["fte"])
         before = pattern_on(tx, mine.enrolment, change.from_on, but=change.id)
         tx.update(Change, change.id, details={**change.details, "before": str(before.normalize())})
-        words = f"From {long_date(change.from_on)} {fte:g} of full time instead of {before:g}"
+        words = f"From {long_date(change.from_on)} {float(fte):g} of full time instead of {float(before):g}"
         replan(tx, mine, "working pattern", words, change_id=change.id, fte=fte)
     elif change.kind in ("assessor", "line_manager"):
         _hand_over(tx, mine.enrolment, change)
