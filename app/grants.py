@@ -1,0 +1,228 @@
+"""Who may what, and about whom: the table that the whole of authorization follows from. `policy` asks it; nothing else decides."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What somebody is to the academy."""
+
+    PRACTITIONER = "practitioner"  # everybody with an account
+    MANAGER = "line manager"  # manages somebody today, or deputises
+    ASSESSOR = "assessor"  # assesses somebody today
+    TRAINER = "trainer"  # delivers a session
+    COORDINATOR = "coordinator"
+    PSW = "principal social worker"
+    HR = "HR officer"
+    BOARD = "board viewer"
+    SETTING_LEAD = "setting lead"
+    PANEL = "panel member"  # sits on moderation panels; reads the portfolios listed for them, no others
+    MODERATOR = "external moderator"  # reads the sample shown to them
+    ADMINISTRATOR = "administrator"
+
+
+GIVEN = (  # held as dated rows; the others follow
+    *(Role.COORDINATOR, Role.PSW, Role.HR, Role.BOARD, Role.SETTING_LEAD),
+    *(Role.PANEL, Role.MODERATOR, Role.ADMINISTRATOR),
+)
+
+
+class Can(StrEnum):
+    """What may be done. The words finish the sentence “Your account cannot …”."""
+
+    READ_CATALOGUE = "read the catalogue"
+    WRITE_CATALOGUE = "create and edit courses"
+    MANAGE_SESSIONS = "create, edit, move and cancel sessions"
+    BOOK = "book a place for someone"
+    READ_BOOKINGS = "see someone's bookings"
+    CANCEL_BOOKING = "cancel someone's booking"
+    READ_ROSTER = "see who is on a session"
+    TAKE_REGISTER = "take the register of a session"
+    WRITE_TO_SESSION = "write to everyone on a session"
+    READ_PERSON = "see someone's work details"
+    READ_OWN_PAGE = "see one's own pages"
+    READ_ACCESS_NEEDS = "see someone's access needs"
+    WRITE_PERSON = "create and change people"
+    IMPORT_PEOPLE = "import people from HR"
+    READ_COMPLETIONS = "see what someone has completed"
+    EXPORT_COMPLETIONS = "export the completion matrix"
+    WRITE_COMPLETIONS = "record what someone has completed"
+    DECIDE_PRIOR = "decide whether learning from elsewhere counts"
+    MANAGE_ACCESS = "give and end roles, invite people"
+    MANAGE_CLIENTS = "see and manage API clients"
+    READ_ABSENCE = "see when someone is away"
+    ARRANGE_COVER = "say when someone is away and who stands in"
+    SET_COST_CENTRES = "set cost centres"
+    DECIDE_APPEALS = "see charges and decide appeals"
+    TAKE_JOURNALS = "take charges for the finance system"
+    READ_ENROLMENT = "see how far someone is with a programme"
+    MANAGE_ENROLMENTS = "run cohorts, enrol people and change their plans"
+    READ_PORTFOLIO = "read someone's portfolio"
+    WRITE_PORTFOLIO = "write in someone's portfolio"
+    SIGN = "sign a part of a portfolio"
+    RUN_PANELS = "arrange panels and who reads what"
+    READ_PANELS = "see moderation panels"
+    SIT_ON_PANELS = "judge portfolios on a panel"
+    MODERATE = "moderate a sample of portfolios"
+    REDACT = "redact a signed portfolio as the law allows"
+    CLAIM_GRANTS = "take the extract for the grant"
+    APPLY = "apply for a programme"
+    SUPPORT_APPLICATIONS = "support someone's application"
+    SELECT_APPLICANTS = "run calls for applications and decide them"
+    READ_AUDIT = "read the audit trail"
+    READ_DELIVERIES = "see the queue of messages"
+    READ_SUPERVISION = "see when someone was supervised"
+    RECORD_SUPERVISION = "record someone's supervision"
+    IMPORT_SUPERVISION = "import dates of supervision"
+    READ_WORKLOAD = "see someone's protected time and caseload"
+    RECORD_WORKLOAD = "record someone's protected time and caseload"
+    MANAGE_FRAMEWORKS = "load, publish and withdraw programmes and rules"
+
+
+class Reach(StrEnum):
+    """About whom it may be done, always as of today."""
+
+    SELF = "self"
+    REPORTS = "the whole management line below, deputies included"
+    ASSIGNED = "people one assesses"
+    DELIVERED = "people on sessions one delivers"  # narrowed by the bookings room
+    INVOLVED = "portfolios one takes part in, one's own included"  # narrowed by the programmes room
+    SCOPE = "the node the role is held for, and all below it"
+    ALL = "everyone"
+
+
+_EVERYBODY = {
+    Can.READ_CATALOGUE: Reach.ALL,
+    Can.BOOK: Reach.SELF,
+    Can.READ_BOOKINGS: Reach.SELF,
+    Can.CANCEL_BOOKING: Reach.SELF,
+    Can.READ_PERSON: Reach.SELF,
+    Can.READ_OWN_PAGE: Reach.SELF,
+    Can.READ_ACCESS_NEEDS: Reach.SELF,
+    Can.READ_COMPLETIONS: Reach.SELF,
+    Can.READ_ABSENCE: Reach.SELF,
+    Can.ARRANGE_COVER: Reach.SELF,
+    Can.READ_SUPERVISION: Reach.SELF,
+    Can.RECORD_SUPERVISION: Reach.SELF,
+    Can.READ_WORKLOAD: Reach.SELF,
+    Can.RECORD_WORKLOAD: Reach.SELF,
+    Can.READ_ENROLMENT: Reach.SELF,
+    Can.READ_PORTFOLIO: Reach.INVOLVED,
+    Can.WRITE_PORTFOLIO: Reach.INVOLVED,
+    Can.SIGN: Reach.INVOLVED,
+    Can.APPLY: Reach.SELF,
+}
+GRANTS: dict[Role, dict[Can, Reach]] = {
+    Role.PRACTITIONER: _EVERYBODY,
+    Role.MANAGER: {
+        Can.BOOK: Reach.REPORTS,
+        Can.READ_BOOKINGS: Reach.REPORTS,
+        Can.CANCEL_BOOKING: Reach.REPORTS,
+        Can.READ_PERSON: Reach.REPORTS,
+        Can.READ_COMPLETIONS: Reach.REPORTS,
+        Can.EXPORT_COMPLETIONS: Reach.REPORTS,
+        Can.READ_ABSENCE: Reach.REPORTS,
+        Can.ARRANGE_COVER: Reach.REPORTS,
+        Can.READ_SUPERVISION: Reach.REPORTS,
+        Can.RECORD_SUPERVISION: Reach.REPORTS,
+        Can.READ_WORKLOAD: Reach.REPORTS,
+        Can.RECORD_WORKLOAD: Reach.REPORTS,
+        Can.READ_ENROLMENT: Reach.REPORTS,
+        Can.SUPPORT_APPLICATIONS: Reach.REPORTS,
+    },
+    Role.ASSESSOR: {
+        Can.READ_PERSON: Reach.ASSIGNED,
+        Can.READ_COMPLETIONS: Reach.ASSIGNED,
+        Can.READ_ABSENCE: Reach.ASSIGNED,
+        Can.READ_SUPERVISION: Reach.ASSIGNED,
+        Can.RECORD_SUPERVISION: Reach.ASSIGNED,
+        Can.READ_WORKLOAD: Reach.ASSIGNED,
+        Can.RECORD_WORKLOAD: Reach.ASSIGNED,
+        Can.READ_ENROLMENT: Reach.ASSIGNED,
+    },
+    Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED, Can.TAKE_REGISTER: Reach.DELIVERED, Can.WRITE_TO_SESSION: Reach.DELIVERED},
+    Role.COORDINATOR: {
+        Can.WRITE_CATALOGUE: Reach.ALL,
+        Can.MANAGE_FRAMEWORKS: Reach.ALL,
+        Can.MANAGE_SESSIONS: Reach.ALL,
+        Can.BOOK: Reach.SCOPE,
+        Can.READ_BOOKINGS: Reach.SCOPE,
+        Can.CANCEL_BOOKING: Reach.SCOPE,
+        Can.READ_ROSTER: Reach.SCOPE,
+        Can.TAKE_REGISTER: Reach.SCOPE,
+        Can.WRITE_TO_SESSION: Reach.SCOPE,
+        Can.READ_PERSON: Reach.SCOPE,
+        Can.READ_ACCESS_NEEDS: Reach.SCOPE,
+        Can.READ_COMPLETIONS: Reach.SCOPE,
+        Can.EXPORT_COMPLETIONS: Reach.SCOPE,
+        Can.DECIDE_PRIOR: Reach.SCOPE,
+        Can.READ_ABSENCE: Reach.SCOPE,
+        Can.DECIDE_APPEALS: Reach.SCOPE,
+        Can.TAKE_JOURNALS: Reach.SCOPE,
+        Can.READ_SUPERVISION: Reach.SCOPE,
+        Can.IMPORT_SUPERVISION: Reach.SCOPE,
+        Can.READ_WORKLOAD: Reach.SCOPE,
+        Can.RECORD_WORKLOAD: Reach.SCOPE,
+        Can.READ_ENROLMENT: Reach.SCOPE,
+        Can.MANAGE_ENROLMENTS: Reach.SCOPE,
+        Can.READ_PORTFOLIO: Reach.SCOPE,
+        Can.RUN_PANELS: Reach.SCOPE,
+        Can.READ_PANELS: Reach.SCOPE,
+        Can.REDACT: Reach.SCOPE,
+        Can.CLAIM_GRANTS: Reach.SCOPE,
+        Can.SELECT_APPLICANTS: Reach.SCOPE,
+    },
+    Role.PANEL: {Can.READ_PANELS: Reach.INVOLVED, Can.SIT_ON_PANELS: Reach.INVOLVED},
+    Role.MODERATOR: {Can.MODERATE: Reach.INVOLVED},
+    Role.PSW: {
+        Can.MANAGE_FRAMEWORKS: Reach.ALL,
+        Can.READ_ENROLMENT: Reach.SCOPE,
+        Can.READ_SUPERVISION: Reach.SCOPE,
+        Can.READ_PERSON: Reach.SCOPE,
+        Can.READ_BOOKINGS: Reach.SCOPE,
+        Can.READ_ROSTER: Reach.SCOPE,
+        Can.READ_COMPLETIONS: Reach.SCOPE,
+        Can.EXPORT_COMPLETIONS: Reach.SCOPE,
+    },
+    Role.HR: {
+        Can.READ_PERSON: Reach.SCOPE,
+        Can.WRITE_PERSON: Reach.SCOPE,
+        Can.IMPORT_PEOPLE: Reach.SCOPE,
+        Can.READ_COMPLETIONS: Reach.SCOPE,
+        Can.EXPORT_COMPLETIONS: Reach.SCOPE,
+        Can.READ_ABSENCE: Reach.SCOPE,
+        Can.ARRANGE_COVER: Reach.SCOPE,
+        Can.SET_COST_CENTRES: Reach.SCOPE,
+    },
+    Role.BOARD: {},  # aggregates only; the measures bring its grants
+    Role.SETTING_LEAD: {
+        Can.BOOK: Reach.SCOPE,
+        Can.READ_BOOKINGS: Reach.SCOPE,
+        Can.CANCEL_BOOKING: Reach.SCOPE,
+        Can.READ_PERSON: Reach.SCOPE,
+        Can.READ_COMPLETIONS: Reach.SCOPE,
+    },
+    Role.ADMINISTRATOR: {
+        Can.READ_PERSON: Reach.SCOPE,
+        Can.MANAGE_ACCESS: Reach.SCOPE,
+        Can.MANAGE_CLIENTS: Reach.SCOPE,
+        Can.READ_AUDIT: Reach.SCOPE,
+        Can.READ_DELIVERIES: Reach.SCOPE,
+        Can.SET_COST_CENTRES: Reach.SCOPE,
+    },
+}
+
+# What an API client may do with each scope, within its organisation if it is limited to one.
+SCOPES: dict[str, tuple[Can, ...]] = {
+    "people:read": (Can.READ_PERSON,),
+    "people:write": (Can.READ_PERSON, Can.WRITE_PERSON),
+    "catalogue:read": (Can.READ_CATALOGUE,),
+    "catalogue:write": (Can.READ_CATALOGUE, Can.WRITE_CATALOGUE, Can.MANAGE_SESSIONS),
+    "bookings:read": (Can.READ_CATALOGUE, Can.READ_BOOKINGS, Can.READ_ROSTER),
+    "bookings:write": (Can.READ_CATALOGUE, Can.READ_BOOKINGS, Can.BOOK, Can.CANCEL_BOOKING),
+    "supervision:read": (Can.READ_SUPERVISION,),
+    "completions:read": (Can.READ_COMPLETIONS, Can.EXPORT_COMPLETIONS),
+    "completions:write": (Can.READ_COMPLETIONS, Can.WRITE_COMPLETIONS),
+    "programmes:read": (Can.READ_ENROLMENT,),
+}
