@@ -135,9 +135,9 @@ def _item(place: Place, item: Item, document: Document, known: set[str]) -> Iter
     if len(set(item.choices)) < len(item.choices):
         yield (*place, "choices"), "An answer stands there twice.", "Keep it once."
     allowed = {*document.completed_by, *document.signed_by}
-    for n, role in enumerate(item.by):
-        if role in known and role not in allowed:
-            yield (*place, "by", n), f"“{role}” neither completes nor signs this document.", "Add the role to completed_by."
+    for n, code in enumerate(item.by):
+        if code in known and code not in allowed:
+            yield (*place, "by", n), f"“{code}” neither completes nor signs this document.", "Add the role to completed_by."
     yield from _named((*place, "by"), item.by, known)
 
 
