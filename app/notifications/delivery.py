@@ -39,6 +39,8 @@ NOTE_EVERY = 10  # messages sent between two commits: how many a killed worker m
 DELAYS = (1, 5, 15, 60, 240)  # minutes to wait after the first, second … failure; the last one repeats
 MAX_ATTEMPTS = 8
 _LINKS = {"email.invitation": "invitation", "email.password_reset": "reset", "email.booking_offered": "offer"}
+_LINKS |= {"email.contribution_asked": "contribution"}
+_WHERE = {"offer": "/offers", "contribution": "/contributions"}
 _UNSENT = (Outbox.sent_at.is_(None), Outbox.parked_at.is_(None), Outbox.how == "email")
 
 
@@ -152,7 +154,8 @@ def _deliver(settings: Settings, sender: Sends, row: Row[Any], facts: Facts, out
 def _put_links(database: Database, rows: Sequence[Row[Any]], facts: dict[int, Facts]) -> None:
     """Single-use links are made only now, so that no secret ever waits in the outbox or the audit trail; all of a batch in one transaction.
 
-    An offer that has been answered or has run out meanwhile gets none: its message points to the booking's own page.
+    An offer that has been answered or has run out meanwhile gets none: its message points to the booking's own page. Nor does somebody who
+    is asked for nothing any more.
     """
     wanted: dict[int, LinkWanted] = {}
     with job(database, writes=False) as tx:
@@ -161,7 +164,11 @@ def _put_links(database: Database, rows: Sequence[Row[Any]], facts: dict[int, Fa
         purpose, to = _LINKS.get(row.kind), facts[row.id]["to"]
         if purpose is None or not to:
             continue
-        if purpose != "offer":
+        if purpose == "contribution":
+            ends = datetime.fromisoformat(facts[row.id]["expires_at"])
+            if facts[row.id]["state"] == "asked" and ends > now:
+                wanted[row.id] = LinkWanted(None, purpose, to, ends, row.subject_id)
+        elif purpose != "offer":
             wanted[row.id] = LinkWanted(row.person_id, purpose, to, now + LINK_LIFE[purpose])
         elif facts[row.id].get("status") == "offered" and (ends := datetime.fromisoformat(facts[row.id]["offer_ends_at"])) > now:
             wanted[row.id] = LinkWanted(row.person_id, purpose, to, ends, row.subject_id)
@@ -170,7 +177,7 @@ def _put_links(database: Database, rows: Sequence[Row[Any]], facts: dict[int, Fa
     with job(database) as tx:
         tokens = mint_links(tx, list(wanted.values()))
     for (key, one), token in zip(wanted.items(), tokens, strict=True):
-        where = f"/offers/{token}" if one.purpose == "offer" else f"/password/set/{token}"
+        where = _WHERE.get(one.purpose, "/password/set") + f"/{token}"
         facts[key] |= {"link": where, "expires_at": one.expires_at.isoformat()}
 
 

@@ -9,6 +9,9 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from app.notifications import programme_kinds
+from app.notifications.everyone import Everyone
+
 Was = Literal["booked", "requested", "waiting", "offered", "reserved"]
 
 
@@ -22,14 +25,6 @@ class PartFacts(TypedDict):
     address: NotRequired[str | None]
     online: NotRequired[bool]
     link: NotRequired[str | None]
-
-
-class Everyone(TypedDict):
-    """In every message."""
-
-    to: str
-    name: str
-    contact: NotRequired[str | None]  # whom to ask; the service's own contact where it is left out
 
 
 class CourseFacts(Everyone):
@@ -367,6 +362,7 @@ FACTS: dict[str, Any] = {
     "password_reset": PasswordReset,
     "import_finished": ImportFinished,
     "digest": Digest,
+    **programme_kinds.FACTS,
 }
 
 # What people may choose how to hear of. A kind that is not here is always e-mailed: offers, changes, cancellations, security.
@@ -382,7 +378,9 @@ TOPICS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("attended", "certificate", "evaluation_asked", "prior_learning_decided"),
     ),
     "supervision": ("Supervision that is overdue, on Mondays", ("supervision_due",)),
+    **programme_kinds.TOPICS,
 }
+AT_FIRST = {"comments": "digest"}  # how, until somebody chooses; at once where nothing stands here
 TOPIC_OF = {f"email.{kind}": topic for topic, (_, kinds) in TOPICS.items() for kind in kinds}
 
 # What the queue of messages and the inbox call each kind where the message itself is not written.
@@ -425,4 +423,5 @@ WORDS = {
     "email.password_reset": "Link to set a new password",
     "email.import_finished": "HR import finished",
     "email.digest": "Daily summary",
+    **programme_kinds.WORDS,
 }

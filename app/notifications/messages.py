@@ -23,7 +23,7 @@ from app.notifications.kinds import FACTS
 
 _CHECKS: dict[str, TypeAdapter[Any]] = {kind: TypeAdapter(facts) for kind, facts in FACTS.items()}
 _PAGES = ("link", "path", "booking_url", "course_url")
-_INSTANTS = ("expires_at", "cancel_by", "decide_by", "offer_ends_at", "appeal_by")
+_INSTANTS = ("expires_at", "cancel_by", "decide_by", "offer_ends_at", "appeal_by", "sits_at", "made_at")
 _LISTS = ("when", "changes", "off", "subjects")
 _ENDS = ("booking_cancelled", "session_cancelled", "place_passed")  # of a place, which may or may not have been in a calendar
 _OFF = ("parts_cancelled", "trainer_session_cancelled")

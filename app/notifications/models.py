@@ -11,7 +11,7 @@ from app.core.db import Base
 
 
 class Preference(Base):
-    """How somebody wants to hear of one topic. Without a row: by e-mail at once."""
+    """How somebody wants to hear of one topic. Without a row: by e-mail at once, of comments in the daily summary."""
 
     __tablename__ = "preferences"
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True)

@@ -13,7 +13,7 @@ from app.core.calendar import from_london, london, working_day
 from app.core.errors import Invalid
 from app.core.ledger import Outbox, message
 from app.core.tx import Tx
-from app.notifications.kinds import TOPIC_OF, TOPICS
+from app.notifications.kinds import AT_FIRST, TOPIC_OF, TOPICS
 from app.notifications.models import Preference
 from app.people.models import Person
 from app.policy import Can, operation
@@ -27,7 +27,7 @@ _WAITS: Any = literal_column("outbox.how = 'digest' AND outbox.sent_at IS NULL A
 def of(tx: Tx, person_id: int) -> dict[str, str]:
     """Each topic and how this person wants to hear of it."""
     found = {row.topic: row.how for row in tx.rows(select(Preference.topic, Preference.how).where(Preference.person_id == person_id))}
-    return {topic: found.get(topic, "email") for topic in TOPICS}
+    return {topic: found.get(topic) or AT_FIRST.get(topic, "email") for topic in TOPICS}
 
 
 @operation(Can.READ_OWN_PAGE)
@@ -52,11 +52,8 @@ def chosen(tx: Tx, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
     people = {row.person_id for row in rows if row.kind in TOPIC_OF and row.person_id}
     if not people:
         return rows
-    wanted = {
-        (row.person_id, row.topic): row.how
-        for row in tx.rows(select(Preference.__table__).where(Preference.person_id.in_(people), Preference.how != "email"))
-    }
-    ways = {row.id: wanted.get((row.person_id, TOPIC_OF.get(row.kind, "")), "email") for row in rows}
+    wanted = {(row.person_id, row.topic): row.how for row in tx.rows(select(Preference.__table__).where(Preference.person_id.in_(people)))}
+    ways = {row.id: _way(wanted, row) for row in rows}
     for how, values in (("inbox", dict(sent_at=tx.now)), ("digest", dict(due_at=NEVER))):
         ids = [key for key, way in ways.items() if way == how]
         if ids:
@@ -67,6 +64,11 @@ def chosen(tx: Tx, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
         return rows
     again = select(Outbox.__table__).where(Outbox.id.in_(list(ways))).order_by(Outbox.id)
     return tx.rows(again)
+
+
+def _way(wanted: Mapping[tuple[int, str], str], row: Row[Any]) -> str:
+    topic = TOPIC_OF.get(row.kind, "") if row.person_id else ""
+    return wanted.get((row.person_id, topic)) or AT_FIRST.get(topic, "email")
 
 
 # The daily summary -------------------------------------------------------------------------------------------------

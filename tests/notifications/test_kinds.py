@@ -35,6 +35,21 @@ ALWAYS = {
     "password_reset",
     "import_finished",
     "digest",
+    "plan_changed",
+    "change_asked",
+    "change_waiting",
+    "change_settled",
+    "outcome",
+    "sign_asked",
+    "signed_receipt",
+    "contribution_asked",
+    "contribution_declined",
+    "papers_ready",
+    "panel_decided",
+    "sample_ready",
+    "daily_head",
+    "support_asked",
+    "application_decided",
 }
 
 

@@ -10,6 +10,7 @@ from app.core.config import Settings
 from app.core.mail import Message, build
 from app.notifications.kinds import FACTS
 from app.notifications.messages import FactsError, render
+from tests.notifications.programme_samples import PROGRAMME_SAMPLES
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SETTINGS = Settings(base_url="https://academy.westmarch.example", smtp_url="smtps://mail.westmarch.example")
@@ -107,6 +108,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "subjects": ["Ann Example, since Friday 4 December 2026", "Cal Example, since Monday 7 December 2026"],
         "link": "/supervision/team",
     },
+    **PROGRAMME_SAMPLES,
     "digest": {"to": "ann@westmarch.example", "name": "Ann Example", "subjects": ["Booked: Court skills", "Tomorrow: Life story work"]},
 }
 KINDS = sorted(FACTS)
