@@ -9,10 +9,11 @@ from sqlalchemy import Row, func, select, text
 
 from app import policy
 from app.core.calendar import long_date
-from app.core.errors import Changed, Conflict, Invalid, NotFound
+from app.core.errors import Changed, Conflict, Forbidden, Invalid, NotFound
 from app.core.text import normal
 from app.core.tx import Tx
 from app.frameworks.models import ProgrammeVersion
+from app.frameworks.running import count_with
 from app.people.models import Unit, UnitClosure
 from app.policy import Can, Reach, operation
 from app.programmes.models import RUNNING, Cohort, Enrolment
@@ -67,10 +68,19 @@ def mine(tx: Tx, can: Can, cohort_id: int, *, lock: bool = False) -> Row[Any]:
     return row
 
 
+def yours(tx: Tx, cohort_id: int) -> Row[Any]:
+    """The cohort, locked, if the actor looks after all of the part it is for: one for the whole council belongs to its coordinators."""
+    row = mine(tx, Can.MANAGE_ENROLMENTS, cohort_id, lock=True)
+    host = tx.scalar(select(Unit.id).where(Unit.host, Unit.parent_id.is_(None)).limit(1))
+    if not policy.covers(tx, Can.MANAGE_ENROLMENTS, row.unit_id or host):
+        raise Forbidden("This cohort is for the whole council: only its coordinators rename or close it.", code="cohort-of-all")
+    return row
+
+
 @operation(Can.MANAGE_ENROLMENTS)
 def change_cohort(tx: Tx, cohort_id: int, *, title: str, read_version: int) -> None:
     """Another name."""
-    row = mine(tx, Can.MANAGE_ENROLMENTS, cohort_id, lock=True)
+    row = yours(tx, cohort_id)
     if row.version != read_version:
         raise Changed("Somebody else changed this cohort while you had it open.", way_out="Open it again and repeat your change.")
     words = _title(title)
@@ -81,7 +91,7 @@ def change_cohort(tx: Tx, cohort_id: int, *, title: str, read_version: int) -> N
 @operation(Can.MANAGE_ENROLMENTS)
 def close_cohort(tx: Tx, cohort_id: int) -> None:
     """Nobody joins it any more, and it leaves the list. Refused while anybody is still on the programme."""
-    row = mine(tx, Can.MANAGE_ENROLMENTS, cohort_id, lock=True)
+    row = yours(tx, cohort_id)
     if row.closed_on is not None:
         return
     running = tx.scalar(select(func.count()).select_from(Enrolment).where(Enrolment.cohort_id == cohort_id, text(RUNNING)))
@@ -103,3 +113,11 @@ def units(tx: Tx) -> list[tuple[int, str]]:
     if (Reach.ALL, None) not in found:
         wanted = wanted.where(Unit.id.in_(select(UnitClosure.descendant_id).where(UnitClosure.ancestor_id.in_(nodes))))
     return [(row.id, row.name) for row in tx.rows(wanted.order_by(Unit.name).limit(200))]
+
+
+@count_with
+def enrolled_by_version(tx: Tx, programme_code: str) -> dict[int, int]:
+    """How many enrolments run on each version of a programme, for the pages on which versions are published and withdrawn."""
+    counted = select(Enrolment.version_id, func.count().label("enrolled")).where(text(RUNNING)).group_by(Enrolment.version_id)
+    of_it = select(ProgrammeVersion.id).where(ProgrammeVersion.programme_code == programme_code)
+    return {row.version_id: row.enrolled for row in tx.rows(counted.where(Enrolment.version_id.in_(of_it)))}
