@@ -33,7 +33,7 @@ from app.rooms import page_routes
 from seed.personas import PERSONAS, persona
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
-from tests.programmes import places, portfolio_world
+from tests.programmes import enrolment_world, places, portfolio_world
 from tests.supervision import world as supervised
 from tests.visit import Finder
 
@@ -90,6 +90,11 @@ def _framework(programme: str = "ASYE-CF", state: str = "published", **more: str
 
 REGISTERS = ("register", "register/finish", "register/add", "sheet", "code")
 EVERYBODY = tuple(persona.key for persona in PERSONAS)
+
+
+def _file_of(find: Callable[[Finder], PARAMETERS], file_type: str) -> Callable[[Finder], PARAMETERS]:
+    return lambda finder: {**find(finder), "file_type": file_type}
+
 
 TOUR: tuple[Stop, ...] = (
     # Everyone
@@ -224,6 +229,34 @@ TOUR: tuple[Stop, ...] = (
     Stop("/documents/{document_id:int}/ask", "nqsw", portfolio_world.own),
     Stop("/documents/{document_id:int}/files/{attachment_id:int}", "nqsw", portfolio_world.own, file="text/plain"),
     Stop("/contributions/{token}", None, lambda _: {"token": portfolio_world.TOKEN}),
+    # Cohorts and enrolments
+    Stop("/cohorts", "coordinator"),
+    Stop("/cohorts", "psw"),
+    Stop("/cohorts", "nqsw"),
+    Stop("/cohorts", "coordinator", query="closed=yes"),
+    Stop("/cohorts/new", "coordinator"),
+    Stop("/cohorts/{cohort_id:int}", "coordinator", places.cohort, queries=15),
+    Stop("/cohorts/{cohort_id:int}", "psw", places.cohort, query="show=late&sort=waiting", queries=15),
+    Stop("/cohorts/{cohort_id:int}", "assessor", places.cohort, queries=15),
+    Stop("/cohorts/{cohort_id:int}/people.{file_type}", "coordinator", _file_of(places.cohort, "csv"), file="text/csv"),
+    Stop("/cohorts/{cohort_id:int}/change", "coordinator", places.cohort),
+    Stop("/cohorts/{cohort_id:int}/enrol", "coordinator", places.cohort),
+    Stop("/cohorts/{cohort_id:int}/enrol", "coordinator", places.cohort, query="who=callum.reid@westmarch.example"),
+    Stop("/cohorts/claims", "coordinator"),
+    Stop("/cohorts/claims", "coordinator", query="kind=completion"),
+    Stop("/cohorts/claims/{batch_id:int}", "coordinator", enrolment_world.batch),
+    Stop("/cohorts/claims/{batch_id:int}/extract.{file_type}", "coordinator", _file_of(enrolment_world.batch, "csv"), file="text/csv"),
+    Stop("/enrolments/{enrolment_id:int}", "nqsw", places.enrolment),
+    Stop("/enrolments/{enrolment_id:int}", "coordinator", places.enrolment),
+    Stop("/enrolments/{enrolment_id:int}", "psw", places.enrolment),
+    Stop("/enrolments/{enrolment_id:int}/change", "coordinator", places.enrolment),
+    Stop("/enrolments/{enrolment_id:int}/change", "nqsw", places.enrolment, query="kind=pause"),
+    Stop("/enrolments/{enrolment_id:int}/change", "coordinator", places.enrolment, query="kind=extension"),
+    Stop("/enrolments/{enrolment_id:int}/change", "coordinator", places.enrolment, query="kind=assessor"),
+    Stop("/enrolments/{enrolment_id:int}/resume", "coordinator", places.enrolment),
+    Stop("/enrolments/{enrolment_id:int}/people", "coordinator", places.enrolment),
+    Stop("/changes/{change_id:int}", "nqsw", enrolment_world.change),
+    Stop("/changes/{change_id:int}", "coordinator", enrolment_world.change),
     # Panels
     Stop("/panels", "panel"),
     Stop("/panels", "coordinator"),
@@ -394,6 +427,8 @@ def arrange(database: Database) -> None:
             session_import.stage(tx, name, [{"line": 2, "cells": cells}])
         _supervised(tx)
         portfolio_world.arrange(tx, Finder(tx).person("nqsw"))
+        tx.actor = enrolment_world.coordinating(tx)
+        enrolment_world.arrange(tx, Finder(tx).person("nqsw"))
         tx.actor = Actor("person", Finder(tx).person("practitioner"), persona("practitioner").name, (("practitioner", None),))
         course = Finder(tx).plain_course().id
         done = tx.today - timedelta(days=200)

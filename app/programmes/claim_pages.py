@@ -53,12 +53,12 @@ def show(tx: Tx, page: Page, batch_id: int) -> Response:
     return page.render("programmes/cohorts/claim.html", batch=batch, rows=rows, parts=claims.PARTS, total=total, said=said)
 
 
-@pages.get("/cohorts/claims/{batch_id:int}/extract.{kind}", can=Can.CLAIM_GRANTS)
-def extract(tx: Tx, page: Page, batch_id: int, kind: str) -> Response:
+@pages.get("/cohorts/claims/{batch_id:int}/extract.{file_type}", can=Can.CLAIM_GRANTS)
+def extract(tx: Tx, page: Page, batch_id: int, file_type: str) -> Response:
     """The extract as a file, as often as it is needed."""
-    if kind not in TYPES:
+    if file_type not in TYPES:
         raise NotFound("There is nothing at this address.")
     batch, rows = claims.batch(tx, batch_id)
-    page.took("grant.exported", "claim_batches", batch=batch_id, rows=len(rows), format=kind)
+    page.took("grant.exported", "claim_batches", batch=batch_id, rows=len(rows), format=file_type)
     title = f"Grant claim {batch_id} {batch.kind}"
-    return as_file(kind, title, table_bytes(kind, title, claims.HEADS, map(claims.as_cells, rows)), tx)
+    return as_file(file_type, title, table_bytes(file_type, title, claims.HEADS, map(claims.as_cells, rows)), tx)

@@ -146,17 +146,17 @@ def show(tx: Tx, page: Page, cohort_id: int) -> Response:
     )
 
 
-@pages.get("/cohorts/{cohort_id:int}/people.{kind}", can=Can.READ_ENROLMENT)
-def export(tx: Tx, page: Page, cohort_id: int, kind: str) -> Response:
+@pages.get("/cohorts/{cohort_id:int}/people.{file_type}", can=Can.READ_ENROLMENT)
+def export(tx: Tx, page: Page, cohort_id: int, file_type: str) -> Response:
     """The board as a file, all of it that is asked for. Who took it is in the audit trail before it leaves."""
-    if kind not in TYPES:
+    if file_type not in TYPES:
         raise NotFound("There is nothing at this address.")
     cohort, asked = board.cohort(tx, cohort_id), _asked(page)
     rows = board.chosen(board.everybody(tx, cohort), asked, tx.today)
     names = board.people(tx, [row.id for row in rows])
     cells = (board.as_cells(row, tx.today, cohort.definition, names) for row in rows)
-    page.took("board.exported", "cohorts", cohort=cohort_id, rows=len(rows), format=kind)
-    return as_file(kind, cohort.title, table_bytes(kind, cohort.title, board.HEADS, cells), tx)
+    page.took("board.exported", "cohorts", cohort=cohort_id, rows=len(rows), format=file_type)
+    return as_file(file_type, cohort.title, table_bytes(file_type, cohort.title, board.HEADS, cells), tx)
 
 
 def as_file(kind: str, title: str, body: bytes, tx: Tx) -> Response:

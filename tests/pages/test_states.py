@@ -74,6 +74,8 @@ def test_who_is_not_signed_in_comes_back_to_the_page_they_wanted(demo_county: Co
 # Sent empty --------------------------------------------------------------------------------------------------------
 
 BUTTONS = (  # nothing can be left out of them
+    "/changes/{change_id:int}/cancel",
+    "/cohorts/{cohort_id:int}/close",
     "/portfolios/{enrolment_id:int}/add",
     "/documents/{document_id:int}/asked/{contribution_id:int}/again",
     "/documents/{document_id:int}/asked/{contribution_id:int}/withdraw",

@@ -37,12 +37,13 @@ from app.notifications.models import Feed
 from app.people import operations as people_operations
 from app.people.models import Absence, Duty, Group, Person, RoleHeld
 from app.policy import SCOPES
+from app.programmes.models import Cohort
 from app.programmes.panel_models import PanelCase, Reader, Sample, Sitting, SittingMember
 from seed.frameworks import load_frameworks
 from tests.factory import Make
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
-from tests.programmes import portfolio_world
+from tests.programmes import enrolment_world, portfolio_world
 from tests.programmes.making import Programmes
 from tests.supervision import world as supervised
 from tests.visit import Finder
@@ -178,11 +179,14 @@ def _programmes(make: Make, world: World, people: dict[str, int], outsider: int)
             programmes.involve(tx, mine, people[role], capacity, date(2020, 1, 1))
         odette = tx.get(Person, outsider)
     theirs = programmes.enrolment(nqsw=odette, cohort=programmes.cohort(title="Another council's cohort"), reference="T-ELSEWHERE")
+    with make.tx() as tx:
+        tx.update(Cohort, theirs.cohort_id, unit_id=odette.organisation_id)
     stranger = make.person("Another Moderator").id
     for found, enrolled in ((world.here, mine), (world.elsewhere, theirs)):
         found |= {"enrolment_id": enrolled.id, "cohort_id": enrolled.cohort_id, "document_id": enrolled.documents["SAA"]}
         found["version_id"] = enrolled.version_id
         with make.tx() as tx:
+            found.update(enrolment_world.rows(tx, enrolled))
             found.update(portfolio_world.rows(tx, enrolled, f"matrix-contribution-{enrolled.id}-0123456789-0123456789"))
             found["contribution_token"] = world.here["contribution_token"]  # whoever has the link is whoever was asked
             place: dict[str, Any] = dict(title=f"Panel of {enrolled.id}", starts_at=tx.now + timedelta(days=9), place="Room 4")
