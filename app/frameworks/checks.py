@@ -196,7 +196,7 @@ def _panel(made: Programme) -> Iterator[Wrong]:
         )
     if made.panel is not None and not sits:
         yield ("panel",), "It says how a panel decides, and no stage has the kind panel.", "Add the stage, or take this out."
-    if sits and PANEL not in {role.code for role in made.roles}:
+    if sits and PANEL not in {one.code for one in made.roles}:
         yield ("roles",), f"There is a panel stage and no role {PANEL}.", f"Add {PANEL} with side: moderating."
     if made.confirmed_by == PANEL and not sits:
         yield ("confirmed_by",), "The panel confirms the outcome, and no stage has the kind panel.", "Add the stage, or name another role."
