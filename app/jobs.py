@@ -21,7 +21,7 @@ from app.core.tx import clock as read_clock
 from app.core.work import job
 from app.identity import operations as identity
 from app.notifications import preferences
-from app.programmes.operations import applying, exports, heads
+from app.programmes.operations import applying, contribute, exports, heads
 from app.supervision.operations import overdue
 
 Job = Callable[[Tx, datetime], None]
@@ -52,6 +52,7 @@ CLOCKS: tuple[Callable[[Database], int], ...] = (
     reservations.expire_due,
     quotas.release_due,
     queue.pass_on_due,
+    contribute.expire_due,
 )
 
 

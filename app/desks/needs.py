@@ -17,7 +17,7 @@ from app.bookings.models import Booking, PartTrainer, Session
 from app.bookings.models import Part as SessionPart
 from app.bookings.policy_models import Consequence
 from app.bookings.queries import NOW, ONE, held, leads_line, may_book_others, waiting
-from app.core.calendar import deadline, long_date
+from app.core.calendar import deadline, london, long_date
 from app.core.db import UtcDateTime
 from app.core.ledger import Outbox
 from app.core.ready import Ready
@@ -27,6 +27,7 @@ from app.hr.queries import waiting as imports_waiting
 from app.learning.models import Completion, Course
 from app.people.models import Person
 from app.policy import Can
+from app.programmes import waiting as documents_waiting
 from app.supervision import queries as supervision
 
 OPENS = timedelta(minutes=30)  # before it starts, a session's register is already worth a word
@@ -155,23 +156,31 @@ _STANDING = (
 )
 
 
+_document, _what, _since = documents_waiting.MINE.selected_columns
+_DOCUMENTS = documents_waiting.MINE.with_only_columns(*_row("document", _document, _what, _since))
+
+
 @lru_cache(maxsize=8)
 def _statement(leads: bool, books: bool, trains: bool) -> Ready:
     """Everything of the reader's own in one statement; of managers, of those who book for others and of trainers a little more."""
-    parts = [_OFFERS, _CHARGES, *_EVALUATIONS, _MESSAGES, _STANDING]
+    parts = [_OFFERS, _CHARGES, *_EVALUATIONS, _MESSAGES, _DOCUMENTS, _STANDING]
     parts += [part for wanted, part in ((leads, _REQUESTS), (books, _RESERVED), (trains, _REGISTERS)) if wanted]
     return Ready(union_all(*parts))
 
 
-_ORDER = ("offer", "reserved", "request", "register", "charge", "message", "after", "impact")  # the soonest to be lost first
+_ORDER = ("offer", "reserved", "request", "register", "document", "charge", "message", "after", "impact")  # the soonest to be lost first
+
+
+_MORE = {
+    "register": ("register to finish", "registers to finish", "/delivering"),
+    "document": ("document waits for you", "documents wait for you", "/assessing"),
+}
 
 
 def _asked(tx: Tx) -> Sequence[Row[Any]]:
     leads = leads_line(tx)
     trains = (policy.Reach.DELIVERED, None) in policy.terms(tx.actor, Can.TAKE_REGISTER)
-    given: dict[str, Any] = dict(me=tx.actor.person_id, now=tx.now, asked=tx.now - ASKED)
-    if leads:
-        given["today"] = tx.today
+    given: dict[str, Any] = dict(me=tx.actor.person_id, now=tx.now, today=tx.today, asked=tx.now - ASKED)
     if trains:
         given |= dict(opening=tx.now + OPENS, untaken=tx.now - UNTAKEN)
     return tx.rows(_statement(leads, may_book_others(tx), trains), **given)
@@ -188,9 +197,10 @@ def _own(rows: Sequence[Row[Any]]) -> Iterator[Need]:
         of_kind = sorted((row for row in rows if row.kind == kind), key=lambda row: (row.at is None, row.at, row.key or 0))
         for row in of_kind[:SHOWN]:
             yield _line(row)
-        if len(of_kind) > SHOWN and kind == "register":
+        if len(of_kind) > SHOWN and kind in _MORE:
             more = len(of_kind) - SHOWN
-            yield Need(f"{more} more {'register' if more == 1 else 'registers'} to finish", "/delivering")
+            one, many, page = _MORE[kind]
+            yield Need(f"{more} more {one if more == 1 else many}", page)
 
 
 def _line(row: Row[Any]) -> Need:
@@ -207,6 +217,8 @@ def _line(row: Row[Any]) -> Need:
         return Need("1 message to read" if row.number == 1 else f"{row.number:,} messages to read", "/inbox")
     if row.kind == "register":
         return Need(f"Register to finish: {row.title}", f"/sessions/{row.key}/register", long_date(row.at))
+    if row.kind == "document":
+        return Need(row.title, f"/documents/{row.key}", f"Since {long_date(london(row.at))}")
     if row.kind == "charge":
         return Need(f"You can give a reason or appeal: {row.title}", f"/bookings/{row.key}/answer", f"By {deadline(row.at)}")
     said = "Three quick questions about" if row.kind == "after" else "Has it changed what you do?"

@@ -144,6 +144,7 @@ class Contribution(Model):
         UniqueConstraint("id", "document_id", name="uq_contributions_document"),
         CheckConstraint("state IN ('asked', 'given', 'declined', 'expired', 'withdrawn')", name="state"),
         CheckConstraint("(state = 'given') = (given_at IS NOT NULL)", name="given"),
+        Index("ix_contributions_due", "expires_at", sqlite_where=text("state = 'asked'"), postgresql_where=text("state = 'asked'")),
     )
 
 
@@ -183,6 +184,7 @@ class Entry(Model):
         ),
         CheckConstraint("length(hash) = 64 AND length(previous) = 64", name="hash"),
         CheckConstraint("sequence > 0", name="sequence"),
+        Index("ix_chain_entries_hash", "hash"),
     )
 
 

@@ -540,6 +540,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_contributions_document_id"), "contributions", ["document_id"], unique=False)
     op.create_index(op.f("ix_contributions_person_id"), "contributions", ["person_id"], unique=False)
+    op.create_index(
+        "ix_contributions_due",
+        "contributions",
+        ["expires_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'asked'"),
+        postgresql_where=sa.text("state = 'asked'"),
+    )
     op.create_table(
         "document_clashes",
         sa.Column("id", KEY, nullable=False),
@@ -853,6 +861,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("enrolment_id", "sequence", name="uq_chain_entries_sequence"),
         sa.UniqueConstraint("id", "enrolment_id", name="uq_chain_entries_enrolment"),
     )
+    op.create_index("ix_chain_entries_hash", "chain_entries", ["hash"], unique=False)
     op.create_index(op.f("ix_chain_entries_person_id"), "chain_entries", ["person_id"], unique=False)
     op.create_table(
         "chain_openings",

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, or_, select
+from sqlalchemy import Row, bindparam, func, literal_column, or_, select
 
 from app.core import ledger
-from app.core.db import Database, is_postgresql
+from app.core.db import Database, UtcDateTime, is_postgresql
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ledger import Outbox
 from app.core.mail import is_address
@@ -351,7 +351,7 @@ def decline(tx: Tx, token: str, reply: str) -> None:
 
 _DUE = (
     select(Contribution.id, Contribution.enrolment_id)
-    .where(Contribution.state == "asked", Contribution.expires_at <= bindparam("now"))
+    .where(literal_column("contributions.state = 'asked'"), Contribution.expires_at <= bindparam("now", type_=UtcDateTime()))
     .order_by(Contribution.id)
     .limit(200)
 )
