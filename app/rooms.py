@@ -62,6 +62,8 @@ PAGES = (
     "app.programmes.document_pages",
     "app.programmes.history_pages",
     "app.programmes.contribution_pages",
+    "app.programmes.sign_pages",
+    "app.programmes.chain_pages",
     "app.hr.pages",
     "app.notifications.own_pages",
     "app.notifications.pages",

@@ -24,6 +24,11 @@ _PIECE = 1 << 20  # bytes read at a time
 Source = Callable[[], IO[bytes]]
 
 
+def bundle_name(reference: str) -> str:
+    """The name of the file: 'portfolio-<reference>.zip'."""
+    return f"portfolio-{reference}.zip"
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """What goes into the ZIP. `files`: SHA-256 → how to open the file kept under it. `days`: proofs of daily heads, oldest first."""
@@ -40,7 +45,7 @@ class Bundle:
     @property
     def name(self) -> str:
         """'portfolio-<reference>.zip'."""
-        return f"portfolio-{self.reference}.zip"
+        return bundle_name(self.reference)
 
     @property
     def newest(self) -> str:

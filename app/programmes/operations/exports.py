@@ -17,7 +17,7 @@ from app.core.file_kinds import BUNDLE
 from app.core.tx import SYSTEM, Tx, transaction
 from app.people.models import Person
 from app.policy import Can, may, operation
-from app.programmes.access import part
+from app.programmes.access import Part, part
 from app.programmes.bundle import Bundle
 from app.programmes.chain_check import shown_files
 from app.programmes.models import Enrolment, Side
@@ -30,11 +30,15 @@ READY = "email.export_ready"
 WAITING = select(Export.__table__).where(Export.made_at.is_(None), Export.failed.is_(None)).order_by(Export.id).limit(1)
 
 
+def takes(tx: Tx, given: Part) -> bool:
+    """May the actor take this portfolio away? The learner, whoever assesses today, a coordinator."""
+    return given.side is Side.LEARNER or given.has("assessor") or (given.side is None and may(tx.actor, Can.MANAGE_ENROLMENTS))
+
+
 def may_export(tx: Tx, enrolment_id: int) -> Row[Any]:
-    """The enrolment, for those who may take the portfolio away: the learner, their assessor, a coordinator. NotFound for all others."""
+    """The enrolment, for those who may take the portfolio away; NotFound for all others."""
     given = part(tx, Can.READ_PORTFOLIO, enrolment_id)
-    takes = given.side is Side.LEARNER or given.has("assessor") or (given.side is None and may(tx.actor, Can.MANAGE_ENROLMENTS))
-    if not takes:
+    if not takes(tx, given):
         raise NotFound("This portfolio is not yours to take away.", code="enrolment-not-found")
     return given.enrolment
 
