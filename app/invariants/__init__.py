@@ -22,13 +22,17 @@ from app.invariants.clocks import CLOCK_RULES
 from app.invariants.history import HISTORY_RULES
 from app.invariants.people import PEOPLE_RULES
 from app.invariants.places import PLACE_RULES
+from app.invariants.programmes import PROGRAMME_RULES
 from app.invariants.rule import Rule, Violation
 from app.invariants.supervision import SUPERVISION_RULES
 
 SHOWN = 20  # ids named for each broken rule
 AHEAD = timedelta(days=9)  # so far before its cut-off a session has working hours left, whatever holidays there are
 LATELY = timedelta(hours=1)  # so long the worker may take
-RULES: tuple[Rule, ...] = PLACE_RULES + HISTORY_RULES + CLOCK_RULES + AFTER_RULES + PEOPLE_RULES + CHAIN_RULES + SUPERVISION_RULES
+RULES: tuple[Rule, ...] = (
+    *(PLACE_RULES + HISTORY_RULES + CLOCK_RULES + AFTER_RULES + PEOPLE_RULES),
+    *(CHAIN_RULES + SUPERVISION_RULES + PROGRAMME_RULES),
+)
 
 
 def check(tx: Tx) -> list[Violation]:
