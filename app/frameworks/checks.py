@@ -6,18 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from app.frameworks.reading import Place
-from app.frameworks.schema import (
-    SIDES,
-    ApprenticeshipRule,
-    Apprenticeships,
-    ChecklistLine,
-    Document,
-    Item,
-    Programme,
-    Stage,
-    StandardsSets,
-    SupervisionRules,
-)
+from app.frameworks.rule_schema import ApprenticeshipRule, Apprenticeships, StandardsSets, SupervisionRules
+from app.frameworks.schema import SIDES, ChecklistLine, Document, Item, Programme, Stage
 
 Wrong = tuple[Place, str, str]  # where, what, the remedy
 PANEL = "panel_member"

@@ -138,7 +138,7 @@ class SupervisionRule(Model):
     code: Mapped[str]
     version: Mapped[str]
     title: Mapped[str]
-    definition: Mapped[dict[str, Any]] = mapped_column(Json)  # see app.frameworks.schema
+    definition: Mapped[dict[str, Any]] = mapped_column(Json)  # see app.frameworks.rule_schema
     state: Mapped[str] = mapped_column(default="draft")  # draft · published · withdrawn
     __table_args__ = (
         UniqueConstraint("code", "version", name="uq_supervision_rules_version"),
@@ -191,7 +191,7 @@ class ApprenticeshipRule(Base):
     code: Mapped[str] = mapped_column(primary_key=True)  # APP-2025
     starts_from: Mapped[date | None]  # the first and the last start date; NULL: open
     starts_to: Mapped[date | None]
-    definition: Mapped[dict[str, Any]] = mapped_column(Json)  # see app.frameworks.schema
+    definition: Mapped[dict[str, Any]] = mapped_column(Json)  # see app.frameworks.rule_schema
     __table_args__ = (CheckConstraint("starts_from IS NULL OR starts_to IS NULL OR starts_from <= starts_to", name="starts"),)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, delete, select
 
 from app.core.tx import Tx, meaning
-from app.frameworks import queries, schema
+from app.frameworks import queries, rule_schema, schema
 from app.frameworks.comparing import differences
 from app.frameworks.models import (
     ApprenticeshipRule,
@@ -76,7 +76,7 @@ def _changed(place: Place, name: str, old: Any, new: Any) -> Iterator[tuple[Plac
 # Standards -----------------------------------------------------------------------------------------------------------
 
 
-def _standards_wrong(tx: Tx, made: schema.StandardsSets) -> Iterator[tuple[Place, str, str]]:
+def _standards_wrong(tx: Tx, made: rule_schema.StandardsSets) -> Iterator[tuple[Place, str, str]]:
     data = made.model_dump()
     for n, wrong in standards_problems(tx, data["standards_sets"]):
         yield ("standards_sets", n), wrong, ""
@@ -92,12 +92,12 @@ def _load_standards(tx: Tx, each: Prepared) -> list[Loaded]:
 # Supervision rules ---------------------------------------------------------------------------------------------------
 
 
-def _rule_there(tx: Tx, rule: schema.SupervisionRule) -> Row[Any] | None:
+def _rule_there(tx: Tx, rule: rule_schema.SupervisionRule) -> Row[Any] | None:
     there = select(SupervisionRule.__table__).where(SupervisionRule.code == rule.code, SupervisionRule.version == rule.version)
     return tx.one(there)
 
 
-def _supervision_wrong(tx: Tx, made: schema.SupervisionRules) -> Iterator[tuple[Place, str, str]]:
+def _supervision_wrong(tx: Tx, made: rule_schema.SupervisionRules) -> Iterator[tuple[Place, str, str]]:
     for n, rule in enumerate(made.supervision_rules):
         there = _rule_there(tx, rule)
         if there is not None and there.state != "draft":
@@ -128,7 +128,7 @@ def _load_supervision(tx: Tx, each: Prepared) -> list[Loaded]:
 # Apprenticeships -----------------------------------------------------------------------------------------------------
 
 
-def _standards_there(tx: Tx, made: schema.Apprenticeships) -> dict[tuple[str, str], dict[str, Any]]:
+def _standards_there(tx: Tx, made: rule_schema.Apprenticeships) -> dict[tuple[str, str], dict[str, Any]]:
     """The versions of this file that are loaded already, as the file would say them."""
     codes = [each.code for each in made.apprenticeship_standards]
     rows = tx.rows(select(ApprenticeshipStandard.__table__).where(ApprenticeshipStandard.code.in_(codes)))
@@ -141,18 +141,18 @@ def _standards_there(tx: Tx, made: schema.Apprenticeships) -> dict[tuple[str, st
     }
 
 
-def _rules_there(tx: Tx, made: schema.Apprenticeships) -> dict[str, dict[str, Any]]:
+def _rules_there(tx: Tx, made: rule_schema.Apprenticeships) -> dict[str, dict[str, Any]]:
     codes = [each.code for each in made.apprenticeship_rules]
     rows = tx.rows(select(ApprenticeshipRule.__table__).where(ApprenticeshipRule.code.in_(codes)))
     return {row.code: dict(starts_from=row.starts_from, starts_to=row.starts_to, definition=row.definition) for row in rows}
 
 
-def _rule_values(rule: schema.ApprenticeshipRule) -> dict[str, Any]:
+def _rule_values(rule: rule_schema.ApprenticeshipRule) -> dict[str, Any]:
     definition = {"title": rule.title, **plain(rule.definition)}
     return dict(starts_from=rule.starts_from, starts_to=rule.starts_to, definition=definition)
 
 
-def _apprenticeships_wrong(tx: Tx, made: schema.Apprenticeships) -> Iterator[tuple[Place, str, str]]:
+def _apprenticeships_wrong(tx: Tx, made: rule_schema.Apprenticeships) -> Iterator[tuple[Place, str, str]]:
     there = _standards_there(tx, made)
     for n, each in enumerate(made.apprenticeship_standards):
         if old := there.get((each.code, each.version)):

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from app.frameworks import checks
 from app.frameworks.reading import FileRefused, Problem, Source, read, shaped
-from app.frameworks.schema import Apprenticeships, ProgrammeFile, StandardsSets, SupervisionRules
+from app.frameworks.rule_schema import Apprenticeships, StandardsSets, SupervisionRules
+from app.frameworks.schema import ProgrammeFile
 
 
 @dataclass(frozen=True, slots=True)
