@@ -29,6 +29,7 @@ from app.people.models import Person
 from app.policy import Can
 from app.programmes import waiting as documents_waiting
 from app.supervision import queries as supervision
+from app.supervision.models import Supervision, SupervisionTerm, Supervisor
 
 OPENS = timedelta(minutes=30)  # before it starts, a session's register is already worth a word
 ASKED, UNTAKEN = timedelta(days=42), timedelta(days=60)  # how long an evaluation and a register that nobody took stay on the first page
@@ -136,6 +137,15 @@ _MESSAGES = (  # what went out by e-mail has been told; these are nowhere but in
 )
 
 
+_FOLLOWED = select(*_row("supervised", SupervisionTerm.person_id, cast(null(), String), cast(null(), _AT))).where(*supervision.FOLLOWED)
+_CONFIRM = (
+    select(*_row("confirm", cast(null(), Integer), cast(null(), String), cast(null(), _AT), func.count()))
+    .select_from(Supervisor)
+    .join(Supervision, Supervision.id == Supervisor.supervision_id)
+    .where(*supervision.TO_CONFIRM)
+    .having(func.count() > 0)
+)
+
 _refresher = aliased(Course, name="refresher")
 _slug = func.coalesce(_refresher.slug, Course.slug)
 _STANDING = (
@@ -163,7 +173,7 @@ _DOCUMENTS = documents_waiting.MINE.with_only_columns(*_row("document", _documen
 @lru_cache(maxsize=8)
 def _statement(leads: bool, books: bool, trains: bool) -> Ready:
     """Everything of the reader's own in one statement; of managers, of those who book for others and of trainers a little more."""
-    parts = [_OFFERS, _CHARGES, *_EVALUATIONS, _MESSAGES, _DOCUMENTS, _STANDING]
+    parts = [_OFFERS, _CHARGES, *_EVALUATIONS, _MESSAGES, _DOCUMENTS, _FOLLOWED, _CONFIRM, _STANDING]
     parts += [part for wanted, part in ((leads, _REQUESTS), (books, _RESERVED), (trains, _REGISTERS)) if wanted]
     return Ready(union_all(*parts))
 
@@ -274,18 +284,19 @@ def _offices(tx: Tx) -> Iterator[Need]:
         yield from _counted(parked, "message that could not be sent", "messages that could not be sent", "/deliveries")
 
 
-def _supervision(tx: Tx) -> Iterator[Need]:
+def _supervision(tx: Tx, rows: Sequence[Row[Any]]) -> Iterator[Need]:
     """Supervision that is overdue, the reader's own before that of their people, and what colleagues recorded of it."""
-    found = supervision.waiting(tx)
-    if found.own_since is not None:
-        yield Need("Your supervision is overdue", "/supervision", f"It was due by {long_date(found.own_since)}")
-    yield from _counted(found.to_confirm, "supervision to confirm", "supervisions to confirm", "/supervision")
-    yield from _counted(
-        found.others, "colleague’s supervision is overdue", "colleagues’ supervision is overdue", "/supervision/team?show=overdue"
-    )
+    since, others = supervision.overdue(tx, {row.key for row in rows if row.kind == "supervised"})
+    if since is not None:
+        yield Need("Your supervision is overdue", "/supervision", f"It was due by {long_date(since)}")
+    for row in rows:
+        if row.kind == "confirm":
+            yield from _counted(row.number, "supervision to confirm", "supervisions to confirm", "/supervision")
+    theirs = "colleague’s supervision is overdue", "colleagues’ supervision is overdue"
+    yield from _counted(others, *theirs, "/supervision/team?show=overdue")
 
 
 def needs(tx: Tx) -> tuple[list[Need], Standing]:
     """What waits on the reader, their own things before those of their office, nothing that is nought; and how their completions stand."""
     rows = _asked(tx)
-    return [*_own(rows), *_supervision(tx), *_offices(tx)], _standing(tx, rows)
+    return [*_own(rows), *_supervision(tx, rows), *_offices(tx)], _standing(tx, rows)

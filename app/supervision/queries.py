@@ -9,12 +9,11 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Date, Float, Row, Select, and_, bindparam, exists, func, literal_column, or_, select, type_coerce, union_all
+from sqlalchemy import Date, Float, Row, Select, and_, bindparam, exists, or_, select, type_coerce, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.db import ONE, Key, UtcDateTime
 from app.core.facts import current
-from app.core.ready import Ready
 from app.core.tx import Tx
 from app.frameworks.models import SupervisionRule
 from app.people.models import Absence, Duty, Person, Responsibility
@@ -309,42 +308,21 @@ _THEIRS = select(Responsibility.person_id).where(
     Responsibility.person_id.is_not(None),
     current(Responsibility, _TODAY),
 )
-_TO_CONFIRM = (
-    select(func.count())
-    .select_from(Supervisor)
-    .join(Supervision, Supervision.id == Supervisor.supervision_id)
-    .where(
-        Supervisor.person_id == _ME,
-        Supervisor.live,
-        Supervision.recorded_by == Supervision.person_id,
-        Supervision.confirmed_at.is_(None),
-        Supervision.superseded_at.is_(None),
-    )
+TO_CONFIRM = (  # of the supervision that :me gave
+    Supervisor.person_id == _ME,
+    Supervisor.live,
+    Supervision.recorded_by == Supervision.person_id,
+    Supervision.confirmed_at.is_(None),
+    Supervision.superseded_at.is_(None),
 )
-_FOLLOWED = Ready(
-    select(SupervisionTerm.person_id, _TO_CONFIRM.scalar_subquery().label("to_confirm"))
-    .where(current(SupervisionTerm, _TODAY), or_(SupervisionTerm.person_id == _ME, SupervisionTerm.person_id.in_(_THEIRS)))
-    .union_all(select(literal_column("0"), _TO_CONFIRM.scalar_subquery()))
-)
+FOLLOWED = (current(SupervisionTerm, _TODAY), or_(SupervisionTerm.person_id == _ME, SupervisionTerm.person_id.in_(_THEIRS)))
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What of supervision waits on somebody: since when their own is overdue, of how many of their people it is, what to confirm."""
-
-    own_since: date | None
-    others: int
-    to_confirm: int
-
-
-def waiting(tx: Tx) -> Waiting:
-    """For the first page: one statement for those whom it does not concern, four for the others. `others` are those whom the reader
-    manages or assesses directly."""
-    me = tx.actor.person_id
-    rows = tx.rows(_FOLLOWED, me=me, today=tx.today)
-    people = sorted({row.person_id for row in rows} - {0})
-    late = {key: held.overdue_since for key, held in held_against_due(tx, people).items()} if people else {}
-    return Waiting(late.pop(me, None) if me else None, sum(1 for since in late.values() if since), rows[0].to_confirm)
+def overdue(tx: Tx, people: Collection[int]) -> tuple[date | None, int]:
+    """Since when the reader's own supervision is overdue, and of how many of these others it is. Three statements, none for nobody."""
+    late = {key: held.overdue_since for key, held in held_against_due(tx, people).items() if held.overdue_since} if people else {}
+    own = late.pop(tx.actor.person_id or 0, None)
+    return own, len(late)
 
 
 UNCONFIRMED = and_(
