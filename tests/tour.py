@@ -33,7 +33,7 @@ from app.rooms import page_routes
 from seed.personas import PERSONAS, persona
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
-from tests.programmes import enrolment_world, places, portfolio_world
+from tests.programmes import enrolment_world, places, portfolio_world, sign_world
 from tests.supervision import world as supervised
 from tests.visit import Finder
 
@@ -229,7 +229,20 @@ TOUR: tuple[Stop, ...] = (
     Stop("/documents/{document_id:int}/ask", "nqsw", portfolio_world.own),
     Stop("/documents/{document_id:int}/files/{attachment_id:int}", "nqsw", portfolio_world.own, file="text/plain"),
     Stop("/contributions/{token}", None, lambda _: {"token": portfolio_world.TOKEN}),
+    # Sign-off
+    Stop("/documents/{document_id:int}/sign", "nqsw", sign_world.signing),
+    Stop("/documents/{document_id:int}/signatures", "nqsw", sign_world.signing),
+    Stop("/documents/{document_id:int}/signatures", "coordinator", lambda finder: places.document(finder, "SAA")),
+    Stop("/portfolios/{enrolment_id:int}/signatures", "nqsw", places.enrolment),
+    Stop("/portfolios/{enrolment_id:int}/signatures", "coordinator", places.enrolment),
+    Stop("/portfolios/{enrolment_id:int}/redact", "coordinator", places.enrolment),
+    Stop("/portfolio-exports/{export_id:int}", "nqsw", sign_world.export, file="text/plain"),
+    Stop("/verify-portfolio", None),
+    Stop("/verify-portfolio", None, query="fingerprint=abc"),
+    Stop("/verify-portfolio/verify.py", None, file="text/x-python"),
     # Cohorts and enrolments
+    Stop("/assessing", "assessor", queries=15),
+    Stop("/assessing", "practitioner"),
     Stop("/cohorts", "coordinator"),
     Stop("/cohorts", "psw"),
     Stop("/cohorts", "nqsw"),
@@ -427,6 +440,7 @@ def arrange(database: Database) -> None:
             session_import.stage(tx, name, [{"line": 2, "cells": cells}])
         _supervised(tx)
         portfolio_world.arrange(tx, Finder(tx).person("nqsw"))
+        sign_world.arrange(tx, Finder(tx).person("nqsw"))
         tx.actor = enrolment_world.coordinating(tx)
         enrolment_world.arrange(tx, Finder(tx).person("nqsw"))
         tx.actor = Actor("person", Finder(tx).person("practitioner"), persona("practitioner").name, (("practitioner", None),))

@@ -77,6 +77,7 @@ BUTTONS = (  # nothing can be left out of them
     "/changes/{change_id:int}/cancel",
     "/cohorts/{cohort_id:int}/close",
     "/portfolios/{enrolment_id:int}/add",
+    "/portfolios/{enrolment_id:int}/export",
     "/documents/{document_id:int}/asked/{contribution_id:int}/again",
     "/documents/{document_id:int}/asked/{contribution_id:int}/withdraw",
     "/documents/{document_id:int}/files/{attachment_id:int}/remove",
@@ -99,8 +100,13 @@ BUTTONS = (  # nothing can be left out of them
     "/people/{person_id:int}/absences/{absence_id:int}/end",
     "/people/{person_id:int}/deputies/{duty_id:int}/end",
 )
-SENDERS = {"/sessions/{session_id:int}/give": "coordinator"}  # where the page with the form is mainly somebody else's
+SENDERS = {  # where the page with the form is mainly somebody else's
+    "/sessions/{session_id:int}/give": "coordinator",
+    "/documents/{document_id:int}/not-signed": "coordinator",
+}
 FORMS = {  # the page on which a form stands, where its address does not begin alike
+    "/documents/{document_id:int}/addendum": "/documents/{document_id:int}/signatures",
+    "/documents/{document_id:int}/not-signed": "/documents/{document_id:int}/signatures",
     "/people/{person_id:int}/absences": "/people/{person_id:int}/cover",
     "/people/{person_id:int}/deputies": "/people/{person_id:int}/cover",
     "/people/{person_id:int}/protected-time": "/people/{person_id:int}/workload",
