@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, exists, or_, select
+from sqlalchemy.orm import aliased
 
 from app.core.db import ONE, is_postgresql
 from app.core.errors import NotFound
@@ -42,8 +43,8 @@ class Part:
         return any(capacity in self.capacities for capacity in capacities)
 
 
-def involved(tx: Tx, column: Any) -> ColumnElement[bool]:
-    """SQL for "the actor takes part, today, in the enrolment whose id `column` holds"."""
+def involved(tx: Tx, column: Any, *, moderating: bool = True) -> ColumnElement[bool]:
+    """SQL for "the actor takes part, today, in the enrolment whose id `column` holds"; without `moderating`, on another side than that."""
     return exists(
         select(ONE)
         .select_from(Involvement)
@@ -53,6 +54,7 @@ def involved(tx: Tx, column: Any) -> ColumnElement[bool]:
             Involvement.person_id == tx.actor.person_id,
             Capacity.valid_from <= tx.today,
             Capacity.valid_to > tx.today,
+            *(() if moderating else (Involvement.side != Side.MODERATING.value,)),
         )
     )
 
@@ -60,26 +62,48 @@ def involved(tx: Tx, column: Any) -> ColumnElement[bool]:
 def visible(tx: Tx, can: Can) -> ColumnElement[bool]:
     """SQL over `enrolments` for what the actor's `can` reaches: those they take part in where it says so, and people in reach.
 
-    Whoever takes part sees how far an enrolment is, whether or not the rest of their work reaches the person.
+    Who learns or assesses sees how far an enrolment is, whether or not the rest of their work reaches the person. Who moderates sees what
+    is listed for them on the panel's pages, and nothing of plans and pauses.
     """
     found = require(tx, can)
     reached = within_reach(tx, can, Enrolment.person_id)
-    narrowed = can is Can.READ_ENROLMENT or any(reach is Reach.INVOLVED for reach, _ in found)
-    return or_(involved(tx, Enrolment.id), reached) if narrowed else reached
+    if can is Can.READ_ENROLMENT:
+        return or_(involved(tx, Enrolment.id, moderating=False), reached)
+    return or_(involved(tx, Enrolment.id), reached) if any(reach is Reach.INVOLVED for reach, _ in found) else reached
+
+
+_involvement, _capacity = aliased(Involvement), aliased(Capacity)
+_WITH_PARTS = (
+    select(
+        Enrolment.__table__,
+        _involvement.id.label("involvement_id"),
+        _involvement.side.label("part_side"),
+        _capacity.capacity.label("part_capacity"),
+    )
+    .outerjoin(_involvement, (_involvement.enrolment_id == Enrolment.id) & (_involvement.person_id == bindparam("person")))
+    .outerjoin(
+        _capacity,
+        (_capacity.involvement_id == _involvement.id)
+        & (_capacity.valid_from <= bindparam("today"))
+        & (_capacity.valid_to > bindparam("today")),
+    )
+    .where(Enrolment.id == bindparam("key"))
+    .order_by(_capacity.capacity)
+)
 
 
 def part(tx: Tx, can: Can, enrolment_id: int, *, lock: bool = False) -> Part:
     """The enrolment with the actor's part in it, or NotFound for outsiders. `lock`: those who change one enrolment take turns."""
     require(tx, can)
-    if (Reach.ALL, None) not in terms(tx.actor, can):
-        seen = select(ONE).select_from(Enrolment).where(Enrolment.id == enrolment_id, visible(tx, can))
-        if tx.scalar(seen) is None:
-            raise NotFound(NOT_FOUND, code="enrolment-not-found")
-    statement = _ENROLMENT.with_for_update(key_share=True) if lock and is_postgresql(tx.db) else _ENROLMENT
-    row = tx.one(statement, key=enrolment_id)
-    if row is None:
+    if lock and is_postgresql(tx.db):
+        tx.one(_ENROLMENT.with_for_update(key_share=True), key=enrolment_id)
+    statement = _WITH_PARTS if (Reach.ALL, None) in terms(tx.actor, can) else _WITH_PARTS.where(visible(tx, can))
+    rows = tx.rows(statement, key=enrolment_id, person=tx.actor.person_id, today=tx.today)
+    if not rows:
         raise NotFound(NOT_FOUND, code="enrolment-not-found")
-    return _part(tx, row)
+    first = rows[0]
+    side = Side(first.part_side) if first.part_side else None
+    return Part(first, first.involvement_id, side, tuple(row.part_capacity for row in rows if row.part_capacity))
 
 
 _OWN = (

@@ -18,6 +18,7 @@ from app.core.db import Database
 from app.core.errors import Changed, Conflict, Invalid, NotFound, Refusal
 from app.core.files import Store, receive
 from app.core.tx import Actor, Tx, clock, transaction
+from app.policy import Can
 from app.programmes import merging, papers
 from app.programmes.models import Enrolment, StageRecord
 from app.programmes.operations import comments, contribute, documents, write
@@ -106,7 +107,7 @@ def test_two_tabs_on_one_answer_clash_and_nothing_is_lost(hands: Hands, there: E
         write.settle_clash(tx, key, saved.clashes["reflection"], "both", _print("first tab, more"))
         (other,) = papers.clashes(tx, key)
         write.settle_clash(tx, key, other.id, None, "")
-        assert papers.paper(tx, papers.Can.READ_PORTFOLIO, key).content == {"reflection": "both"}
+        assert papers.paper(tx, Can.READ_PORTFOLIO, key).content == {"reflection": "both"}
 
 
 def test_words_whose_arrival_the_tab_was_never_told_of_are_no_clash(hands: Hands, there: Enrolled) -> None:
@@ -186,7 +187,7 @@ def test_what_is_complete_without_signatures_can_be_given_back_by_who_assesses(h
     with hands.of(there.nqsw) as tx:
         assert _save(tx, key, {"reflection": "long"}, {"reflection": "short"}, "b").number == 2
         assert write.restore(tx, key, 1) == 3
-        assert papers.paper(tx, papers.Can.READ_PORTFOLIO, key).content == {"reflection": "short"}
+        assert papers.paper(tx, Can.READ_PORTFOLIO, key).content == {"reflection": "short"}
         with pytest.raises(Conflict):
             write.restore(tx, key, 1)
 
@@ -246,12 +247,12 @@ def test_nobody_waits_for_ever_for_somebody_outside(hands: Hands, there: Enrolle
 
 def test_copies_are_numbered_and_only_where_they_are_wanted(hands: Hands, there: Enrolled) -> None:
     with hands.of(there.nqsw) as tx:
-        template = papers.paper(tx, papers.Can.READ_PORTFOLIO, there.documents["FB2"]).row.template_id
+        template = papers.paper(tx, Can.READ_PORTFOLIO, there.documents["FB2"]).row.template_id
         for number in (2, 3):
             key = documents.add_document(tx, there.id, template)
-            assert papers.paper(tx, papers.Can.READ_PORTFOLIO, key).title == f"Feedback from people supported {number}"
+            assert papers.paper(tx, Can.READ_PORTFOLIO, key).title == f"Feedback from people supported {number}"
         with pytest.raises(Conflict):
-            documents.add_document(tx, there.id, papers.paper(tx, papers.Can.READ_PORTFOLIO, there.documents["SAA"]).row.template_id)
+            documents.add_document(tx, there.id, papers.paper(tx, Can.READ_PORTFOLIO, there.documents["SAA"]).row.template_id)
         with pytest.raises(NotFound):
             documents.add_document(tx, there.id, 99_999)
 
