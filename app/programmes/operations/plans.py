@@ -19,6 +19,7 @@ from app.programmes import terms
 from app.programmes.access import Part
 from app.programmes.due import DAY, Clock, Extra, Pattern, Span, StageDue, due_dates, laid_out, on_working_day
 from app.programmes.models import Change, Enrolment, Plan, PlanLine, StageRecord
+from app.programmes.operations.progress import plan_reviews
 from app.programmes.terms import AS_FULL_TIME
 from app.supervision.models import SupervisionTerm
 from app.supervision.operations import rules as supervision
@@ -131,6 +132,7 @@ def replan(
         .values(plan_number=number, ends_on=counted, fte=fte or enrolment.fte, version=enrolment.version + 1)
     )
     follow(tx, enrolment.id, enrolment.person_id, version, enrolment.starts_on, counted)
+    plan_reviews(tx, enrolment.id)
     tx.record(
         "enrolment.replanned",
         "enrolments",
