@@ -191,6 +191,7 @@ def _title(facts: Any, row: Any, capacity: str) -> str:
 @pages.post("/changes/{change_id:int}", can=Can.READ_ENROLMENT, again=change)
 def answer(tx: Tx, page: Page, change_id: int) -> Response:
     """Agree, or not, in every part one has."""
+    changes.require_own(tx, change_id)
     problems, given = Problems(), text(page.form, "answer")
     if given not in ("agree", "disagree"):
         problems.add("answer", "Choose whether you agree")

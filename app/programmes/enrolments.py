@@ -38,7 +38,7 @@ STAGES = {
     "not needed": ("Not needed", "grey"),
 }
 STATES = {
-    "proposed": ("Waits to be agreed", "yellow"),
+    "proposed": ("To be agreed", "yellow"),
     "agreed": ("Agreed", "green"),
     "refused": ("Refused", "red"),
     "cancelled": ("Taken back", "grey"),

@@ -139,6 +139,13 @@ def _own(tx: Tx, mine: Part, change: Row[Any]) -> list[str]:
     return [capacity for capacity in change.needs if capacity in own]
 
 
+def require_own(tx: Tx, change_id: int) -> None:
+    """Forbidden for whoever may see a change and has no part in which to agree to it."""
+    change, mine = seen(tx, change_id)
+    if not _own(tx, mine, change):
+        raise Forbidden("Your agreement is not needed for this change.", code="not-yours-to-agree")
+
+
 @operation(Can.READ_ENROLMENT)
 def agree(tx: Tx, change_id: int, agreed: bool, words: str | None = None) -> str:
     """Say whether one agrees, in every capacity one has; returns the state of the change. One refusal settles it."""
