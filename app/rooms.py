@@ -55,6 +55,7 @@ PAGES = (
     "app.supervision.import_pages",
     "app.supervision.workload_pages",
     "app.programmes.claim_pages",
+    "app.programmes.desk_pages",
     "app.programmes.cohort_pages",
     "app.programmes.enrolment_pages",
     "app.programmes.panel_pages",
@@ -126,6 +127,8 @@ def navigation(roles: tuple[tuple[str, int | None], ...]) -> tuple[tuple[str, st
 
 def _has_some(reader: Actor, path: str, reaches: set[policy.Reach]) -> bool:
     """Pages of one's own people or sessions are no use to somebody who runs the offer and reaches everybody's."""
+    if path == "/assessing":
+        return policy.Reach.ASSIGNED in reaches
     if path == "/my-team":
         return policy.Reach.REPORTS in reaches or not policy.may(reader, Can.MANAGE_SESSIONS)
     return path != "/delivering" or policy.Reach.DELIVERED in reaches
@@ -136,6 +139,7 @@ MORE: tuple[tuple[str, str, Can], ...] = (
     ("My team", "/my-team", Can.BOOK),
     ("Courses and sessions", "/manage", Can.MANAGE_SESSIONS),
     ("Sessions I deliver", "/delivering", Can.READ_ROSTER),
+    ("Who waits for me", "/assessing", Can.READ_ENROLMENT),
     ("Programmes", "/cohorts", Can.READ_ENROLMENT),
     ("People", "/people", Can.READ_PERSON),
     ("Panels", "/panels", Can.READ_PANELS),

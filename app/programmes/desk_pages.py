@@ -1,0 +1,32 @@
+"""Who waits for me: the desk of those who assess."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from app.core.tx import Tx
+from app.doors import Page, Pages
+from app.policy import Can
+from app.programmes import desk_queries, enrolments
+from app.programmes.board import STATUSES
+
+pages = Pages()
+SHOWN = 12  # documents before the rest is folded away
+
+
+@pages.get("/assessing", can=Can.READ_ENROLMENT)
+def assessing(tx: Tx, page: Page) -> Response:
+    """Documents and changes that wait for the reader, everybody they assess, and the lists of absent colleagues they stand in for."""
+    own, *covered = desk_queries.desk(tx)
+    waiting = own.waiting
+    return page.render(
+        "programmes/desk.html",
+        own=own,
+        waiting=waiting[:SHOWN],
+        more=waiting[SHOWN:],
+        long=sum(one.long for one in waiting),
+        changes=enrolments.waiting(tx),
+        covered=covered,
+        statuses=STATUSES,
+        today=tx.today,
+    )
