@@ -93,8 +93,8 @@ def _running(county: County, version: int) -> dict[int, int]:
     for i, enrolment in enrolled.items():
         since = force.people[i].started_on
         with county.system(57) as tx:
-            months = (tx.today - since).days // 30
-            _on_paper(tx, enrolment, months - 1 + (i % 3 == 0))
+            months = (county.moment.date() - since).days // 30
+            _on_paper(tx, enrolment, max(months - 4, 0) if i % 5 == 0 else months - (i % 3 == 0))  # some are late
             tx.db.execute(update(Enrolment).where(Enrolment.id == enrolment).values(status="in_progress"))
     return enrolled
 
