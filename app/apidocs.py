@@ -42,6 +42,7 @@ SAID = {
     "completions:read": "Read who completed what",
     "completions:write": "Report results of e-learning",
     "supervision:read": "Read when people were supervised: dates, kinds and minutes",
+    "programmes:read": "Read cohorts, enrolments, stages and outcomes",
 }
 PROBLEMS = {
     "400": "The body is not JSON",

@@ -53,7 +53,7 @@ def mine(tx: Tx, page: Page) -> Response:
 def of_person(tx: Tx, page: Page, person_id: int) -> Response:
     """The same about somebody in the reader's reach."""
     person = policy.person(tx, Can.READ_SUPERVISION, person_id)
-    page.saw("record.viewed", person_id)
+    page.saw("supervision.viewed", person_id)
     return _draw(tx, page, person, [])
 
 
@@ -197,7 +197,7 @@ def draw_correct(tx: Tx, page: Page, supervision_id: int) -> Response:
         }
     choices = dict(_choices(tx, person.id)) | {key: name for key, name, _ in line.supervisors}
     if person.id != tx.actor.person_id:
-        page.saw("record.viewed", person.id)
+        page.saw("supervision.viewed", person.id)
     return _form(page, person, list(choices.items()), tx.actor.person_id, line)
 
 

@@ -23,7 +23,7 @@ SHOWN = 40  # entries of each sort
 def workload(tx: Tx, page: Page, person_id: int) -> Response:
     """What was promised and what was had, each entry, and a form for another of both sorts."""
     person = policy.person(tx, Can.READ_WORKLOAD, person_id)
-    page.saw("record.viewed", person_id)
+    page.saw("workload.viewed", person_id)
     time = select(ProtectedTime.__table__).where(ProtectedTime.person_id == person_id, ProtectedTime.superseded_at.is_(None))
     counts = select(Caseload.__table__).where(Caseload.person_id == person_id, Caseload.superseded_at.is_(None))
     if not page.form:

@@ -172,4 +172,4 @@ def test_looking_at_somebody_leaves_a_trace(us: Team, sign_in: SignIn, ledger: L
     ledger.start()
     sign_in(us.manager).get(f"/people/{us.callum.id}/supervision")
     sign_in(us.callum).get("/supervision")
-    assert [entry.person_id for entry in ledger.entries("record.viewed")] == [us.callum.id]
+    assert [entry.person_id for entry in ledger.entries("supervision.viewed")] == [us.callum.id]
