@@ -29,6 +29,10 @@ SCREENS: dict[str, tuple[str, str | None]] = {  # name → a stop of the tour
     "my-bookings": ("/my-bookings", "practitioner"),
     "roster": ("/sessions/{session_id:int}/roster", "trainer"),
     "coordinators-desk": ("/manage", "coordinator"),
+    "my-programme": ("/my-programme", "nqsw"),
+    "assessors-desk": ("/assessing", "assessor"),
+    "cohort-board": ("/cohorts/{cohort_id:int}", "coordinator"),
+    "panel-room": ("/panels/cases/{case_id:int}", "panel"),
 }
 
 
