@@ -168,7 +168,7 @@ def told(number: int, content: dict[str, str], sent: dict[str, str], saved: str,
 @pages.post("/documents/{document_id:int}/send", can=Can.WRITE_PORTFOLIO, again=document)
 def send(tx: Tx, page: Page, document_id: int) -> Response:
     """Save what is in the form, then pass the document on."""
-    if page.form.get("had"):
+    if posted(page.form)[0] or page.form.get("tags"):  # whoever only accepts it has nothing to save
         done = _save(tx, page, document_id)
         if done.clashes:  # saved is saved: the choice comes first
             return page.go(f"/documents/{document_id}", said="saved")
