@@ -103,9 +103,11 @@ def eligibility(definition: dict[str, Any]) -> list[str]:
     if held["statutory_role"]:
         said.append("In a statutory child and family role.")
     if held["max_years_for_grant"]:
-        said.append(f"For the grant, qualified no more than {plural(held['max_years_for_grant'], 'year')} ago.")
+        said.append(
+            f"For the grant, qualified no more than {plural(held['max_years_for_grant'], 'year')} ago; others may take part without it."
+        )
     if held["funded_before"] == "without_grant":
-        said.append("No grant for anybody who was funded before.")
+        said.append("No grant for anybody for whom one was paid before; they may take part without it.")
     return [*said, _AGENCY[held["agency"]], *held["notes"]]
 
 
