@@ -53,8 +53,8 @@ def load(tx: Tx, page: Page) -> Response:
     files: list[Prepared] = page.found
     at_once = any(each.kind in AT_ONCE for each in files)
     if at_once and forms.text(page.form, "at_once") != "yes":
-        words_ = "Tick that it may be in force at once: standards sets and apprenticeship figures have no drafts"
-        raise Invalid(words_, errors=[{"field": "at_once", "message": words_}])
+        message = "Tick that it may be in force at once: standards sets and apprenticeship figures have no drafts"
+        raise Invalid(message + ".", errors=[{"field": "at_once", "message": message}])
     loaded = operations.load(tx, files)
     done = "there" if all(each.outcome == "already there" for each in loaded) else "in-force" if at_once else "loaded"
     first = loaded[0]

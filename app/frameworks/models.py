@@ -199,5 +199,5 @@ unless_draft(ProgrammeVersion.__table__)
 unless_draft(SupervisionRule.__table__)
 of_a_draft(ProgrammeStage.__table__, ProgrammeVersion.__table__, "version_id")
 of_a_draft(DocumentTemplate.__table__, ProgrammeVersion.__table__, "version_id")
-for _loaded in (ApprenticeshipStandard, Ksb, ApprenticeshipRule):
+for _loaded in (StandardsSet, Standard, ApprenticeshipStandard, Ksb, ApprenticeshipRule):
     append_only(_loaded.__table__)

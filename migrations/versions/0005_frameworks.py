@@ -23,6 +23,7 @@ TABLES = (
     "apprenticeship_rules",
 )
 LOADED = ("apprenticeship_standards", "ksbs", "apprenticeship_rules")  # never changed
+STANDARDS = ("standards_sets", "standards")  # there before, and from now on never changed either
 PARTS = ("programme_stages", "document_templates")  # of a draft
 STATED = {
     "programme_versions": [
@@ -198,16 +199,21 @@ def upgrade() -> None:
         unless_draft(table, columns)
     for table in PARTS:
         of_a_draft(table, "programme_versions", "version_id")
-    for table in LOADED:
+    for table in (*LOADED, *STANDARDS):
         append_only(table)
 
 
 def downgrade() -> None:
+    postgresql = op.get_bind().dialect.name == "postgresql"
     for table in reversed(TABLES):
         op.drop_table(table)
-    if op.get_bind().dialect.name != "postgresql":
+    for table in STANDARDS:
+        names = (f"{table}_append_only ON {table}",) if postgresql else (f"{table}_no_update", f"{table}_no_delete")
+        for name in names:
+            op.execute(sa.text(f"DROP TRIGGER {name}"))
+    if not postgresql:
         return
-    for table in LOADED:
+    for table in (*LOADED, *STANDARDS):
         op.execute(sa.text(f"DROP FUNCTION {table}_append_only()"))
     for table in (*PARTS, *STATED):
         for verb in ("insert", "update", "delete"):
