@@ -179,7 +179,7 @@ def of_exports(tx: Tx, rows: Rows) -> dict[int, Facts]:
         .join(ProgrammeVersion, ProgrammeVersion.id == Enrolment.version_id)
         .where(Export.id.in_(_ids(rows)))
     )
-    return _joined(rows, tx.rows(statement), lambda one: {"title": one.title, "link": f"/portfolios/{one.enrolment_id}/export"})
+    return _joined(rows, tx.rows(statement), lambda one: {"title": one.title, "link": f"/portfolios/{one.enrolment_id}/signatures"})
 
 
 def of_applications(tx: Tx, rows: Rows) -> dict[int, Facts]:

@@ -42,7 +42,7 @@ PROGRAMME_SAMPLES: dict[str, dict[str, Any]] = {
     "panel_decided": ENROLMENT | {"state": "returned"},
     "sample_ready": ANN | {"title": "ASYE, September 2025", "portfolios": 3, "link": "/samples"},
     "daily_head": ANN | {"hash": HASH, "chains": 41, "entries": 1033, "made_at": "2026-12-01T19:00:00Z"},
-    "export_ready": ENROLMENT | {"link": "/portfolios/7/export"},
+    "export_ready": ENROLMENT | {"link": "/portfolios/7/signatures"},
     "support_asked": DOCUMENT | {"title": "Aspiring managers", "link": "/applications/2"},
     "application_decided": ENROLMENT | {"title": "Aspiring managers", "link": "/applications/2"},
 }
