@@ -146,9 +146,12 @@ def apprenticeship(tx: Tx, enrolment_id: int) -> Row[Any]:
             ApprenticeshipStandard.level,
             ApprenticeshipStandard.regulated,
             ApprenticeshipRule.definition.label("rule"),
+            Enrolment.starts_on,
+            Enrolment.ends_on,
         )
         .join(ApprenticeshipStandard, ApprenticeshipStandard.id == Apprenticeship.standard_id)
         .join(ApprenticeshipRule, ApprenticeshipRule.code == Apprenticeship.rule_code)
+        .join(Enrolment, Enrolment.id == Apprenticeship.enrolment_id)
         .where(Apprenticeship.enrolment_id == enrolment_id)
     )
     if row is None:
