@@ -68,7 +68,8 @@ class Room:
 
     @property
     def day(self) -> datetime:
-        return self.make.row(Sitting, self.sitting).starts_at + timedelta(hours=3)
+        starts_at: datetime = self.make.row(Sitting, self.sitting).starts_at
+        return starts_at + timedelta(hours=3)
 
     def decide(self, verdict: Verdict = CONFIRM, person: Any = None, head: str | None = None) -> int:
         with self.as_(person or self.chair, "panel member", now=self.day) as tx:
