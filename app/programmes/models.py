@@ -290,3 +290,15 @@ class Claim(Base):
     batch_id: Mapped[int] = mapped_column(ForeignKey("claim_batches.id"), index=True)
     pence: Mapped[int]
     __table_args__ = (CheckConstraint("kind IN ('registration', 'completion')", name="kind"),)
+
+
+class Fed(Base):
+    """Where an enrolment stands in the feed of changes. The number is given to changes that are committed, by one writer at a time, so
+    that whoever has read up to a number misses nothing: an enrolment that changes again moves to the end."""
+
+    __tablename__ = "enrolment_feed"
+    enrolment_id: Mapped[int] = mapped_column(ForeignKey("enrolments.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Key)
+    facts: Mapped[str]  # a fingerprint of what other systems are told: another one is a change
+    changed_at: Mapped[datetime]  # when the change was found
+    __table_args__ = (UniqueConstraint("number", name="uq_enrolment_feed_number"),)

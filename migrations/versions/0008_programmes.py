@@ -26,6 +26,7 @@ TABLES = (
     "claims",
     "documents",
     "enrolment_changes",
+    "enrolment_feed",
     "involvements",
     "panel_cases",
     "portfolio_exports",
@@ -53,6 +54,10 @@ TABLES = (
 )
 FROZEN = ("plans", "plan_lines", "agreements", "chain_entries", "daily_heads", "panel_decisions")
 REDACTED = "NEW.salt IS NULL AND NEW.value IS NULL AND OLD.salt IS NOT NULL AND NEW.entry_id = OLD.entry_id AND NEW.path = OLD.path"
+SIDES = (
+    "NEW.kind IN ('document', 'addendum', 'decision') AND EXISTS (SELECT 1 FROM involvements WHERE involvements.id = NEW.involvement_id"
+    " AND (involvements.person_id <> coalesce(NEW.person_id, 0) OR (involvements.side = 'moderating') <> (NEW.kind = 'decision')))"
+)
 SEALED = "OLD.sealed AND (NEW.redacted_at IS NULL OR NOT NEW.sealed OR NEW.document_id <> OLD.document_id OR NEW.number <> OLD.number)"
 HEAD = (
     "(NEW.reference <> OLD.reference OR NEW.version_id <> OLD.version_id OR NEW.starts_on <> OLD.starts_on"
@@ -370,6 +375,16 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("state = 'proposed'"),
         postgresql_where=sa.text("state = 'proposed'"),
+    )
+    op.create_table(
+        "enrolment_feed",
+        sa.Column("enrolment_id", KEY, nullable=False),
+        sa.Column("number", KEY, nullable=False),
+        sa.Column("facts", sa.String(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["enrolment_id"], ["enrolments.id"], name=op.f("fk_enrolment_feed_enrolment_id")),
+        sa.PrimaryKeyConstraint("enrolment_id", name=op.f("pk_enrolment_feed")),
+        sa.UniqueConstraint("number", name="uq_enrolment_feed_number"),
     )
     op.create_table(
         "involvements",
@@ -922,6 +937,7 @@ def _guards() -> None:
     refuse("document_revisions", "UPDATE", "document_revisions_sealed", SEALED)
     refuse("document_revisions", "DELETE", "document_revisions_kept", "OLD.number > 0")
     refuse("enrolments", "UPDATE", "enrolments_signed", HEAD)
+    refuse("chain_entries", "INSERT", "chain_entries_side", SIDES)
     refuse("chain_openings", "UPDATE", "chain_openings_frozen", f"NOT ({REDACTED})")
     refuse("chain_openings", "DELETE", "chain_openings_kept", "OLD.entry_id > 0")
 
@@ -938,4 +954,5 @@ def downgrade() -> None:
             op.execute(sa.text(f"DROP FUNCTION {name}()"))
         op.execute(sa.text("DROP FUNCTION chain_openings_frozen()"))
         op.execute(sa.text("DROP FUNCTION enrolments_signed()"))
+        op.execute(sa.text("DROP FUNCTION chain_entries_side()"))
         op.execute(sa.text("DROP FUNCTION chain_openings_kept()"))
