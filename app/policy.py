@@ -1,6 +1,7 @@
 """Permission, decided here and nowhere else: role × permission × reach.
 
-Doors say *who*, the table in `app.grants` says *may*, queries say *whose*. Line manager, assessor and trainer are not given: they follow from the data.
+Doors say *who*, the table in `app.grants` says *may*, queries say *whose*. Line manager, assessor and trainer are not given: they follow
+from the data.
 """
 
 from __future__ import annotations
