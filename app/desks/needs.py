@@ -23,11 +23,14 @@ from app.core.ledger import Outbox
 from app.core.ready import Ready
 from app.core.tx import Tx
 from app.desks.queries import FOREVER, ME, MINE_TO_ANSWER, PENDING, SOON, TODAY
+from app.frameworks.models import ProgrammeVersion
 from app.hr.queries import waiting as imports_waiting
 from app.learning.models import Completion, Course
 from app.people.models import Person
 from app.policy import Can
+from app.programmes import asked
 from app.programmes import waiting as documents_waiting
+from app.programmes.models import RUNNING, Enrolment
 from app.supervision import queries as supervision
 from app.supervision.models import Supervision, SupervisionTerm, Supervisor
 
@@ -55,6 +58,7 @@ class Standing:
     done: int
     lapsed: list[Row[Any]]
     soon: list[Row[Any]]
+    programme: str = ""  # the title of the one they are on, if any
 
     @property
     def in_date(self) -> int:
@@ -168,17 +172,35 @@ _STANDING = (
 
 _document, _what, _since = documents_waiting.MINE.selected_columns
 _DOCUMENTS = documents_waiting.MINE.with_only_columns(*_row("document", _document, _what, _since))
+_PROGRAMME = (
+    select(*_row("programme", Enrolment.id, ProgrammeVersion.title, Enrolment.created_at))
+    .join(ProgrammeVersion, ProgrammeVersion.id == Enrolment.version_id)
+    .where(Enrolment.person_id == ME, literal_column(f"enrolments.{RUNNING}"))
+)
+_change, _whose, _proposed = asked.MINE.selected_columns
+_AGREE = asked.MINE.with_only_columns(*_row("agree", _change, _whose, _proposed))
 
 
 @lru_cache(maxsize=8)
 def _statement(leads: bool, books: bool, trains: bool) -> Ready:
     """Everything of the reader's own in one statement; of managers, of those who book for others and of trainers a little more."""
-    parts = [_OFFERS, _CHARGES, *_EVALUATIONS, _MESSAGES, _DOCUMENTS, _FOLLOWED, _CONFIRM, _STANDING]
+    parts = [_OFFERS, _CHARGES, *_EVALUATIONS, _MESSAGES, _DOCUMENTS, _AGREE, _FOLLOWED, _CONFIRM, _STANDING]
     parts += [part for wanted, part in ((leads, _REQUESTS), (books, _RESERVED), (trains, _REGISTERS)) if wanted]
     return Ready(union_all(*parts))
 
 
-_ORDER = ("offer", "reserved", "request", "register", "document", "charge", "message", "after", "impact")  # the soonest to be lost first
+_ORDER = (
+    "offer",
+    "reserved",
+    "request",
+    "register",
+    "agree",
+    "document",
+    "charge",
+    "message",
+    "after",
+    "impact",
+)  # the soonest to be lost first
 
 
 _MORE = {
@@ -199,7 +221,8 @@ def _asked(tx: Tx) -> Sequence[Row[Any]]:
 def _standing(tx: Tx, rows: Sequence[Row[Any]]) -> Standing:
     own = sorted((row for row in rows if row.kind == "standing"), key=lambda row: (row.until, row.title))
     lapsed = [row for row in own if row.until < tx.today]
-    return Standing(len(own), lapsed, [row for row in own if tx.today <= row.until <= tx.today + SOON])
+    programme = next((str(row.title) for row in rows if row.kind == "programme"), "")
+    return Standing(len(own), lapsed, [row for row in own if tx.today <= row.until <= tx.today + SOON], programme)
 
 
 def _own(rows: Sequence[Row[Any]]) -> Iterator[Need]:
@@ -229,6 +252,8 @@ def _line(row: Row[Any]) -> Need:
         return Need(f"Register to finish: {row.title}", f"/sessions/{row.key}/register", long_date(row.at))
     if row.kind == "document":
         return Need(row.title, f"/documents/{row.key}", f"Since {long_date(london(row.at))}")
+    if row.kind == "agree":
+        return Need(f"Your agreement is asked for: {row.title}", f"/changes/{row.key}", f"Since {long_date(london(row.at))}")
     if row.kind == "charge":
         return Need(f"You can give a reason or appeal: {row.title}", f"/bookings/{row.key}/answer", f"By {deadline(row.at)}")
     said = "Three quick questions about" if row.kind == "after" else "Has it changed what you do?"
@@ -275,6 +300,10 @@ def _offices(tx: Tx) -> Iterator[Need]:
         yield from _counted(row.thin, f"session {minimum} its minimum", f"sessions {minimum} their minimum", "/manage?status=thin")
         without = "in the next 30 days without a trainer"
         yield from _counted(row.untaught, f"session {without}", f"sessions {without}", "/manage?status=untaught")
+    if policy.may(tx.actor, Can.MANAGE_ENROLMENTS):
+        number, oldest = asked.for_the_academy(tx)
+        one, many = "change of a programme waits for the Academy", "changes of programmes wait for the Academy"
+        yield from _counted(number, one, many, f"/changes/{oldest}")
     if policy.may(tx.actor, Can.IMPORT_PEOPLE):
         ready, wrong = imports_waiting(tx)
         yield from _counted(ready, "HR import to check and apply", "HR imports to check and apply", "/hr/imports")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select
@@ -208,33 +208,3 @@ def outdated_agreement(tx: Tx, enrolment_id: int, definition: terms.Definition) 
 def close(mine: Part, runs: bool) -> bool:
     """Is the actor near enough to read why something was changed? Who only sees how far it is reads what changed and when, not why."""
     return runs or mine.side in (Side.LEARNER, Side.ASSESSING)
-
-
-def waiting(tx: Tx) -> list[tuple[int, str, str, datetime]]:
-    """Changes that wait for the actor's own agreement, as (id, kind in words, whose enrolment, since when), the oldest first.
-
-    Of the Academy's agreement, which any coordinator gives, nothing stands here: the board shows it.
-    """
-    me = tx.actor.person_id
-    mine = (
-        select(Capacity.enrolment_id, Capacity.capacity)
-        .join(Involvement, Involvement.id == Capacity.involvement_id)
-        .where(Involvement.person_id == me, Capacity.valid_from <= tx.today, Capacity.valid_to > tx.today)
-        .subquery()
-    )
-    answered = select(Agreement.change_id).where(Agreement.person_id == me)
-    rows = tx.rows(
-        select(Change.id, Change.kind, Change.needs, Change.details, Change.proposed_at, Person.name, mine.c.capacity)
-        .join(Enrolment, Enrolment.id == Change.enrolment_id)
-        .join(Person, Person.id == Enrolment.person_id)
-        .outerjoin(mine, mine.c.enrolment_id == Change.enrolment_id)
-        .where(Change.state == "proposed", Change.id.not_in(answered))
-        .where((mine.c.capacity.is_not(None)) | (Change.kind.in_(HANDOVERS)))
-        .order_by(Change.proposed_at, Change.id)
-    )
-    found: dict[int, tuple[int, str, str, datetime]] = {}
-    for row in rows:
-        incoming = row.kind in HANDOVERS and row.details.get("person_id") == me
-        if incoming or row.capacity in row.needs:
-            found[row.id] = (row.id, KINDS[row.kind], row.name, row.proposed_at)
-    return list(found.values())

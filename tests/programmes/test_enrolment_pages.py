@@ -125,6 +125,21 @@ def test_a_pause_is_proposed_agreed_and_ended_with_every_plan_side_by_side(four:
     assert "back on Monday 14 December 2026" in page
 
 
+def test_home_says_whose_agreement_is_asked_for(four: Four) -> None:
+    """Those who must agree, whoever would take over, and the Academy; nobody who has answered."""
+    new = four.make.person("Nia Next", swe_number="SW900401")
+    with acting(four.make, four.people["manager"]) as tx:
+        change = changes.propose_change(tx, four.id, "assessor", date(2026, 12, 14), details={"person_id": new.id})
+    words = "Your agreement is asked for: Change of assessor: Nell Newly"
+    for name in ("learner", "assessor"):
+        assert words in four.at[name].get("/").text
+    assert words not in four.at["manager"].get("/").text
+    assert "1 change of a programme waits for the Academy" in four.at["coordinator"].get("/").text
+    four.agree(change, "learner", "coordinator")
+    assert words not in four.at["learner"].get("/").text
+    assert "waits for the Academy" not in four.at["coordinator"].get("/").text
+
+
 def test_why_something_was_changed_is_for_those_who_take_part(four: Four, sign_in: Any) -> None:
     """Somebody who only sees how far it is reads that there is a pause, not why."""
     with acting(four.make, four.people["manager"]) as tx:

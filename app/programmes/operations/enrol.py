@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row, exists, insert, literal, select
 
 from app import policy
-from app.core.calendar import long_date
+from app.core.calendar import WEEK, long_date
 from app.core.db import ONE
 from app.core.errors import Conflict, Invalid
 from app.core.facts import current
@@ -74,7 +74,7 @@ def look(
     version = version_for(tx, cohort.version_id, starts_on)
     person = policy.person(tx, Can.MANAGE_ENROLMENTS, person_id, lock=lock)
     post = tx.one(
-        select(Post.job_title, Post.contract, Post.fte)
+        select(Post.job_title, Post.contract, Post.fte, Post.working_days)
         .where(Post.person_id == person_id, Post.is_primary.is_(True), current(Post, max(starts_on, tx.today)))
         .limit(1)
     )
@@ -89,10 +89,8 @@ def look(
         starts_on,
         funded_before or _claimed_before(tx, person_id, version.programme_code),
     )
-    lines, ends_on = plans.dates(tx, version, person_id, plans.clock_of(version, starts_on, pattern))
-    titles = tx.rows(
-        select(ProgrammeStage.id, ProgrammeStage.title).where(ProgrammeStage.version_id == version.id).order_by(ProgrammeStage.number)
-    )
+    stages, clock = plans.stages_of(tx, version.id), plans.clock_of(version, starts_on, pattern)
+    lines, ends_on = plans.dates(version, stages, post.working_days if post else WEEK, clock)
     on_it = select(ONE).where(
         exists(
             select(ONE).where(
@@ -108,7 +106,7 @@ def look(
         pattern,
         to_take_part(candidate, version.definition, confirmed),
         for_grant(candidate, version.definition),
-        [(row.title, lines[row.id]) for row in titles],
+        [(row.title, lines[row.id]) for row in stages],
         lines,
         ends_on,
         tx.scalar(on_it) is not None,

@@ -25,7 +25,11 @@ from app.supervision.models import SupervisionTerm
 from app.supervision.operations import rules as supervision
 
 LAST = FOREVER - timedelta(days=366)  # a plan that cannot end is refused before this
-_STAGES = select(ProgrammeStage.id, ProgrammeStage.due_month).where(ProgrammeStage.version_id == bindparam("version"))
+_STAGES = (
+    select(ProgrammeStage.id, ProgrammeStage.due_month, ProgrammeStage.title)
+    .where(ProgrammeStage.version_id == bindparam("version"))
+    .order_by(ProgrammeStage.number)
+)
 _KEPT = (
     select(StageRecord.stage_id, PlanLine.due_on)
     .join(Plan, Plan.enrolment_id == StageRecord.enrolment_id)
@@ -79,10 +83,16 @@ def working_days(tx: Tx, person_id: int, on: date) -> str:
     return str(mask or WEEK)
 
 
-def dates(tx: Tx, version: Row[Any], person_id: int, clock: Clock, kept: dict[int, date] | None = None) -> tuple[dict[int, date], date]:
-    """When every stage of the version is due by this clock, and the day on which the programme ends."""
-    mask = working_days(tx, person_id, clock.starts_on)
-    stages = [StageDue(row.id, row.due_month, (kept or {}).get(row.id)) for row in tx.rows(_STAGES, version=version.id)]
+def stages_of(tx: Tx, version_id: int) -> Sequence[Row[Any]]:
+    """The stages of a version in their order, with their titles and the month by which each is due."""
+    return tx.rows(_STAGES, version=version_id)
+
+
+def dates(
+    version: Row[Any], stage_rows: Sequence[Row[Any]], mask: str, clock: Clock, kept: dict[int, date] | None = None
+) -> tuple[dict[int, date], date]:
+    """When every stage of the version is due by this clock, and the day on which the programme ends; `mask`: the days they work."""
+    stages = [StageDue(row.id, row.due_month, (kept or {}).get(row.id)) for row in stage_rows]
     ends_on = on_working_day(clock.after(version.nominal_months), clock.stops, mask)
     return {key: min(day, LAST) for key, day in due_dates(stages, clock, mask).items()}, min(ends_on, LAST)
 
@@ -118,7 +128,8 @@ def replan(
     changes = tx.rows(_CHANGES, enrolment=enrolment.id)
     kept = {row.stage_id: row.due_on for row in tx.rows(_KEPT, enrolment=enrolment.id, number=enrolment.plan_number)}
     clock = clock_of(version, enrolment.starts_on, _fte_at_start(enrolment, changes), changes)
-    lines, counted = dates(tx, version, enrolment.person_id, clock, kept)
+    mask = working_days(tx, enrolment.person_id, enrolment.starts_on)
+    lines, counted = dates(version, stages_of(tx, version.id), mask, clock, kept)
     if ends_on is not None:
         lines = {stage: kept.get(stage) or min(day, ends_on) for stage, day in lines.items()}
         counted = ends_on
