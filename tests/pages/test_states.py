@@ -17,6 +17,7 @@ from app.rooms import page_routes
 from tests.county import KINDS, County
 from tests.factory import Make
 from tests.pages.reading import Reading, validate
+from tests.supervision import world as supervised
 from tests.tour import TOUR, Stop
 from tests.visit import Finder
 
@@ -175,6 +176,12 @@ def test_lists_with_nothing_in_them_say_what_to_do(make: Make, sign_in: Callable
 # With names that never end -----------------------------------------------------------------------------------------
 
 
+def identity_of(make: Make, key: str) -> int:
+    """A persona's id."""
+    with make.tx(writes=False) as tx:
+        return Finder(tx).person(key)
+
+
 def lengthen(database: Database) -> dict[str, str]:
     """Names as long as they come, in every place where names stand; returns the pages that show them, by who looks."""
     make = Make(database)
@@ -189,7 +196,14 @@ def lengthen(database: Database) -> dict[str, str]:
 
         booking = operations.book(tx, session.id, learner.id).id
         operations.book(tx, session.id, trainer.id)
+        held = supervised.entries(tx, learner.id, trainer.id)["supervision_id"]
+    make.assessor(identity_of(make, "assessor"), learner.id)
     return {
+        f"/people/{learner.id}/supervision": "assessor",
+        f"/people/{learner.id}/supervision/new": "assessor",
+        f"/people/{learner.id}/workload": "assessor",
+        f"/supervision/{held}/correct": "assessor",
+        "/supervision/several": "assessor",
         f"/courses?q={LONG[:12]}": "coordinator",
         f"/courses/{course.slug}": "coordinator",
         f"/sessions/{session.id}": "coordinator",
