@@ -201,6 +201,13 @@ meaning(
     message="Something in this portfolio has been signed, so the start date and the version of its programme stay as they are.",
     code="already-signed",
 )
+# Separation of duties: one's own part only, and nobody of the moderating side signs what they moderate, nor the other way round.
+SIDES = (
+    "NEW.kind IN ('document', 'addendum', 'decision') AND EXISTS (SELECT 1 FROM involvements WHERE involvements.id = NEW.involvement_id"
+    " AND (involvements.person_id <> coalesce(NEW.person_id, 0) OR (involvements.side = 'moderating') <> (NEW.kind = 'decision')))"
+)
+refuse(Entry.__table__, "INSERT", "chain_entries_side", SIDES)
+meaning("chain_entries_side", message="That part of the portfolio is not yours to sign.", code="not-your-part")
 meaning(
     "uq_chain_entries_signature",
     "chain_entries.document_id, chain_entries.revision, chain_entries.involvement_id",

@@ -115,6 +115,30 @@ def test_the_database_itself_refuses_a_second_signature(room: Signing) -> None:
         tx.db.execute(insert(Entry), {**row, "id": row["id"] + 1, "sequence": 2, "previous": row["hash"]})
 
 
+def test_the_database_itself_refuses_anothers_part_and_the_other_side(room: Signing) -> None:
+    there, key = room.there, room.freeze()
+    room.sign(there.nqsw, key)
+    row = room.make.rows(select(Entry.__table__))[0]._asdict()
+    panel = room.make.person("Pat Panel")
+    with room.of() as tx:
+        moderating = Programmes(room.make).involve(tx, there, panel.id, "panel_member", tx.today)
+    again = {**row, "id": row["id"] + 1, "sequence": 2, "previous": row["hash"]}
+    for wrong in (
+        {"involvement_id": there.involvements["assessor"]},  # the assessor's part, by the learner
+        {"involvement_id": moderating, "person_id": panel.id},  # a document, by somebody who moderates
+        {
+            "involvement_id": there.involvements["assessor"],
+            "person_id": there.assessor.id,
+            "kind": "decision",
+        },  # a decision, by the assessor
+    ):
+        with pytest.raises(Conflict, match="not yours to sign"), room.of() as tx:
+            tx.db.execute(insert(Entry), again | wrong)
+    with room.of() as tx:
+        right = {"involvement_id": there.involvements["assessor"], "person_id": there.assessor.id}
+        tx.db.execute(insert(Entry), again | right)
+
+
 def test_a_moderator_signs_no_document(room: Signing) -> None:
     key = room.freeze()
     panel = room.make.person("Pat Panel")
