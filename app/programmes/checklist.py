@@ -16,7 +16,8 @@ from sqlalchemy import Row, select
 
 from app.core.tx import Tx
 from app.frameworks.models import DocumentTemplate, ProgrammeVersion
-from app.programmes.apprentice_models import GatewayItem
+from app.programmes import apprentice_measures
+from app.programmes.apprentice_models import Apprenticeship, GatewayItem
 from app.programmes.models import Enrolment
 from app.programmes.portfolio_models import Document
 from app.supervision.held import PromisedActual
@@ -83,8 +84,10 @@ class Checklist:
         return [{"code": line.code, "title": line.title, "state": line.state, "words": line.words} for line in self.lines]
 
 
-_ENROLMENTS = select(Enrolment.id, Enrolment.person_id, ProgrammeVersion.definition).join(
-    ProgrammeVersion, ProgrammeVersion.id == Enrolment.version_id
+_ENROLMENTS = (
+    select(Enrolment.id, Enrolment.person_id, ProgrammeVersion.definition, Apprenticeship.standard_id, Apprenticeship.provider_keeps)
+    .join(ProgrammeVersion, ProgrammeVersion.id == Enrolment.version_id)
+    .outerjoin(Apprenticeship, Apprenticeship.enrolment_id == Enrolment.id)
 )
 _DOCUMENTS = (
     select(
@@ -118,10 +121,12 @@ def checklists(tx: Tx, enrolment_ids: Collection[int], as_at: date | None = None
     for each in tx.rows(_CONFIRMED.where(GatewayItem.enrolment_id.in_(enrolment_ids))):
         confirmed[each.enrolment_id].add(each.code)
     had = promised_actual_for(tx, [f"enrolment:{key}" for key in enrolment_ids], as_at)
+    enrolments = tx.rows(_ENROLMENTS.where(Enrolment.id.in_(enrolment_ids)))
+    counted = apprentice_measures.measured(tx, [row.id for row in enrolments if row.standard_id is not None], as_at)
     found = {}
-    for row in tx.rows(_ENROLMENTS.where(Enrolment.id.in_(enrolment_ids))):
+    for row in enrolments:
         lines = row.definition.get("checklist") or DEFAULT
-        seen = _Seen(row, documents[row.id], confirmed[row.id], had.get(f"enrolment:{row.id}"))
+        seen = _Seen(row, documents[row.id], confirmed[row.id], had.get(f"enrolment:{row.id}"), counted.get(row.id, {}))
         found[row.id] = Checklist(row.id, tuple(seen.line(line) for line in lines), seen.had)
     return found
 
@@ -139,6 +144,7 @@ class _Seen:
     documents: list[Row[Any]]
     confirmed: set[str]
     had: PromisedActual | None
+    counted: Mapping[str, tuple[bool, str]]  # of an apprenticeship, by measure
 
     def line(self, asked: Mapping[str, Any]) -> Line:
         """Everything that the line names must hold; the worst of it decides."""
@@ -157,6 +163,8 @@ class _Seen:
         codes = [*(asked.get("complete") or ()), *(asked.get("signed") or ())]
         if not codes:
             return None
+        if self.enrolment.provider_keeps and asked["code"] in self.confirmed:  # signed in the provider's system, never again here
+            return MET, "Confirmed from the training provider’s record", []
         there = [row for row in self.documents if row.code in codes]
         complete = {row.code for row in there if row.state in DONE}
         complete -= {row.code for row in there if row.state not in DONE and not row.repeatable}
@@ -172,6 +180,9 @@ class _Seen:
         measure = asked.get("measure")
         if measure is None:
             return None
+        if measure in self.counted:
+            met, words = self.counted[measure]
+            return (MET if met else MISSING), words, []
         judge = MEASURES.get(measure)
         if judge is None or self.had is None:
             return MISSING, "Nothing is recorded yet", []

@@ -14,7 +14,7 @@ from app.core.tx import Tx
 from app.frameworks.models import DocumentTemplate, ProgrammeStage, ProgrammeVersion
 from app.policy import Can, operation
 from app.programmes import access
-from app.programmes.checklist import checklist
+from app.programmes.checklist import Checklist, checklist
 from app.programmes.models import Capacity, Enrolment, Involvement, StageRecord
 from app.programmes.operations.chaining import add_entry
 from app.programmes.operations.panels import READERS, open_case
@@ -282,6 +282,8 @@ def outcome_without_panel(tx: Tx, enrolment_id: int, outcome: str, reasons: str)
     definition = tx.scalar(select(ProgrammeVersion.definition).where(ProgrammeVersion.id == found.version_id)) or {}
     if definition.get("panel"):
         raise Conflict("The panel of this programme decides the outcome.", code="panel-decides")
+    if definition.get("apprenticeship"):
+        raise Conflict("The assessment after the gateway decides the outcome of an apprenticeship.", code="assessment-decides")
     if found.status not in ("in_progress", "awaiting_panel"):
         raise Conflict(f"This enrolment is {found.status.replace('_', ' ')}.", code="not-ready")
     if outcome not in definition.get("outcomes", ("pass", "fail")):
@@ -293,9 +295,14 @@ def outcome_without_panel(tx: Tx, enrolment_id: int, outcome: str, reasons: str)
         raise Conflict(
             "Not everything is there: " + "; ".join(f"{line.title} ({line.words})" for line in lines.missing) + ".", code="not-ready"
         )
+    return settle(tx, found, outcome, reasons, lines)
+
+
+def settle(tx: Tx, enrolment: Row[Any], outcome: str, reasons: str, lines: Checklist) -> int:
+    """Record an outcome that no panel decides, in the chain too, and finish; returns the decision's id. The enrolment's row is locked."""
     decision = tx.insert(
         Decision,
-        enrolment_id=found.id,
+        enrolment_id=enrolment.id,
         kind="confirm",
         outcome=outcome,
         reasons=reasons,
@@ -305,7 +312,7 @@ def outcome_without_panel(tx: Tx, enrolment_id: int, outcome: str, reasons: str)
     )
     add_entry(
         tx,
-        found,
+        enrolment,
         "decision",
         what=("OUTCOME", "Outcome", 1),
         answer=f"confirm {outcome}",
@@ -315,5 +322,5 @@ def outcome_without_panel(tx: Tx, enrolment_id: int, outcome: str, reasons: str)
         capacities=("coordinator",),
         decision_id=decision,
     )
-    finish(tx, found, outcome, decision)
+    finish(tx, enrolment, outcome, decision)
     return decision
