@@ -136,12 +136,16 @@ class Paper:
 
     @property
     def returns(self) -> bool:
-        """May the actor give it back? Whose turn it is to go on, to accept or to sign; whoever assesses also what nobody has to sign."""
+        """May the actor give it back? Whose turn it is to go on, to accept or to sign.
+
+        Whoever assesses also what is complete and nobody had to sign, and an agreement: what is agreed changes, and is signed anew.
+        """
         if self.part.enrolment.status not in WRITABLE:
             return False
         if self.row.state in ("sent", "signing"):
             return self.row.waiting_for in self.parts and (self.row.state == "signing" or self.part.side is Side.ASSESSING)
-        reopens = self.row.state == "final" and not self.row.signed_by and self.row.stage_state != "complete"
+        unsigned = not self.row.signed_by and self.row.stage_state != "complete"
+        reopens = self.row.state == "final" and (unsigned or self.row.kind == "agreement")
         return reopens and self.part.side is Side.ASSESSING and bool(self.parts & set(ACCEPTS))
 
     @property
