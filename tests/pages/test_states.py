@@ -101,11 +101,9 @@ BUTTONS = (  # nothing can be left out of them
     "/people/{person_id:int}/absences/{absence_id:int}/end",
     "/people/{person_id:int}/deputies/{duty_id:int}/end",
 )
-SENDERS = {
+SENDERS = {  # where the page with the form is mainly somebody else's
     "/changes/{change_id:int}/for": "coordinator",
-    # where the page with the form is mainly somebody else's
-    "/sessions/{session_id:int,
-}/give": "coordinator",
+    "/sessions/{session_id:int}/give": "coordinator",
     "/documents/{document_id:int}/not-signed": "coordinator",
 }
 FORMS = {  # the page on which a form stands, where its address does not begin alike
