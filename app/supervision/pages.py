@@ -175,7 +175,7 @@ def _typed(tx: Tx, page: Page, person_id: int) -> tuple[date, str, int, str | No
     elif found is not None and found not in supervisors:
         supervisors.append(found)
     if not supervisors and not other:
-        problems.add("supervisor", "Choose who supervised")
+        problems.add("supervisor" if _choices(tx, person_id) else "other", "Choose who supervised")
     problems.raise_any()
     assert held_on is not None and minutes is not None
     return held_on, kind, minutes, text(page.form, "place") or None, supervisors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date, timedelta
 from typing import Any
 
@@ -112,6 +113,28 @@ def test_the_same_supervision_is_recorded_once(us: Team) -> None:
         key = tx.insert(Supervision, **values)
     with pytest.raises(Conflict, match="recorded already"), us.make.tx() as tx:  # the database has the last word
         tx.insert(Supervisor, **(one._asdict() | {"supervision_id": key}))
+
+
+def test_two_who_record_the_same_at_once_leave_one_entry(us: Team) -> None:
+    """Both look before either has written; whoever comes second is told so."""
+    told: list[str] = []
+    ready = threading.Barrier(2)
+
+    def attempt(who: Any) -> None:
+        ready.wait()
+        try:
+            with us.acting(who) as tx:
+                operations.record(tx, us.callum.id, day(tx), "case", 60, [us.manager.id])
+            told.append("recorded")
+        except Conflict as refused:
+            told.append(refused.code)
+
+    threads = [threading.Thread(target=attempt, args=(who,)) for who in (us.manager, us.callum)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == ["recorded", "supervision-twice"] and len(us.make.rows(select(Supervision.id))) == 1
 
 
 def test_who_was_supervised_records_and_a_supervisor_confirms(us: Team) -> None:
