@@ -176,7 +176,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.PANEL: {Can.READ_PANELS: Reach.INVOLVED, Can.SIT_ON_PANELS: Reach.INVOLVED},
     Role.MODERATOR: {Can.MODERATE: Reach.INVOLVED},
     Role.PSW: {
-        Can.MANAGE_FRAMEWORKS: Reach.ALL,
+        Can.MANAGE_FRAMEWORKS: Reach.SCOPE,  # held for the host organisation, or a part of it: see policy.require_for_host
         Can.READ_ENROLMENT: Reach.SCOPE,
         Can.READ_SUPERVISION: Reach.SCOPE,
         Can.READ_PERSON: Reach.SCOPE,

@@ -21,7 +21,7 @@ from app.core.errors import Forbidden, NotFound
 from app.core.facts import current
 from app.core.tx import Actor, Tx
 from app.grants import GIVEN, GRANTS, SCOPES, Can, Reach, Role
-from app.people.models import Duty, Membership, Person, Responsibility, RoleHeld, UnitClosure
+from app.people.models import Duty, Membership, Person, Responsibility, RoleHeld, Unit, UnitClosure
 
 __all__ = ["GIVEN", "GRANTS", "SCOPES", "Can", "Reach", "Role"]
 
@@ -75,6 +75,16 @@ def require(tx: Tx, can: Can) -> frozenset[Term]:
         said = _ONLY.get(can) or f"Your account cannot {can.value}."
         raise Forbidden(said, way_out="If you think it should, ask the Academy.")
     return found
+
+
+def require_for_host(tx: Tx, can: Can) -> None:
+    """Refuse whoever has `can` for partners only, where it is about what all share and the host organisation looks after."""
+    found = require(tx, can)
+    nodes = [node for reach, node in found if reach is Reach.SCOPE]
+    host = aliased(Unit)
+    held = select(ONE).select_from(Unit).join(host, host.id == Unit.organisation_id).where(Unit.id.in_(nodes), host.host.is_(True))
+    if (Reach.ALL, None) not in found and tx.scalar(held) is None:
+        raise Forbidden(f"Your account cannot {can.value}: the host organisation does.", way_out="If you think it should, ask the Academy.")
 
 
 P = ParamSpec("P")

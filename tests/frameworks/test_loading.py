@@ -286,6 +286,28 @@ def test_only_those_who_may_change_frameworks(shipped: Make) -> None:
                 verb()
 
 
+def test_the_host_organisation_looks_after_them(shipped: Make) -> None:
+    """A principal social worker of a partner reads them; one of the council, or of a part of it, changes them."""
+    partner, council = shipped.organisation("Northmoor Council", host=False), shipped.organisation()
+    part = shipped.unit("Aldermoor", "service", council)
+    with shipped.tx() as tx:
+        key = load(tx, next_asye())[0].key or 0
+    for unit in (council, part, None):
+        with shipped.tx() as tx:
+            tx.actor = Actor("person", None, "Somebody", (("principal social worker", unit),))
+            assert load(tx, next_asye())[0].outcome == "already there"
+    with shipped.tx() as tx:
+        tx.actor = Actor("person", None, "Somebody", (("principal social worker", partner),))
+        for verb in (
+            lambda: operations.publish(tx, key),
+            lambda: operations.discard(tx, key),
+            lambda: operations.withdraw(tx, key, "Why"),
+            lambda: load(tx, ECDP),
+        ):
+            with pytest.raises(Forbidden, match="the host organisation does"):
+                verb()
+
+
 def test_a_standards_set_comes_from_the_same_loader(make: Make) -> None:
     text = yaml.safe_dump(
         {"standards_sets": [{"code": "NEW", "version": "1", "title": "New", "items": [{"code": "N-1", "number": 1, "title": "One"}]}]}

@@ -25,7 +25,7 @@ from app.frameworks.models import (
 from app.frameworks.operations.preparing import Prepared, digest, plain
 from app.frameworks.operations.standards import load_standards, standards_problems
 from app.frameworks.reading import FileRefused, Place, Problem
-from app.policy import Can, operation
+from app.policy import Can, operation, require_for_host
 
 for _table in (ProgrammeVersion, ProgrammeStage, DocumentTemplate, SupervisionRule):
     _names = [f"{_table.__tablename__}_frozen_{verb}" for verb in ("insert", "update", "delete")]
@@ -53,6 +53,7 @@ def load(tx: Tx, files: Sequence[Prepared]) -> list[Loaded]:
     Loading the same again adds nothing; a draft of the same version is replaced. Raises FileRefused, with every problem of every file,
     if one names what is not there or would change what is published: then nothing of any of them is loaded.
     """
+    require_for_host(tx, Can.MANAGE_FRAMEWORKS)
     problems: list[Problem] = []
     done: list[Loaded] = []
     for each in files:

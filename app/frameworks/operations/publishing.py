@@ -12,7 +12,7 @@ from app.core.tx import Tx
 from app.frameworks import queries
 from app.frameworks.models import DocumentTemplate, Programme, ProgrammeStage, ProgrammeVersion, SupervisionRule
 from app.frameworks.operations.loading import Loaded
-from app.policy import Can, operation
+from app.policy import Can, operation, require_for_host
 
 
 @operation(Can.MANAGE_FRAMEWORKS)
@@ -21,6 +21,7 @@ def publish(tx: Tx, version_id: int) -> None:
 
     Conflict if it is no draft, or if the supervision rule that it names is not published.
     """
+    require_for_host(tx, Can.MANAGE_FRAMEWORKS)
     row = _draft(tx, version_id)
     code = row.definition.get("supervision_rule")
     if code and queries.rule(tx, code) is None:
@@ -38,6 +39,7 @@ def publish(tx: Tx, version_id: int) -> None:
 @operation(Can.MANAGE_FRAMEWORKS)
 def withdraw(tx: Tx, version_id: int, reason: str) -> None:
     """No new enrolment goes on this version any more; those on it finish on it. The reason goes into the trail. It cannot be undone."""
+    require_for_host(tx, Can.MANAGE_FRAMEWORKS)
     row = tx.get(ProgrammeVersion, version_id, lock=True, what="version of a programme")
     if row.state != "published":
         raise Conflict(f"Only a published version can be withdrawn, and this one is {_STATE[row.state]}.", code="version-not-published")
@@ -51,6 +53,7 @@ def withdraw(tx: Tx, version_id: int, reason: str) -> None:
 @operation(Can.MANAGE_FRAMEWORKS)
 def discard(tx: Tx, version_id: int) -> None:
     """Throw a draft away with all its stages and documents."""
+    require_for_host(tx, Can.MANAGE_FRAMEWORKS)
     row = _draft(tx, version_id)
     for table in (DocumentTemplate, ProgrammeStage):
         tx.db.execute(delete(table).where(table.version_id == version_id))
@@ -61,6 +64,7 @@ def discard(tx: Tx, version_id: int) -> None:
 @operation(Can.MANAGE_FRAMEWORKS)
 def publish_rule(tx: Tx, rule_id: int) -> None:
     """This version of a supervision rule counts for enrolments from now on; earlier ones keep theirs."""
+    require_for_host(tx, Can.MANAGE_FRAMEWORKS)
     row = tx.get(SupervisionRule, rule_id, lock=True, what="supervision rule")
     if row.state != "draft":
         raise Conflict(f"Only a draft can be published, and this one is {_STATE[row.state]}.", code="version-not-draft")
