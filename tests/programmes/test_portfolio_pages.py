@@ -206,3 +206,8 @@ def test_home_says_what_waits_for_me(sign_in: SignIn, there: Enrolled, make: Mak
     with make.tx() as tx:
         tx.update(Enrolment, there.id, status="withdrawn")
     assert "Given back to you" not in sign_in(there.assessor).get("/").text
+
+
+def test_home_leads_to_my_programme(sign_in: SignIn, there: Enrolled) -> None:
+    assert '<a class="govuk-link" href="/my-programme">My programme: Small programme</a>' in sign_in(there.nqsw).get("/").text
+    assert "/my-programme" not in sign_in(there.assessor).get("/").text
