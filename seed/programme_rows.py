@@ -94,12 +94,12 @@ def _running(county: County, version: int) -> dict[int, int]:
         since = force.people[i].started_on
         with county.system(57) as tx:
             months = (county.moment.date() - since).days // 30
-            _on_paper(tx, enrolment, max(months - 4, 0) if i % 5 == 0 else months - (i % 3 == 0))  # some are late
+            on_paper(tx, enrolment, max(months - 4, 0) if i % 5 == 0 else months - (i % 3 == 0))  # some are late
             tx.db.execute(update(Enrolment).where(Enrolment.id == enrolment).values(status="in_progress"))
     return enrolled
 
 
-def _on_paper(tx: Tx, enrolment_id: int, months: int, besides: tuple[str, ...] = ()) -> None:
+def on_paper(tx: Tx, enrolment_id: int, months: int, besides: tuple[str, ...] = ()) -> None:
     """Every stage due by that month was completed and signed on paper, as the coordinator recorded."""
     enrolment = tx.get(Enrolment, enrolment_id)
     stages = {
@@ -219,16 +219,16 @@ def _earlier(county: County, version: int) -> None:
                 continue
     for enrolment, i, assessor, since in enrolled:
         with county.system(55) as tx:
-            _on_paper(tx, enrolment, 12, IN_SYSTEM)
+            on_paper(tx, enrolment, 12, IN_SYSTEM)
             tx.db.execute(update(Enrolment).where(Enrolment.id == enrolment).values(status="in_progress"))
-            _supported(tx, i + 1, assessor + 1, since, int(enrolment))
+            supported(tx, i + 1, assessor + 1, since, int(enrolment))
         life = Life(county.stage.database, county.moment - timedelta(days=48, minutes=enrolment * 90))
         for code in IN_SYSTEM:
             life.finish(enrolment, life.begin(enrolment, code), {"recommendation": "pass"})
     _panels(county, cohort, [enrolment for enrolment, *_ in enrolled])
 
 
-def _supported(tx: Tx, person_id: int, assessor_id: int, since: date, key: int) -> None:
+def supported(tx: Tx, person_id: int, assessor_id: int, since: date, key: int) -> None:
     """Supervision by the rule, protected time and a caseload each month: what was promised, and for some a little less."""
     days = [7 * n for n in range(1, 7)] + [42 + 14 * n for n in range(1, 11)] + [182 + 28 * n for n in range(1, 7)]
     late = key % 3
