@@ -110,6 +110,9 @@ def change_form(tx: Tx, page: Page, enrolment_id: int) -> Response:
 def propose(tx: Tx, page: Page, enrolment_id: int) -> Response:
     """It is proposed, and agreed by whoever proposes it."""
     problems, kind = Problems(), text(page.form, "kind")
+    if kind not in KINDS:
+        problems.add("kind", "Choose what is to change")
+        problems.raise_any()
     from_on = forms.day(page.form, "from_on", "The day", problems, needed=True)
     to_on = forms.day(page.form, "to_on", "The day of return", problems) if kind == "pause" else None
     details = _DETAILS.get(kind, _nothing)(tx, page.form, problems)
