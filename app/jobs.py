@@ -21,7 +21,7 @@ from app.core.tx import clock as read_clock
 from app.core.work import job
 from app.identity import operations as identity
 from app.notifications import preferences
-from app.programmes.operations import applying, contribute, exports, heads, notices
+from app.programmes.operations import applying, contribute, exports, feed, heads, notices
 from app.supervision.operations import overdue
 
 Job = Callable[[Tx, datetime], None]
@@ -35,6 +35,7 @@ TIMETABLE: dict[str, tuple[When, Job]] = {
     "kept-places": (timedelta(hours=1), quotas.look_again),
     "remind": (reminders.turn, reminders.remind),
     "supervision-overdue": (overdue.turn, overdue.tell_overdue),
+    "programme-feed": (timedelta(minutes=5), feed.run),
     "programme-notices": (notices.turn, notices.tell),
     "programme-changes": (timedelta(hours=1), applying.apply_due),
     "daily-summaries": (preferences.digest_turn, preferences.write_digests),

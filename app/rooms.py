@@ -69,7 +69,7 @@ PAGES = (
     "app.notifications.own_pages",
     "app.notifications.pages",
 )
-APIS = ("app.identity.api", "app.people.api", "app.learning.api", "app.bookings.api", "app.supervision.api")
+APIS = ("app.identity.api", "app.people.api", "app.learning.api", "app.bookings.api", "app.supervision.api", "app.programmes.api")
 
 # What stands in the navigation, in order, for those who may do it.
 NAVIGATION: tuple[tuple[str, str, Can], ...] = (
