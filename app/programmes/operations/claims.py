@@ -124,7 +124,7 @@ def _why(row: Row[Any], grant: Mapping[str, Any], kind: str, today: date) -> str
 def make_batch(tx: Tx, kind: str, enrolment_ids: Sequence[int]) -> int:
     """Claim this part for these people; returns the batch. Conflict, and nothing claimed, if any of them cannot be claimed for any more."""
     if kind not in PARTS:
-        raise Invalid("Choose which part.", errors=[{"field": "kind", "message": "Choose which part"}])
+        raise Invalid("Choose which part of the grant.")
     wanted = set(enrolment_ids)
     if not wanted:
         raise Invalid("Choose at least one person.", errors=[{"field": "enrolments", "message": "Choose at least one person"}])
