@@ -1,4 +1,4 @@
-"""Somebody at a browser without script: opens pages, fills what stands on them in, presses what can be pressed. Nothing else is ever sent."""
+"""Somebody at a browser without script: opens pages, fills in what stands there, presses what can be pressed. Nothing else is sent."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
 from app.core.calendar import from_london
@@ -24,6 +24,7 @@ from app.frameworks.operations import Prepared
 from app.notifications import delivery
 from app.programmes.models import Capacity, Enrolment, Involvement
 from app.programmes.portfolio_models import Document, Entry
+from seed import programme_rows
 from seed.frameworks import FIGURES, prepared, reference_files
 from tests.factory import Make
 from tests.programmes.hand import Field, Form, Hand, Refused, number
@@ -101,6 +102,14 @@ class Story:
         page.press(button, boxes | {part: self.people[name].email for part, name in named.items()})
         self.enrolment = number(page.address)
         return self.enrolment
+
+    def on_paper(self, besides: str) -> None:
+        """Everything but one document was done on paper before it came here, and the support that was promised was given."""
+        with self.make.tx() as tx:
+            programme_rows.on_paper(tx, self.enrolment, 12, (besides,))
+            tx.db.execute(update(Enrolment).where(Enrolment.id == self.enrolment).values(status="in_progress"))
+            learner, assessor = (self.people[name].id for name in ("learner", "assessor"))
+            programme_rows.supported(tx, learner, assessor, self.row().starts_on, 0)
 
     # documents ---------------------------------------------------------------------------------------------------
 
@@ -254,6 +263,12 @@ class Story:
         """The chair records the decision."""
         page = self.hand("chair", f"/panels/cases/{case}").follow("Record the panel’s decision")
         return page.press("Sign and save the decision", {"kind": kind, "reasons": "We read all of it, and talked.", **more})
+
+    def chain(self) -> list[str]:
+        """What was answered, entry by entry."""
+        return [
+            row.answer for row in self.make.rows(select(Entry.answer).where(Entry.enrolment_id == self.enrolment).order_by(Entry.sequence))
+        ]
 
     def head(self) -> str:
         """The newest fingerprint of the chain."""

@@ -17,6 +17,7 @@ from app import invariants
 from app.core.config import ROOT, Settings
 from app.programmes.operations import applying, exports
 from tests.factory import Make
+from tests.frameworks.drafts import next_asye
 from tests.programmes.hand import Hand
 from tests.programmes.story import FIRST_DAY, Clock, Story, begin, day, refused
 
@@ -190,7 +191,7 @@ EXTENDED = ["5 April 2027", "2 August 2027", "4 October 2027", "2 November 2027"
 
 
 def test_a_pause_another_assessor_and_an_extension(story: Story) -> None:
-    """Days by hand: from 7 September 2026, months 6, 9, 11 and 12, Monday where a weekend is; 28 days of pause; then 28 days more from May."""
+    """Days by hand: months 6, 9, 11 and 12 from 7 September 2026, on Monday for a weekend; 28 days of pause; from May on 28 days more."""
     story.people["newcomer"] = story.make.person("Neo Newcomer", swe_number="SW900503", registration_status="registered")
     page = f"/enrolments/{story.enrol('ASYE-CF', FIRST_DAY, assessor='assessor', line_manager='manager')}"
     story.clock.go_to(date(2026, 9, 28))
@@ -252,5 +253,89 @@ def test_a_pause_another_assessor_and_an_extension(story: Story) -> None:
     )
     agree(story, "learner", "manager", "coordinator")
     assert plans(story) == [FIRST, PAUSED, EXTENDED]
+    with story.make.tx(writes=False) as tx:
+        assert invariants.check(tx) == []
+
+
+# A panel that returns, and one that does not confirm ---------------------------------------------------------------
+
+
+def test_a_panel_returns_and_another_does_not_confirm(story: Story) -> None:
+    story.enrol("ASYE-CF", FIRST_DAY, assessor="assessor", line_manager="manager")
+    story.clock.go_to(date(2027, 8, 27))
+    story.on_paper(besides="RSPA5")
+    story.said = {"recommendation": "pass", "holistic": "Ready."}
+    report = story.document("RSPA5")
+    story.finish(report)
+    assert story.ready() == "Ready Nothing is missing"
+    before = len(story.chain())
+
+    sitting = story.sitting(date(2027, 9, 1), "September panel")
+    case = story.list_before(sitting)
+    story.judge(case)
+    story.clock.go_to(date(2027, 9, 1), time(12))
+    nothing = refused(lambda: story.decide(case, "return", to_learner="Weigh the third observation."))
+    assert "Choose at least one document" in nothing.words
+    story.decide(case, "return", to_learner="Weigh the third observation.", reopen=[str(report)])
+    assert (story.row().status, story.row().outcome) == ("in_progress", None)
+    assert story.ready() == "Not ready yet 12 of 13 met, 1 missing"
+    again = story.sitting(date(2027, 10, 6), "October panel")
+    assert story.hand("coordinator", f"/panels/{again}").reads("No portfolio is ready")
+
+    assert story.state(report) == ("returned", "assessor")
+    story.said = {"holistic": "Ready. The third observation shows that they name risk plainly, and still listen."}
+    story.finish(report)
+    signed = story.hand("learner", f"/documents/{report}/signatures")
+    assert signed.words.count("Asa Sessor") >= 3 and signed.reads("is complete")  # twice, and in the order
+    case = story.list_before(again)
+    story.judge(case)
+    story.clock.go_to(date(2027, 10, 6), time(12))
+    assert story.decide(case, "not_confirmed").reads("Not confirmed")
+    assert (story.row().status, story.row().outcome, story.row().decision_id) == ("awaiting_panel", None, None)
+    mine = story.hand("learner", "/my-programme")
+    assert mine.reads("Waiting for the panel") and not mine.reads("Outcome")
+    said = story.chain()[before:]
+    assert said == ["return", "agree", "recommend pass", "agree", "not confirmed"]
+    with story.make.tx(writes=False) as tx:
+        assert invariants.check(tx) == []
+
+
+# The next framework beside this one --------------------------------------------------------------------------------
+
+
+def test_the_next_framework_beside_this_one(story: Story) -> None:
+    """From 6 September 2027: somebody begins the provisional programme while another is on the ASYE, of which a new version comes out."""
+    first_day, provisional = date(2027, 9, 6), "provisional"
+    story.clock.go_to(date(2027, 8, 30))
+    early = dict(swe_number="SW900504", qualified_in=2027, registration_status="registered", registered_until=date(2029, 11, 30))
+    story.people["early"] = story.make.person("Eli Early", manager=story.people["manager"].id, **early)
+    next_one = story.enrol("ECDP", first_day, "early", assessor="assessor", line_manager="manager")
+    this_one = story.enrol("ASYE-CF", first_day, assessor="assessor", line_manager="manager")
+    story.clock.go_to(first_day)
+    for who, key, says in (("early", next_one, True), ("learner", this_one, False)):
+        for page in ("/my-programme", f"/enrolments/{key}"):
+            assert story.hand(who, page).reads(provisional) == says, (who, page)
+    assert story.hand("coordinator", "/cohorts/new").reads("(provisional)")
+    assert story.hand("early", "/my-programme").reads("It ends, as planned, on Thursday 6 September 2029")
+    story.all_of("HP1")
+    story.enrolment = next_one
+    story.all_of("AGREEMENT")
+    assert story.hand("early", f"/portfolios/{next_one}/signatures").reads("3 entries")
+
+    def stands() -> list[Any]:
+        return [
+            story.hand("learner", page).words for page in (f"/enrolments/{this_one}", "/my-programme", f"/portfolios/{this_one}/checklist")
+        ]
+
+    before = stands()
+    file = next_asye(("title: Heading page", "title: First page"), ("due_month: 9", "due_month: 8")).encode()
+    page = story.hand("coordinator", "/frameworks/load").press("Load the file", files={"file": ("asye.yaml", file)})
+    page = page.follow("Publish").press("Publish the version")
+    assert page.reads("It is published")
+    assert stands() == before
+    story.enrolment = this_one
+    assert story.version("ASYE-CF").id != story.row().version_id
+    story.all_of("CONF", "SAA")
+    assert story.hand("learner", f"/enrolments/{this_one}").reads("version 2026-04")
     with story.make.tx(writes=False) as tx:
         assert invariants.check(tx) == []
