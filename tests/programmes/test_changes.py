@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from app import invariants
 from app.core.db import FOREVER
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from app.frameworks.models import ProgrammeStage
@@ -132,6 +133,7 @@ def test_a_pause_takes_all_four_and_moves_what_is_to_come(cast: Cast, now: Now, 
         with cast.make.tx() as tx:
             applying.apply_due(tx, tx.now)
         assert cast.row().status == status
+        assert sound(cast.make)
 
 
 def test_a_pause_is_never_for_capability(cast: Cast) -> None:
@@ -266,6 +268,7 @@ def test_a_withdrawal_ends_it_on_its_day(cast: Cast, now: Now) -> None:
     assert dict(map(tuple, ends)) == {"assessor": date(2026, 12, 1), "line_manager": date(2026, 12, 1), "nqsw": FOREVER}
     with pytest.raises(Conflict, match="over for them"):
         cast.propose(cast.coordinator, "pause", date(2026, 12, 2), reason="bereavement")
+    assert sound(cast.make)
 
 
 def test_a_transfer_names_the_employer_and_who_comes_from_elsewhere_keeps_the_start(cast: Cast) -> None:
@@ -331,6 +334,12 @@ def test_a_part_that_nobody_has_is_agreed_by_the_academy(make: Make, now: Now) -
     change = cast.propose(learner, "pause", date(2026, 12, 1), date(2027, 1, 4), "bereavement")
     assert cast.change(change).needs == ["nqsw", "coordinator"]
     assert cast.agree(coordinator, change) == "agreed"
+
+
+def sound(make: Make) -> bool:
+    """Does everything hold that must?"""
+    with make.tx(writes=False) as tx:
+        return invariants.check(tx) == []
 
 
 def at_once(*works: Callable[[], Any]) -> list[Any]:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from app.core.db import Database
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid, NotFound, Refusal
 from app.core.tx import Actor, transaction
 from app.frameworks.models import ProgrammeStage, ProgrammeVersion
 from app.people import operations as people
@@ -22,6 +22,7 @@ from app.programmes.portfolio_models import Document
 from tests.factory import Make
 from tests.programmes.asye import asye, cohort, nqsw
 from tests.programmes.making import Programmes
+from tests.programmes.test_changes import at_once
 
 START = date(2026, 9, 7)
 
@@ -177,3 +178,16 @@ def test_months_of_a_part_timer_are_longer_by_our_local_choice(make: Make) -> No
     with make.tx() as tx:
         few = tx.get(Enrolment, enrol.enrol(tx, into, learner.id, START, fte=Decimal("0.2")))
         assert few.ends_on == date(2028, 9, 6)  # 24 months of twelve: at least at half speed
+
+
+def test_of_two_who_enrol_somebody_at_once_one_does(make: Make) -> None:
+    """Whoever waits for the person's row is told that they are on the programme."""
+    learner, into = nqsw(make), cohort(make)
+
+    def once() -> int:
+        with make.tx() as tx:
+            return enrol.enrol(tx, into, learner.id, START)
+
+    answers = at_once(once, once, once)
+    assert sum(isinstance(each, int) for each in answers) == 1
+    assert [each.code for each in answers if isinstance(each, Refusal)] == ["already-enrolled"] * 2

@@ -22,7 +22,6 @@ from app.programmes.models import Capacity, Change, Enrolment, Involvement, Side
 from app.programmes.operations.involving import end_capacity, involve
 from app.programmes.operations.plans import clock_now, pattern_on, replan
 from app.programmes.panel_models import PanelCase
-from app.programmes.portfolio_models import Document
 from app.programmes.proposals import holder
 from app.supervision.operations import rules as supervision
 
@@ -112,7 +111,7 @@ def _today(tx: Tx, enrolment_id: int) -> None:
             Change.to_on > tx.today,
         )
     )
-    if paused is not None and row.status != "paused":
+    if paused is not None and row.status not in ("paused", "awaiting_panel"):  # before a panel there is nothing left to stand still
         _set(tx, row, "paused")
     elif paused is None and row.status == "paused":
         _set(tx, row, _status_without_pause(tx, enrolment_id))
@@ -124,9 +123,7 @@ def _set(tx: Tx, row: Row[Any], status: str) -> None:
 
 
 def _status_without_pause(tx: Tx, enrolment_id: int) -> str:
-    """As far as the work was: before a panel, under way, or not begun."""
-    if tx.scalar(select(PanelCase.id).where(PanelCase.enrolment_id == enrolment_id, PanelCase.state == "listed")) is not None:
-        return "awaiting_panel"
+    """As far as the work was: under way, or not begun."""
     begun = (
         select(func.count()).select_from(StageRecord).where(StageRecord.enrolment_id == enrolment_id, StageRecord.state != "not started")
     )
@@ -134,21 +131,19 @@ def _status_without_pause(tx: Tx, enrolment_id: int) -> str:
 
 
 def _leave(tx: Tx, row: Row[Any], change: Row[Any]) -> None:
-    """Withdrawn or transferred: the assessing side's parts end, nothing waits for anybody, supervision follows no rule of this programme.
+    """Withdrawn or transferred: all parts but the learner's end, it is before no panel, and supervision follows no rule of this programme.
 
-    The learner keeps reading what is theirs.
+    The learner keeps reading what is theirs. Documents stay as they were left: desks show those of running enrolments only.
     """
     on = change.from_on
     _set(tx, row, "withdrawn" if change.kind == "withdrawal" else "transferred")
     held = tx.rows(
         select(Involvement.person_id, Capacity.capacity)
         .join(Capacity, Capacity.involvement_id == Involvement.id)
-        .where(Involvement.enrolment_id == row.id, Involvement.side == Side.ASSESSING, Capacity.valid_to > max(on, tx.today))
+        .where(Involvement.enrolment_id == row.id, Involvement.side != Side.LEARNER.value, Capacity.valid_to > max(on, tx.today))
     )
     for each in held:
         end_capacity(tx, row.id, each.person_id, each.capacity, max(on, tx.today))
-    waiting = update(Document).where(Document.enrolment_id == row.id, Document.waiting_for.is_not(None))
-    tx.db.execute(waiting.values(waiting_for=None, waiting_since=None))
     tx.db.execute(update(PanelCase).where(PanelCase.enrolment_id == row.id, PanelCase.state == "listed").values(state="withdrawn"))
     tx.db.execute(
         update(Change).where(Change.enrolment_id == row.id, Change.state == "proposed").values(state="cancelled", settled_at=tx.now)
@@ -196,7 +191,7 @@ def apply_due(tx: Tx, _now: datetime) -> None:
         .where(*begun, Enrolment.status.not_in(OVER))
         .where(
             (Change.kind.in_(("withdrawal", "transfer")))
-            | ((Change.kind == "pause") & (Change.to_on > tx.today) & (Enrolment.status != "paused"))
+            | ((Change.kind == "pause") & (Change.to_on > tx.today) & Enrolment.status.not_in(("paused", "awaiting_panel")))
             | ((Change.kind == "pause") & (Change.to_on <= tx.today) & (Enrolment.status == "paused"))
         )
         .distinct()
