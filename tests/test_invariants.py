@@ -19,7 +19,7 @@ from app.core.config import ROOT
 from app.core.tx import Tx
 from app.people import operations as people
 from app.people.models import Duty, Person, Responsibility
-from tests import plants, plants_chains, plants_messages, plants_programmes, plants_supervision
+from tests import plants, plants_chains, plants_frameworks, plants_messages, plants_portfolio, plants_programmes, plants_supervision
 from tests.factory import LONG_AGO, Make
 from tests.plants import PLANTS, unguarded_tx
 
@@ -46,7 +46,14 @@ def test_an_empty_database_passes(make: Make) -> None:
 
 def test_every_rule_has_a_planted_violation() -> None:
     names = [rule.name for rule in invariants.RULES]
-    others = (plants_messages, plants_chains, plants_supervision, plants_programmes)  # the rest of the plants stand there
+    others = (
+        plants_messages,
+        plants_chains,
+        plants_supervision,
+        plants_programmes,
+        plants_portfolio,
+        plants_frameworks,
+    )  # the rest of the plants stand there
     assert all(other.__doc__ for other in others)
     assert sorted(PLANTS) == sorted(names) and len(set(names)) == len(names)
 

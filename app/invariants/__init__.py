@@ -19,9 +19,11 @@ from app.core.work import job
 from app.invariants.afterwards import AFTER_RULES
 from app.invariants.chains import CHAIN_RULES
 from app.invariants.clocks import CLOCK_RULES
+from app.invariants.frameworks import FRAMEWORK_RULES
 from app.invariants.history import HISTORY_RULES
 from app.invariants.people import PEOPLE_RULES
 from app.invariants.places import PLACE_RULES
+from app.invariants.portfolio import PORTFOLIO_RULES
 from app.invariants.programmes import PROGRAMME_RULES
 from app.invariants.rule import Rule, Violation
 from app.invariants.supervision import SUPERVISION_RULES
@@ -31,7 +33,7 @@ AHEAD = timedelta(days=9)  # so far before its cut-off a session has working hou
 LATELY = timedelta(hours=1)  # so long the worker may take
 RULES: tuple[Rule, ...] = (
     *(PLACE_RULES + HISTORY_RULES + CLOCK_RULES + AFTER_RULES + PEOPLE_RULES),
-    *(CHAIN_RULES + SUPERVISION_RULES + PROGRAMME_RULES),
+    *(FRAMEWORK_RULES + CHAIN_RULES + SUPERVISION_RULES + PROGRAMME_RULES + PORTFOLIO_RULES),
 )
 
 
