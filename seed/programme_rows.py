@@ -25,6 +25,7 @@ from app.programmes.operations.panels import Members
 from app.programmes.portfolio_models import Document, Entry
 from app.supervision.operations.record import New, add
 from app.supervision.operations.workload import record_caseload, record_protected_time
+from seed.apprentice_rows import carry_apprentices
 from seed.portfolio_life import Life
 from seed.sample import Stage
 from seed.workforce import Workforce
@@ -74,6 +75,7 @@ def carry_programmes(stage: Stage, moment: datetime) -> None:
         _first_stage(county, enrolled[callum])
     _waiting_for_grace(county, enrolled, callum)
     _earlier(county, int(version))
+    carry_apprentices(county)
 
 
 def _running(county: County, version: int) -> dict[int, int]:
@@ -274,7 +276,7 @@ def _panels(county: County, cohort: int, enrolled: list[int]) -> None:
             panels.check_anonymised(tx, case)
             judging.judge(tx, case, JUDGED)
     with county.coordinating(5) as tx:
-        sampling.draw_sample(tx, cohort, force.persona["moderator"] + 1, every=2)
+        sampling.draw_sample(tx, cohort, force.persona["moderator"] + 1, every=1)
 
 
 def _wednesday(moment: datetime, days: int) -> datetime:

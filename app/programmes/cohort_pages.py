@@ -195,6 +195,8 @@ def enrol_form(tx: Tx, page: Page, cohort_id: int) -> Response:
     """Who; then whether they may, whether the grant can be claimed, and what would be due when, before anything is done."""
     cohort = cohorts.mine(tx, Can.MANAGE_ENROLMENTS, cohort_id)
     seen = board.cohort(tx, cohort_id)
+    if seen.definition.get("apprenticeship"):
+        return page.go("/apprenticeships/new", cohort=str(cohort_id))
     if not page.form:
         page.form = {name: page.query(name) for name in ("who", "starts_on", "starts_on-month", "starts_on-year", "fte")}
         if not page.form["starts_on"]:

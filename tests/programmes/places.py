@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import select
 
 from app.frameworks.models import DocumentTemplate
-from app.programmes.models import Cohort, Enrolment
+from app.programmes.apprentice_models import Apprenticeship, OtjHours
+from app.programmes.models import Cohort, Enrolment, Involvement
 from app.programmes.panel_models import PanelCase, Sample, Sitting
 from app.programmes.portfolio_models import Document
 from tests.visit import Finder
@@ -65,6 +66,22 @@ def assessed(finder: Finder) -> Where:
     """The enrolment of somebody whom the assessor persona assesses."""
     statement = select(Enrolment.id).where(Enrolment.person_id == finder.assessed()).order_by(Enrolment.id)
     return {"enrolment_id": _the(finder, statement, "enrolment of an assessed person")}
+
+
+def apprenticeship(finder: Finder, of: str = "assessor") -> Where:
+    """An apprenticeship that a persona looks after."""
+    looked_after = select(Involvement.enrolment_id).where(Involvement.person_id == finder.person(of))
+    statement = (
+        select(Apprenticeship.enrolment_id).where(Apprenticeship.enrolment_id.in_(looked_after)).order_by(Apprenticeship.enrolment_id)
+    )
+    return {"enrolment_id": _the(finder, statement, f"apprenticeship of the {of}")}
+
+
+def hours(finder: Finder) -> Where:
+    """An entry of its hours that waits to be verified."""
+    where = apprenticeship(finder)
+    statement = select(OtjHours.id).where(OtjHours.enrolment_id == where["enrolment_id"], OtjHours.verified_at.is_(None))
+    return where | {"hours_id": _the(finder, statement.order_by(OtjHours.id), "entry of hours")}
 
 
 def _the(finder: Finder, statement: Any, what: str) -> int:

@@ -60,7 +60,7 @@ def enrol_apprentice(
     _given(standard, provider, weekly_hours, prior_hours, prior_reason, option)
     published = rule.definition["otj_basis"] == "published_hours"
     fte = Decimal(1) if published else None  # published hours are not stretched for part-time workers
-    enrolment_id = enrol(tx, cohort_id, person_id, starts_on, people, fte, moved_in=moved_in, tell=tell)
+    enrolment_id = enrol(tx, cohort_id, person_id, starts_on, people, fte, moved_in=moved_in, tell=tell, apprentice=True)
     enrolment = tx.get(Enrolment, enrolment_id, what="enrolment")
     earliest = earliest_end(rule.definition, starts_on)
     if enrolment.ends_on < earliest:
@@ -191,5 +191,5 @@ def decide_english_maths(tx: Tx, enrolment_id: int, decision: str, reason: str, 
         .where(Apprenticeship.enrolment_id == enrolment_id)
         .values(english_maths=decision, english_maths_reason=reason.strip(), english_maths_by=tx.actor.person_id, english_maths_at=tx.now)
     )
-    facts = dict(state=decision, adult=adult)
-    tx.record("apprenticeship.english-maths", "enrolments", enrolment_id, person_id=mine.enrolment.person_id, **facts)
+    person_id = mine.enrolment.person_id
+    tx.record("apprenticeship.english-maths", "enrolments", enrolment_id, person_id=person_id, state=decision, adult=adult)

@@ -137,13 +137,15 @@ def enrol(
     transferred_from: str | None = None,
     moved_in: bool = False,
     tell: bool = True,
+    apprentice: bool = False,
 ) -> int:
     """Put somebody on the version of a cohort; returns the enrolment's id.
 
     `people`: who does what from the first day ({"assessor": 7, "line_manager": 7}; one person may do both). `fte`: the working pattern
     that the plan goes by, that of their post if left out. `confirmed`: codes of what the Academy confirms (eligibility.CONFIRMABLE).
     `funded_before`: the grant was claimed for them elsewhere. `transferred_from`: the employer where they began. `moved_in`: begun on
-    paper. Conflict with every reason when they may not take part; the database refuses a second running enrolment on one version.
+    paper. `apprentice`: asked by operations.apprentices, which adds the apprenticeship. Conflict with every reason when they may not take
+    part; the database refuses a second running enrolment on one version.
     """
     cohort = mine(tx, Can.MANAGE_ENROLMENTS, cohort_id)
     if cohort.closed_on is not None:
@@ -154,6 +156,8 @@ def enrol(
     outlook = look(
         tx, cohort, person_id, starts_on, fte, confirmed=confirmed, funded_before=funded_before or bool(transferred_from), lock=True
     )
+    if outlook.version.definition.get("apprenticeship") and not apprentice:
+        raise Conflict("This is an apprenticeship.", code="apprenticeship", way_out="Enrol them under Apprenticeships.")
     if outlook.already:
         raise Conflict("They are already on this programme.", code="already-enrolled")
     against = [check for check in outlook.checks if not check.ok]
