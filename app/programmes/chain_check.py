@@ -158,7 +158,10 @@ class _Check:
             yield Finding("altered", place, "entry", f"{self.named(place)}: the entry, or the hash recorded with it, was altered.")
 
     def altered_fields(self, place: int, entry: Entry) -> list[str]:
-        known, now = self.witness.get(place, {}), field_digests(entry)
+        known = self.witness.get(place)
+        if not known:
+            return []
+        now = field_digests(entry)
         return [name for name in known if now.get(name) != known[name]]
 
     def about_link(self, place: int) -> Iterator[Finding]:
