@@ -33,7 +33,10 @@ from seed.personas import PASSWORD, PERSONAS, persona
 
 TODAY = date(2026, 11, 20)  # a Friday: sessions of the same day are still to come
 PEOPLE = 320
-RANDOM_COLUMNS = {"accounts.password_hash", "certificates.code"}
+# What nobody may be able to guess, and what is computed from it: passwords, codes, references of portfolios, salts and hashes of chains.
+RANDOM_COLUMNS = {"accounts.password_hash", "certificates.code", "enrolments.reference", "panel_cases.listed_head"}
+RANDOM_COLUMNS |= {f"chain_entries.{name}" for name in ("canonical", "hash", "previous")} | {"chain_openings.salt"}
+RANDOM_FACTS = ("hash", "reference")
 
 
 @pytest.fixture
@@ -172,8 +175,13 @@ def everything(database: Database) -> dict[str, list[tuple[Any, ...]]]:
         if table.name.startswith("import"):
             continue
         columns = [column for column in table.c if str(column) not in RANDOM_COLUMNS]
-        found[table.name] = [tuple(row) for row in rows(database, select(*columns).order_by(*table.primary_key.columns))]
+        found[table.name] = [_said(row) for row in rows(database, select(*columns).order_by(*table.primary_key.columns))]
     return found
+
+
+def _said(row: Any) -> tuple[Any, ...]:
+    """A row without the facts that nobody may be able to guess."""
+    return tuple({k: v for k, v in value.items() if k not in RANDOM_FACTS} if isinstance(value, dict) else value for value in row)
 
 
 def test_the_same_seed_and_date_load_the_same_rows(sqlite_county: Database, tmp_path: Path, sqlite_template: Path) -> None:
