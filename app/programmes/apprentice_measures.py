@@ -36,7 +36,8 @@ def measured(tx: Tx, enrolment_ids: Collection[int], as_at: date | None = None) 
     if not rows:
         return {}
     today = as_at or tx.today
-    had, breaks = forecasts(tx, rows), pauses(tx, [row.enrolment_id for row in rows])
+    breaks = pauses(tx, [row.enrolment_id for row in rows])
+    had = forecasts(tx, rows, breaks)
     covered, safe = _covered(tx, rows), safeguarding(tx, [row.person_id for row in rows], today)
     found = {}
     for row in rows:

@@ -47,8 +47,12 @@ def one(tx: Tx, enrolment_id: int, can: Can = Can.READ_ENROLMENT) -> tuple[Part,
     """The actor's part and the numbers; NotFound for outsiders and for other programmes."""
     mine, shown = part(tx, can, enrolment_id), queries.shown(tx, enrolment_id)
     if shown is None:
-        raise NotFound("This programme is not an apprenticeship.", code="no-apprenticeship")
+        raise _no_apprenticeship()
     return mine, shown
+
+
+def _no_apprenticeship() -> NotFound:
+    return NotFound("This programme is not an apprenticeship.", code="no-apprenticeship")
 
 
 @pages.get("/apprenticeships", can=Can.READ_ENROLMENT)
@@ -231,12 +235,14 @@ def decide(tx: Tx, page: Page, enrolment_id: int) -> Response:
 @pages.get("/apprenticeships/{enrolment_id:int}/gateway", can=Can.READ_ENROLMENT)
 def gateway_page(tx: Tx, page: Page, enrolment_id: int) -> Response:
     """Everything that must hold, what is missing, and afterwards the result."""
-    mine, shown = one(tx, enrolment_id)
+    mine, row = part(tx, Can.READ_ENROLMENT, enrolment_id), queries.facts(tx, enrolment_id)
+    if row is None:
+        raise _no_apprenticeship()
     lines = checklist(tx, enrolment_id)
     return page.render(
         "programmes/apprentices/gateway.html",
         enrolment=mine.enrolment,
-        shown=shown,
+        row=row,
         lines=lines,
         runs=changes.runs(tx, mine.enrolment) and mine.enrolment.status not in apprentices.OVER,
         to_confirm=[("", "Choose"), *((line.code, line.title) for line in lines.missing)],

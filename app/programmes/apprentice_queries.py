@@ -91,6 +91,11 @@ def shown(tx: Tx, enrolment_id: int) -> Shown | None:
     return found[0] if found else None
 
 
+def facts(tx: Tx, enrolment_id: int) -> Row[Any] | None:
+    """Its facts without the numbers; None for other programmes. The caller has asked `access.part`."""
+    return tx.one(_COLUMNS.where(Enrolment.id == enrolment_id))
+
+
 def _with_numbers(tx: Tx, rows: Sequence[Row[Any]]) -> list[Shown]:
     if not rows:
         return []

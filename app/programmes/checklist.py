@@ -120,8 +120,9 @@ def checklists(tx: Tx, enrolment_ids: Collection[int], as_at: date | None = None
     confirmed: dict[int, set[str]] = defaultdict(set)
     for each in tx.rows(_CONFIRMED.where(GatewayItem.enrolment_id.in_(enrolment_ids))):
         confirmed[each.enrolment_id].add(each.code)
-    had = promised_actual_for(tx, [f"enrolment:{key}" for key in enrolment_ids], as_at)
     enrolments = tx.rows(_ENROLMENTS.where(Enrolment.id.in_(enrolment_ids)))
+    supervised = [f"enrolment:{row.id}" for row in enrolments if not row.definition.get("apprenticeship")]
+    had = promised_actual_for(tx, supervised, as_at) if supervised else {}
     counted = apprentice_measures.measured(tx, [row.id for row in enrolments if row.standard_id is not None], as_at)
     found = {}
     for row in enrolments:

@@ -5,7 +5,7 @@ An entry is never changed: a correction supersedes it. What is refused stays to 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from app.policy import Can, operation
 from app.programmes.access import Part
 from app.programmes.apprentice_models import OtjHours
 from app.programmes.apprenticeship import Forecast, forecast
+from app.programmes.due import Span
 from app.programmes.operations.apprentices import TUTORS, looked_after
 from app.programmes.operations.progress import pauses
 
@@ -238,10 +239,11 @@ def entries(tx: Tx, enrolment_id: int, *, most: int = 400) -> Sequence[Row[Any]]
     )
 
 
-def forecasts(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Forecast]:
+def forecasts(tx: Tx, rows: Sequence[Row[Any]], breaks: Mapping[int, list[Span]] | None = None) -> dict[int, Forecast]:
     """How far the hours of these apprenticeships are, by enrolment id, in two statements.
 
-    `rows` have enrolment_id, planned_minutes, starts_on and ends_on. Whoever calls has narrowed them to what may be seen.
+    `rows` have enrolment_id, planned_minutes, starts_on and ends_on; `breaks`: in learning, if they are known already. Whoever calls has
+    narrowed them to what may be seen.
     """
     ids = [row.enrolment_id for row in rows]
     if not ids:
@@ -249,7 +251,7 @@ def forecasts(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Forecast]:
     verified = func.sum(case((OtjHours.verified_at.is_not(None), OtjHours.minutes), else_=0))
     sums = select(OtjHours.enrolment_id, func.sum(OtjHours.minutes).label("logged"), verified.label("verified"))
     had = {row.enrolment_id: row for row in tx.rows(sums.where(OtjHours.enrolment_id.in_(ids), counts()).group_by(OtjHours.enrolment_id))}
-    breaks, found = pauses(tx, ids), {}
+    breaks, found = pauses(tx, ids) if breaks is None else breaks, {}
     for row in rows:
         logged, seen = (int(had[row.enrolment_id].logged), int(had[row.enrolment_id].verified)) if row.enrolment_id in had else (0, 0)
         found[row.enrolment_id] = forecast(
