@@ -213,7 +213,15 @@ def enrol_form(tx: Tx, page: Page, cohort_id: int) -> Response:
     if page.problem is None and problems.errors:
         page.problem = Invalid(problems.errors[0]["message"] + ".", errors=problems.errors)
     named = [(name, terms.title(seen.definition, name)) for name in NAMED if name in terms.capacities(seen.definition, Side.ASSESSING)]
-    return page.render("programmes/cohorts/enrol.html", cohort=seen, outlook=outlook, named=named, confirmable=CONFIRMABLE, said=said)
+    return page.render(
+        "programmes/cohorts/enrol.html",
+        cohort=seen,
+        outlook=outlook,
+        named=named,
+        confirmable=CONFIRMABLE,
+        stage_boxes=[(key, title) for key, title, _ in outlook.stages] if outlook else [],
+        chosen=forms.many(page.form, "done"),
+    )
 
 
 @pages.post("/cohorts/{cohort_id:int}/enrol", can=Can.MANAGE_ENROLMENTS, again=enrol_form)
@@ -244,5 +252,6 @@ def enrol_one(tx: Tx, page: Page, cohort_id: int) -> Response:
         confirmed=[code for code in CONFIRMABLE if text(page.form, f"confirm_{code}")],
         funded_before=bool(text(page.form, "funded_before")),
         transferred_from=text(page.form, "transferred_from") or None,
+        done=forms.ids(page.form, "done"),
     )
     return page.go(f"/enrolments/{key}", said="enrolled")

@@ -279,7 +279,11 @@ def test_a_transfer_names_the_employer_and_who_comes_from_elsewhere_keeps_the_st
     assert cast.row().status == "transferred"
     into, person = cohort(cast.make, asye(cast.make), title="Joins us"), nqsw(cast.make, 7)
     with cast.make.tx() as tx:
-        row = tx.get(Enrolment, enrol.enrol(tx, into, person.id, date(2025, 10, 6), transferred_from="Eastmere Council"))
+        first = tx.scalar(select(ProgrammeStage.id).where(ProgrammeStage.number == 1))
+        key = enrol.enrol(tx, into, person.id, date(2025, 10, 6), transferred_from="Eastmere Council", done=[first])
+        row = tx.get(Enrolment, key)
+        states = select(StageRecord.stage_id).where(StageRecord.enrolment_id == key, StageRecord.state == "complete", StageRecord.on_paper)
+        assert [each.stage_id for each in tx.rows(states)] == [first]
         assert (row.transferred_from, row.starts_on, row.grant_ok) == ("Eastmere Council", date(2025, 10, 6), False)
         assert tx.scalar(select(Plan.reason).where(Plan.enrolment_id == row.id)) == "transfer"
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, exists, insert, literal, select
+from sqlalchemy import Row, exists, insert, literal, select, update
 
 from app import policy
 from app.core.calendar import WEEK, long_date
@@ -43,7 +43,7 @@ class Outlook:
     fte: Decimal
     checks: list[Check]
     grant: list[Check]
-    stages: list[tuple[str, date]]  # title and due day, in order
+    stages: list[tuple[int, str, date]]  # id, title and due day, in order
     lines: dict[int, date]
     ends_on: date
     already: bool  # on this version now
@@ -106,7 +106,7 @@ def look(
         pattern,
         to_take_part(candidate, version.definition, confirmed),
         for_grant(candidate, version.definition),
-        [(row.title, lines[row.id]) for row in stages],
+        [(row.id, row.title, lines[row.id]) for row in stages],
         lines,
         ends_on,
         tx.scalar(on_it) is not None,
@@ -135,6 +135,7 @@ def enrol(
     confirmed: Collection[str] = (),
     funded_before: bool = False,
     transferred_from: str | None = None,
+    done: Collection[int] = (),
     moved_in: bool = False,
     tell: bool = True,
     apprentice: bool = False,
@@ -143,9 +144,9 @@ def enrol(
 
     `people`: who does what from the first day ({"assessor": 7, "line_manager": 7}; one person may do both). `fte`: the working pattern
     that the plan goes by, that of their post if left out. `confirmed`: codes of what the Academy confirms (eligibility.CONFIRMABLE).
-    `funded_before`: the grant was claimed for them elsewhere. `transferred_from`: the employer where they began. `moved_in`: begun on
-    paper. `apprentice`: asked by operations.apprentices, which adds the apprenticeship. Conflict with every reason when they may not take
-    part; the database refuses a second running enrolment on one version.
+    `funded_before`: the grant was claimed for them elsewhere. `transferred_from`: the employer where they began, and `done` the ids of the
+    stages that were completed there. `moved_in`: begun on paper. `apprentice`: asked by operations.apprentices, which adds the
+    apprenticeship. Conflict with every reason when they may not take part; the database refuses a second running enrolment on one version.
     """
     cohort = mine(tx, Can.MANAGE_ENROLMENTS, cohort_id)
     if cohort.closed_on is not None:
@@ -188,6 +189,9 @@ def enrol(
     plans.first_plan(tx, enrolment_id, outlook.lines, max(outlook.ends_on, starts_on + DAY), reason)
     plans.follow(tx, enrolment_id, person_id, outlook.version, starts_on, max(outlook.ends_on, starts_on + DAY))
     _begin(tx, enrolment_id, outlook.version.id)
+    if done and transferred_from:
+        elsewhere = (StageRecord.enrolment_id == enrolment_id) & StageRecord.stage_id.in_(done)
+        tx.db.execute(update(StageRecord).where(elsewhere).values(state="complete", on_paper=True, completed_at=tx.now))
     since = min(starts_on, tx.today)  # those named see it at once
     involve(tx, enrolment_id, person_id, terms.learner(outlook.version.definition), since)
     for capacity, somebody in (people or {}).items():
