@@ -167,6 +167,7 @@ class Hand:
         self.client = client
         self.address = ""
         self.page = Reader("")
+        self.content = b""
 
     def open(self, address: str) -> Hand:
         """Go to a page; Refused if it cannot be shown."""
@@ -201,17 +202,17 @@ class Hand:
         `value`: of buttons that say the same, the one that stands for this.
         """
         form, button = self._at(words, given or {}, value)
-        for name, value in (given or {}).items():
-            _fill(form.fields[name], [value] if isinstance(value, str) else value)
-        sent = [(each.name, value) for each in form.fields.values() if each.kind != "file" for value in each.value]
+        for name, said in (given or {}).items():
+            _fill(form.fields[name], [said] if isinstance(said, str) else said)
+        sent = [(each.name, one) for each in form.fields.values() if each.kind != "file" for one in each.value]
         if button.name:
             sent.append((button.name, button.value))
         target = button.action or form.action or self.address
         if form.method == "get":
             return self.open(f"{urlsplit(target).path}?{urlencode(sent)}")
         data: dict[str, list[str]] = {}
-        for name, value in sent:
-            data.setdefault(name, []).append(value)
+        for name, one in sent:
+            data.setdefault(name, []).append(one)
         return self._shown(self.client.post(target, data=data, files=files))
 
     def _at(self, words: str, given: Said, value: str | None = None) -> tuple[Form, Button]:

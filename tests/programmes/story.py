@@ -209,7 +209,7 @@ class Story:
     def supervised(self, who: str, days: list[date]) -> None:
         """Whoever supervises enters these dates, a page of several lines at a time."""
         for at in range(0, len(days), 6):
-            given = {}
+            given: dict[str, str] = {}
             for n, on in enumerate(days[at : at + 6], 1):
                 line = {"person": str(self.people["learner"].id), "held_on": f"{on.day}/{on.month}/{on.year}", "kind": "reflective"}
                 given |= {f"{name}-{n}": value for name, value in (line | {"minutes": "90"}).items()}
@@ -240,7 +240,7 @@ class Story:
         """The coordinator arranges one with a chair and two readers."""
         members = [str(self.people[name].id) for name in ("chair", "first", "second")]
         page = self.hand("coordinator", "/panels/new")
-        given = {"title": title, "time": "9:30am", "place": "Room 4", "members": members, "chair": members[0]}
+        given: dict[str, str | list[str]] = {"title": title, "time": "9:30am", "place": "Room 4", "members": members, "chair": members[0]}
         return number(page.press("Arrange the sitting", given | day("day", on)).address)
 
     def list_before(self, sitting: int) -> int:

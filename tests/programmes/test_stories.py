@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import date, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,7 @@ def test_a_pause_another_assessor_and_an_extension(story: Story) -> None:
     story.clock.go_to(date(2027, 3, 1))
     agreement = story.document("SAA")
     for address in (portfolio, f"/documents/{agreement}", f"{portfolio}/signatures", f"{portfolio}/checklist"):
-        assert refused(lambda address=address: story.hand("assessor", address)).status == 404
+        assert refused(partial(story.hand, "assessor", address)).status == 404
         assert story.hand("newcomer", address).reads("Nell Newly")
 
     told = "Somebody else assesses or manages since"
@@ -307,7 +308,7 @@ def test_the_next_framework_beside_this_one(story: Story) -> None:
     """From 6 September 2027: somebody begins the provisional programme while another is on the ASYE, of which a new version comes out."""
     first_day, provisional = date(2027, 9, 6), "provisional"
     story.clock.go_to(date(2027, 8, 30))
-    early = dict(swe_number="SW900504", qualified_in=2027, registration_status="registered", registered_until=date(2029, 11, 30))
+    early: dict[str, Any] = dict(swe_number="SW900504", qualified_in=2027, registration_status="registered")
     story.people["early"] = story.make.person("Eli Early", manager=story.people["manager"].id, **early)
     next_one = story.enrol("ECDP", first_day, "early", assessor="assessor", line_manager="manager")
     this_one = story.enrol("ASYE-CF", first_day, assessor="assessor", line_manager="manager")
@@ -329,9 +330,8 @@ def test_the_next_framework_beside_this_one(story: Story) -> None:
 
     before = stands()
     file = next_asye(("title: Heading page", "title: First page"), ("due_month: 9", "due_month: 8")).encode()
-    page = story.hand("coordinator", "/frameworks/load").press("Load the file", files={"file": ("asye.yaml", file)})
-    page = page.follow("Publish").press("Publish the version")
-    assert page.reads("It is published")
+    loaded = story.hand("coordinator", "/frameworks/load").press("Load the file", files={"file": ("asye.yaml", file)})
+    assert loaded.follow("Publish").press("Publish the version").reads("It is published")
     assert stands() == before
     story.enrolment = this_one
     assert story.version("ASYE-CF").id != story.row().version_id
