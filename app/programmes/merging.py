@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
-MOST_COMPARED = 4_000_000  # pairs of words; beyond that whole lines are compared, so that no page takes seconds
-_TOKENS = re.compile(r"\n|[^\S\n]+|\w+|[^\w\s]")
-_LINES = re.compile(r"[^\n]*\n|[^\n]+")
+MOST_COMPARED = 1_000_000  # pairs of words in one changed passage; beyond that it is shown as a whole, so that no page takes seconds
+_TOKENS = re.compile(
+    r"\n|\w+[^\S\n]*|[^\w\s][^\S\n]*|[^\S\n]+"
+)  # with the space after them: a word that is everywhere makes comparing slow
+_SENTENCES = re.compile(r"[^.!?\n]*[.!?\n]+[^\S\n]*|[^.!?\n]+")
 
 Piece = tuple[Literal["same", "gone", "new"], str]
 
@@ -88,19 +90,33 @@ def both(first: str, second: str, when: str) -> str:
 
 def differences(before: str, after: str) -> list[Piece]:
     """What stayed, went and came, in reading order; put together without "gone" it is `after`, without "new" it is `before`."""
-    old, new = _TOKENS.findall(before), _TOKENS.findall(after)
-    if len(old) * len(new) > MOST_COMPARED:
-        old, new = _LINES.findall(before), _LINES.findall(after)
     pieces: list[Piece] = []
-    for verb, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if verb == "equal":
-            _add(pieces, "same", "".join(old[a:b]))
+    for same, old, new in _passages(_SENTENCES.findall(before), _SENTENCES.findall(after), paired=True):
+        if same:
+            _add(pieces, "same", new)
             continue
-        _add(pieces, "gone", "".join(old[a:b]))
-        _add(pieces, "new", "".join(new[c:d]))
+        gone, come = _TOKENS.findall(old), _TOKENS.findall(new)
+        near = len(gone) * len(come) <= MOST_COMPARED
+        for alike, out, into in _passages(gone, come) if near else [(False, old, new)]:
+            if alike:
+                _add(pieces, "same", into)
+            else:
+                _add(pieces, "gone", out)
+                _add(pieces, "new", into)
     return pieces
 
 
+def _passages(old: Sequence[str], new: Sequence[str], *, paired: bool = False) -> Iterator[tuple[bool, str, str]]:
+    """(whether they are the same, the old words, the new words), in reading order. `paired`: one by one where there are as many."""
+    for verb, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if paired and verb == "replace" and b - a == d - c:  # each has most likely become the one in its place
+            yield from ((False, before, after) for before, after in zip(old[a:b], new[c:d], strict=True))
+        else:
+            yield verb == "equal", "".join(old[a:b]), "".join(new[c:d])
+
+
 def _add(pieces: list[Piece], kind: Literal["same", "gone", "new"], words: str) -> None:
-    if words:
+    if words and pieces and pieces[-1][0] == kind:
+        pieces[-1] = (kind, pieces[-1][1] + words)
+    elif words:
         pieces.append((kind, words))

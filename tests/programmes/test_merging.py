@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,13 +73,20 @@ def test_differences_hold_both_texts(before: str, after: str) -> None:
 
 
 def test_differences_are_words() -> None:
-    assert differences("I saw a cat.", "I saw the cat.") == [("same", "I saw "), ("gone", "a"), ("new", "the"), ("same", " cat.")]
+    assert differences("I saw a cat.", "I saw the cat.") == [("same", "I saw "), ("gone", "a "), ("new", "the "), ("same", "cat.")]
 
 
-def test_long_texts_are_compared_by_lines() -> None:
-    long = "word " * 3000
-    pieces = differences(f"first\n{long}\nlast", f"first\n{long}more\nlast")
-    assert pieces[0] == ("same", "first\n") and pieces[-1] == ("same", "last") and len(pieces) == 4
+def test_long_texts_are_compared_in_time() -> None:
+    """Eight pages in which every seventh word is another, and a passage without a full stop that is too long to be compared by words."""
+    words = [f"word{number % 311}" for number in range(1600)]
+    other = [word if number % 7 else "changed" for number, word in enumerate(words)]
+    sentences = [" ".join(part[at : at + 20]) + ". " for part in (words, other) for at in range(0, 1600, 20)]
+    began = time.perf_counter()
+    pieces = differences("".join(sentences[:80]), "".join(sentences[80:]))
+    assert len([kind for kind, _ in pieces if kind == "new"]) > 200
+    whole = differences("first.\n" + " ".join(words), "first.\n" + " ".join(other))
+    assert [kind for kind, _ in whole] == ["same", "gone", "new"]
+    assert time.perf_counter() - began < 2
 
 
 def test_words_as_they_are_kept() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -330,3 +332,20 @@ def test_nobody_acts_in_a_portfolio_that_is_not_theirs(hands: Hands, there: Enro
     for who, roles in ((other.nqsw, ()), (other.assessor, ()), (before, ()), (panel, ("panel",)), (coordinator, ("coordinator",))):
         allowed = [number for number, verb in enumerate(verbs) if not _refused(hands, who, verb, *roles)]
         assert (who.name, allowed) == (who.name, [])
+
+
+def test_two_who_save_at_the_same_moment_take_turns(hands: Hands, there: Enrolled, make: Make) -> None:
+    """Eight tabs at once, each from an empty page: one has the answer, seven keep their words as another version."""
+    key, ready = there.documents["CRL1"], Barrier(8)
+
+    def tab(number: int) -> int:
+        ready.wait(20)
+        with hands.of(there.nqsw) as tx:
+            return len(_save(tx, key, {"reflection": f"tab {number}"}, {}, f"tab-{number}").clashes)
+
+    with ThreadPoolExecutor(8) as pool:
+        clashed = list(pool.map(tab, range(8)))
+    assert sorted(clashed) == [0] + [1] * 7
+    (stands,) = make.rows(select(Revision.content).where(Revision.document_id == key))
+    kept = [row.words for row in make.rows(select(Clash.words).where(Clash.document_id == key))]
+    assert sorted([stands.content["reflection"], *kept]) == [f"tab {number}" for number in range(8)]
