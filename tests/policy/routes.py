@@ -10,7 +10,7 @@ from typing import Any
 
 from app.rooms import api_routers, page_routes
 from tests.policy.world import TEAM, World
-from tests.programmes import portfolio_world, sign_world
+from tests.programmes import apprentice_world, portfolio_world, sign_world
 
 NAME = re.compile(r"\{(\w+)(?::\w+)?\}")
 
@@ -148,6 +148,7 @@ def form(way: Way, ids: Asked) -> dict[str, Any]:
 FORMS: dict[str, Any] = {
     **portfolio_world.FORMS,
     **sign_world.FORMS,
+    **apprentice_world.FORMS,
     "POST /sessions/{session_id:int}/book": lambda ids: {"person": ids["person_id"]},
     "POST /bookings/{booking_id:int}/cancel": {"reason_code": "court"},
     "POST /sessions/{session_id:int}/group": lambda ids: {"people": ids["person_id"], "confirmed": "yes"},

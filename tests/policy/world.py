@@ -43,7 +43,7 @@ from seed.frameworks import load_frameworks
 from tests.factory import Make
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
-from tests.programmes import enrolment_world, portfolio_world, sign_world
+from tests.programmes import apprentice_world, enrolment_world, portfolio_world, sign_world
 from tests.programmes.making import Programmes
 from tests.supervision import world as supervised
 from tests.visit import Finder
@@ -189,6 +189,7 @@ def _programmes(make: Make, world: World, people: dict[str, int], outsider: int)
             found.update(enrolment_world.rows(tx, enrolled))
             found.update(portfolio_world.rows(tx, enrolled, f"matrix-contribution-{enrolled.id}-0123456789-0123456789"))
             found.update(sign_world.rows(tx, enrolled))
+            found.update(apprentice_world.rows(tx, enrolled))
             found["contribution_token"] = world.here["contribution_token"]  # whoever has the link is whoever was asked
             place: dict[str, Any] = dict(title=f"Panel of {enrolled.id}", starts_at=tx.now + timedelta(days=9), place="Room 4")
             unit = tx.scalar(select(Person.organisation_id).where(Person.id == enrolled.nqsw.id))
