@@ -70,6 +70,8 @@ def _registration(candidate: Candidate, rule: str) -> Check:
         return Check("registration", True, "Not registered with Social Work England yet. This is needed by the end of the programme.")
     if not person.swe_number:
         return Check("registration", False, "No Social Work England number is known. Only registered social workers can take part.")
+    if person.registered_from is not None and person.registered_from > candidate.starts_on:
+        return Check("registration", False, f"Their registration begins on {long_date(person.registered_from)}, after the start.")
     if person.registered_until is not None and person.registered_until < candidate.starts_on:
         return Check("registration", False, f"Their registration ends on {long_date(person.registered_until)}, before the start.")
     return Check("registration", False, f"Their registration with Social Work England is “{person.registration_status}”.")

@@ -79,6 +79,7 @@ def test_only_registered_social_workers_take_part_and_the_reason_is_said(make: M
         (nqsw(make, 1, swe_number=None), "No Social Work England number"),
         (nqsw(make, 2, registered_until=date(2026, 9, 1)), "Their registration ends on Tuesday 1 September 2026"),
         (nqsw(make, 3, registration_status="suspended"), "“suspended”"),
+        (nqsw(make, 4, registered_from=date(2026, 10, 1)), "Their registration begins on Thursday 1 October 2026"),
     )
     for person, words in cases:
         with pytest.raises(Conflict, match=words), make.tx() as tx:

@@ -25,6 +25,8 @@ def registered(person: Row[Any], on: date) -> bool:
     """Is somebody registered with Social Work England on a day, as far as is known? `person` is a row of people."""
     if not person.swe_number or person.registration_status not in (None, *REGISTERED):
         return False
+    if person.registered_from is not None and person.registered_from > on:
+        return False
     return person.registered_until is None or person.registered_until >= on
 
 
