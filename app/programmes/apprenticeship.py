@@ -145,7 +145,7 @@ class Forecast:
             return f"The {hours(self.planned)} planned are reached."
         if self.at_end is None:
             return f"{hours(self.logged)} of {hours(self.planned)} so far; too early for a forecast."
-        end = f"At this pace there will be {hours(self.at_end)} of {hours(self.planned)} at the planned end"
+        end = f"At this pace there will be {hours(self.at_end)} of the {hours(self.planned)} planned when it ends"
         if self.state == "on track":
             return f"{end}."
         return f"{end}: {hours(self.short)} short. Agree with employer and provider how this is caught up."
