@@ -177,7 +177,8 @@ def test_the_agreement_is_looked_at_again_after_a_handover(four: Four) -> None:
         made: dict[str, Any] = dict(content={}, standards=[], kind="typing", sitting="", saved_at=tx.now, sealed=True)
         tx.db.execute(Revision.__table__.insert(), dict(document_id=document, number=1, base=0, **made))
         tx.update(Document, document, state="final", head=1, frozen=1)
-        involvement = tx.scalar(select(Involvement.id).limit(1))
+        signer = four.people["learner"].id
+        involvement = tx.scalar(select(Involvement.id).where(Involvement.person_id == signer))
         tx.insert(
             Entry,
             enrolment_id=four.id,
@@ -186,6 +187,7 @@ def test_the_agreement_is_looked_at_again_after_a_handover(four: Four) -> None:
             document_id=document,
             revision=1,
             involvement_id=involvement,
+            person_id=signer,
             answer="agree",
             canonical="{}",
             hash="0" * 64,
