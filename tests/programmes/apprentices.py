@@ -64,7 +64,8 @@ def apprentice(make: Make, starts_on: date, *, programme: str = "st0868", now: d
     load_rules(make, f"app_{programme}")
     people = [make.person(name) for name in ("Ada Prentice", "Emil Ployer", "Petra Vider")]
     coordinator = make.person("Cora Dinator", roles=("coordinator",))
-    made = Apprentice(make, 0, cohort_of(make, f"APP-{programme.upper()}", starts_on), *people, coordinator)
+    cohort = cohort_of(make, f"APP-{programme.upper()}", starts_on)
+    made = Apprentice(make, 0, cohort, people[0], people[1], people[2], coordinator)
     given: dict[str, Any] = {"provider": "Westmarch College", "weekly_hours": Decimal(37), **more}
     with made.coordinating(now) as tx:
         named = {"employer": people[1].id, "provider": people[2].id}

@@ -103,3 +103,10 @@ def test_a_file_is_checked_before_it_is_taken(make: Make, sign_in: SignIn) -> No
     assert "Line 2: The time must be" in wrong.text
     confirmed = {"act": "line", "line": "training_plan", "words": "Signed there on 9 September"}
     assert "recorded as shown by the provider" in send(browser, f"/apprenticeships/{made.id}/gateway", data=confirmed).text
+
+
+def test_an_apprentice_finds_their_hours_from_their_programme(make: Make, sign_in: SignIn) -> None:
+    made = apprentice(make, NEW)
+    for path in (f"/portfolios/{made.id}", f"/enrolments/{made.id}"):
+        assert f'href="/apprenticeships/{made.id}"' in sign_in(made.apprentice).get(path).text
+    assert sign_in(make.person("Odd Other")).get(f"/apprenticeships/{made.id}").status_code == 404
