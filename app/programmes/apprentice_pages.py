@@ -256,7 +256,7 @@ def gateway_page(tx: Tx, page: Page, enrolment_id: int) -> Response:
 def pass_or_say(tx: Tx, page: Page, enrolment_id: int) -> Response:
     """Pass the gateway, record the result, or say where the provider's record shows a line."""
     form, act = page.form, text(page.form, "act")
-    done = {"pass": _pass, "line": _line}.get(act, _result)(tx, form, enrolment_id)
+    done = {"result": _result, "line": _line}.get(act, _pass)(tx, form, enrolment_id)
     return page.go(f"/apprenticeships/{enrolment_id}/gateway", said=done)
 
 

@@ -123,7 +123,7 @@ def entry(tx: Tx, page: Page, enrolment_id: int, hours_id: int) -> Response:
 def change(tx: Tx, page: Page, enrolment_id: int, hours_id: int) -> Response:
     """It is corrected; or it does not count, with the reason."""
     problems, form = Problems(), page.form
-    if text(form, "act") == "refuse":
+    if text(form, "act") != "correct":
         hours.refuse(tx, enrolment_id, hours_id, text(form, "why"))
         return page.go(f"/apprenticeships/{enrolment_id}/hours", said="refused")
     on, minutes = forms.day(form, "on_date", "The day", problems, needed=True), _minutes(form, problems)

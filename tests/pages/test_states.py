@@ -76,6 +76,8 @@ def test_who_is_not_signed_in_comes_back_to_the_page_they_wanted(demo_county: Co
 
 BUTTONS = (  # nothing can be left out of them
     "/changes/{change_id:int}/cancel",
+    "/apprenticeships/{enrolment_id:int}/hours",  # an apprentice's own, which no persona is: see tests/programmes/test_apprentice_pages.py
+    "/apprenticeships/{enrolment_id:int}/ksbs",
     "/cohorts/{cohort_id:int}/close",
     "/portfolios/{enrolment_id:int}/add",
     "/portfolios/{enrolment_id:int}/export",

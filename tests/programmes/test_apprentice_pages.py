@@ -15,6 +15,7 @@ from app.frameworks.models import Ksb
 from app.programmes.apprentice_models import Apprenticeship, KsbEvidence, OtjHours, ProgressReview
 from app.programmes.hours_pages import _minutes
 from tests.factory import Make
+from tests.pages.reading import Reading
 from tests.programmes.apprentices import apprentice, cohort_of, load_rules
 
 SignIn = Callable[[Any], TestClient]
@@ -110,3 +111,14 @@ def test_an_apprentice_finds_their_hours_from_their_programme(make: Make, sign_i
     for path in (f"/portfolios/{made.id}", f"/enrolments/{made.id}"):
         assert f'href="/apprenticeships/{made.id}"' in sign_in(made.apprentice).get(path).text
     assert sign_in(make.person("Odd Other")).get(f"/apprenticeships/{made.id}").status_code == 404
+
+
+def test_an_apprentice_sends_nothing(make: Make, sign_in: SignIn) -> None:
+    """What is missing is said beside the fields."""
+    made = apprentice(make, NEW)
+    learner = sign_in(made.apprentice)
+    for path, missing in (("hours", ("on_date", "time")), ("ksbs", ("source",))):
+        reply = send(learner, f"/apprenticeships/{made.id}/{path}", data={"unknown": ""})
+        assert reply.status_code == 422
+        assert all(f'href="#{name}"' in reply.text and f'id="{name}-error"' in reply.text for name in missing)
+        assert Reading(reply.text).faults() == []
