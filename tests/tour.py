@@ -33,7 +33,7 @@ from app.rooms import page_routes
 from seed.personas import PERSONAS, persona
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
-from tests.programmes import enrolment_world, places, portfolio_world, sign_world
+from tests.programmes import enrolment_world, moving_world, places, portfolio_world, sign_world
 from tests.supervision import world as supervised
 from tests.visit import Finder
 
@@ -268,6 +268,11 @@ TOUR: tuple[Stop, ...] = (
     Stop("/cohorts/{cohort_id:int}/change", "coordinator", places.cohort),
     Stop("/cohorts/{cohort_id:int}/enrol", "coordinator", places.cohort),
     Stop("/cohorts/{cohort_id:int}/enrol", "coordinator", places.cohort, query="who=callum.reid@westmarch.example"),
+    Stop("/cohorts/import", "coordinator"),
+    Stop("/cohorts/import/columns.csv", "coordinator", file="text/csv"),
+    Stop("/cohorts/import/{import_id:int}", "coordinator", moving_world.sent, queries=16),
+    Stop("/cohorts/import/{import_id:int}", "coordinator", moving_world.mistaken, queries=16),
+    Stop("/cohorts/import/{import_id:int}/apply", "coordinator", moving_world.sent, queries=16),
     Stop("/cohorts/claims", "coordinator"),
     Stop("/cohorts/claims", "coordinator", query="kind=completion"),
     Stop("/cohorts/claims/{batch_id:int}", "coordinator", enrolment_world.batch),
@@ -456,6 +461,7 @@ def arrange(database: Database) -> None:
         sign_world.arrange(tx, Finder(tx).person("nqsw"))
         tx.actor = enrolment_world.coordinating(tx)
         enrolment_world.arrange(tx, Finder(tx).person("nqsw"))
+        moving_world.arrange(tx)
         tx.actor = Actor("person", Finder(tx).person("practitioner"), persona("practitioner").name, (("practitioner", None),))
         course = Finder(tx).plain_course().id
         done = tx.today - timedelta(days=200)

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.policy import Can
-from app.programmes import desk_queries, enrolments
+from app.programmes import asked, desk_queries
 from app.programmes.board import STATUSES
 
 pages = Pages()
@@ -25,7 +25,7 @@ def assessing(tx: Tx, page: Page) -> Response:
         waiting=waiting[:SHOWN],
         more=waiting[SHOWN:],
         long=sum(one.long for one in waiting),
-        changes=enrolments.waiting(tx),
+        changes=[tuple(row) for row in tx.rows(asked.MINE, me=tx.actor.person_id, today=tx.today)],
         covered=covered,
         statuses=STATUSES,
         today=tx.today,

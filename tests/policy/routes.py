@@ -10,7 +10,7 @@ from typing import Any
 
 from app.rooms import api_routers, page_routes
 from tests.policy.world import TEAM, World
-from tests.programmes import apprentice_world, portfolio_world, sign_world
+from tests.programmes import apprentice_world, moving_world, portfolio_world, sign_world
 
 NAME = re.compile(r"\{(\w+)(?::\w+)?\}")
 
@@ -113,6 +113,7 @@ OTHERS: dict[str, dict[str, str]] = {
     **SUPERVISION,
     **portfolio_world.OTHERS,
     **sign_world.OTHERS,
+    **moving_world.OTHERS,
     "GET /inbox/{message_id:int}": {"message_id": "own_message"},
     "GET /calendar/{token}.ics": {"token": "feed"},
     "POST /manage/sessions/{session_id:int}/publish": {"session_id": "draft_session"},

@@ -43,7 +43,7 @@ from seed.frameworks import load_frameworks
 from tests.factory import Make
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
-from tests.programmes import apprentice_world, enrolment_world, portfolio_world, sign_world
+from tests.programmes import apprentice_world, enrolment_world, moving_world, portfolio_world, sign_world
 from tests.programmes.making import Programmes
 from tests.supervision import world as supervised
 from tests.visit import Finder
@@ -273,6 +273,7 @@ def _supervision(make: Make, world: World, people: dict[str, int], ann: int, ode
         for found, person, by, sender in both:
             row = supervised.cells("nobody@westmarch.example", "nobody@westmarch.example", "1/3/2026")
             found.update(supervised.entries(tx, person, by), supervision_import=supervised.stage(tx, sender, "dates.csv", row))
+            found["portfolio_import"] = moving_world.staged(tx, sender, "portfolios.csv", person="E999")
 
 
 def _charges(make: Make, world: World, ann: int, odette: int) -> None:

@@ -12,6 +12,7 @@ from app.core.tx import Actor, transaction
 from app.people import operations as people
 from app.people.models import Absence, Duty, Person
 from app.programmes import desk_queries
+from app.programmes.models import Change
 from app.programmes.portfolio_models import Contribution, Document
 from tests.factory import Make
 from tests.programmes.crowd import cohort_of
@@ -122,6 +123,13 @@ def test_who_stands_in_and_takes_part_may_open(make: Make, there: Enrolled) -> N
     away(make, there.assessor, there.line_manager)
     own, covered = lists(make, there.line_manager)
     assert own.waiting == [] and [one.opens for one in covered.waiting] == [True]
+
+
+def test_changes_to_agree_to_stand_on_it(make: Make, sign_in: Any, there: Enrolled) -> None:
+    with make.tx() as tx:
+        asked = dict(enrolment_id=there.id, kind="pause", from_on=tx.today, reason_code="x", details={}, needs=["assessor"])
+        key = tx.insert(Change, **asked, proposed_at=tx.now)
+    assert f'href="/changes/{key}">Pause: {there.nqsw.name}' in sign_in(there.assessor).get("/assessing").text
 
 
 def test_nothing_to_do(make: Make, sign_in: Any) -> None:
