@@ -185,6 +185,8 @@ def _fte(given: str, problems: Problems) -> Decimal | None:
     try:
         value = Decimal(given.removesuffix("%").strip())
     except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite():
         problems.add("fte", "The working pattern must be a part of full time, like 0.6")
         return None
     return value / 100 if given.endswith("%") else value

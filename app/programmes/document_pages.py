@@ -132,7 +132,7 @@ def posted(form: dict[str, Any]) -> tuple[dict[str, str], dict[str, str], str, i
     content = {name[2:]: words for name, words in form.items() if name.startswith("a-") and isinstance(words, str)}
     try:
         given = json.loads(forms.text(form, "had") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: more brackets within brackets than anybody's page sends
         given = {}
     had = {str(code): str(mark) for code, mark in given.items()} if isinstance(given, dict) else {}
     sitting = forms.text(form, "sitting")

@@ -131,7 +131,7 @@ def _pattern(_tx: Tx, asked: Proposal) -> None:
         fte = Decimal(str(asked.details.get("fte")))
     except InvalidOperation:
         fte = Decimal(0)
-    if not 0 < fte <= Decimal("1.5"):
+    if not fte.is_finite() or not 0 < fte <= Decimal("1.5"):
         raise wrong("fte", "The working pattern must be more than 0 and at most 1.5 of full time")
     if fte == asked.enrolment.fte:
         raise wrong("fte", "This is their working pattern already")

@@ -149,6 +149,8 @@ def enrol(
     apprenticeship. Conflict with every reason when they may not take part; the database refuses a second running enrolment on one version.
     """
     cohort = mine(tx, Can.MANAGE_ENROLMENTS, cohort_id)
+    if person_id == tx.actor.person_id:
+        raise Conflict("Nobody enrols themselves.", code="own-enrolment", way_out="Ask a colleague of the Academy to enrol you.")
     if cohort.closed_on is not None:
         raise Conflict("This cohort is closed.", code="cohort-closed", way_out="Choose a cohort that takes people.")
     if starts_on > tx.today + AHEAD or (starts_on < cohort.starts_on - AHEAD and not (moved_in or transferred_from)):
