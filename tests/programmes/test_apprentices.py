@@ -14,8 +14,9 @@ from app.programmes.apprentice_models import Apprenticeship, ProgressReview
 from app.programmes.models import Enrolment
 from app.programmes.operations import applying, changes
 from app.programmes.operations.apprentices import decide_english_maths, enrol_apprentice
+from seed.frameworks import prepared
 from tests.factory import Make
-from tests.programmes.apprentices import Apprentice, apprentice, cohort_of, load_rules
+from tests.programmes.apprentices import REFERENCE, Apprentice, apprentice, cohort_of, load_rules
 
 NEW, OLD = date(2025, 9, 8), date(2024, 9, 9)
 THEN = datetime(2025, 10, 1, 9, tzinfo=UTC)
@@ -109,9 +110,6 @@ def test_english_and_maths(make: Make) -> None:
 
 
 def test_a_regulated_standard_needs_english_and_maths(make: Make) -> None:
-    from seed.frameworks import prepared
-    from tests.programmes.apprentices import REFERENCE, frameworks
-
     with make.tx() as tx:
         frameworks.publish_loaded(tx, frameworks.load(tx, prepared([REFERENCE / "standards.yaml"])))
     made = apprentice(make, NEW, programme="st0510", now=THEN)
