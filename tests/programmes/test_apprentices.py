@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
+from app.frameworks import operations as frameworks
 from app.programmes.apprentice_models import Apprenticeship, ProgressReview
 from app.programmes.models import Enrolment
 from app.programmes.operations import applying, changes
