@@ -9,7 +9,9 @@ from sqlalchemy import delete, insert, select, update
 
 from app.core.db import FOREVER
 from app.core.tx import Tx
+from app.frameworks.models import ApprenticeshipRule, ApprenticeshipStandard
 from app.people.models import Person
+from app.programmes.apprentice_models import Apprenticeship, OtjHours
 from app.programmes.models import Capacity, Change, Cohort, Enrolment, Involvement, Plan, StageRecord
 from app.programmes.panel_models import PanelCase, Sitting
 from app.programmes.portfolio_models import Document
@@ -72,3 +74,25 @@ def _(tx: Tx) -> None:
 def _(tx: Tx) -> None:
     row = tx.scalar(select(Document.id).where(Document.enrolment_id == enrolled(tx).id).order_by(Document.id))
     tx.db.execute(update(Document).where(Document.id == row).values(state="sent", waiting_for=None, waiting_since=None))
+
+
+def apprenticed(tx: Tx, **values: Any) -> int:
+    """The county's enrolment as an apprenticeship."""
+    row = enrolled(tx)
+    standard = tx.insert(ApprenticeshipStandard, code="STX", version="x", title="X", level=4, typical_months=18)
+    tx.db.execute(insert(ApprenticeshipRule), dict(code="APP-X", definition={}))
+    made = dict(enrolment_id=row.id, standard_id=standard, rule_code="APP-X", provider="X", weekly_minutes=1, planned_minutes=1)
+    tx.db.execute(insert(Apprenticeship), made | values)
+    return int(row.id)
+
+
+@plants("hours-were-seen-by-somebody-else")
+def _(tx: Tx) -> None:
+    enrolment = apprenticed(tx)
+    values = dict(enrolment_id=enrolment, on_date=tx.today, minutes=60, activity="study", words="X", source="own", recorded_at=tx.now)
+    tx.insert(OtjHours, **values, verified_by=enrolled(tx).person_id, verified_at=tx.now)
+
+
+@plants("apprentices-have-the-result-they-were-given")
+def _(tx: Tx) -> None:
+    apprenticed(tx, gateway_at=tx.now, assessment="pass", assessed_on=tx.today, assessed_by="X")

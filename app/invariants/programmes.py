@@ -68,6 +68,18 @@ _TURNS = """
 SELECT id FROM documents WHERE (waiting_for IS NOT NULL AND state IN ('draft', 'final', 'on paper'))
   OR (waiting_for IS NULL AND state IN ('sent', 'signing'))
 """
+_HOURS = """
+SELECT h.id FROM otj_hours h JOIN enrolments e ON e.id = h.enrolment_id
+WHERE h.verified_by = e.person_id OR (h.source = 'attendance' AND h.booking_id IS NULL)
+UNION
+SELECT h.id FROM otj_hours h JOIN enrolments e ON e.id = h.enrolment_id JOIN bookings b ON b.id = h.booking_id
+WHERE b.person_id IS NULL OR b.person_id <> e.person_id
+"""
+_ASSESSED = """
+SELECT a.enrolment_id FROM apprenticeships a JOIN enrolments e ON e.id = a.enrolment_id
+WHERE (a.assessment IS NULL AND e.outcome IS NOT NULL)
+  OR (a.assessment IS NOT NULL AND (e.outcome IS NULL OR (e.outcome = 'fail') <> (a.assessment = 'fail')))
+"""
 
 PROGRAMME_RULES = (
     Rule(
@@ -109,5 +121,17 @@ PROGRAMME_RULES = (
         "A document that was sent or is being signed waits for somebody; a finished one for nobody.",
         "documents",
         _TURNS,
+    ),
+    Rule(
+        "hours-were-seen-by-somebody-else",
+        "No apprentice verified their own hours, and a session counts only for whoever attended it.",
+        "otj_hours",
+        _HOURS,
+    ),
+    Rule(
+        "apprentices-have-the-result-they-were-given",
+        "An apprenticeship has an outcome exactly when its assessment has a result, and the two agree.",
+        "apprenticeships",
+        _ASSESSED,
     ),
 )
