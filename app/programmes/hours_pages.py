@@ -22,6 +22,7 @@ from app.programmes.operations.apprentices import TUTORS
 from app.programmes.portfolio_models import Document
 
 pages = Pages()
+FIRST = 20  # entries shown before somebody asks for all
 SAID = {
     "logged": "It is logged. It counts when somebody else has verified it.",
     "verified": "They are verified.",
@@ -47,7 +48,8 @@ def show(tx: Tx, page: Page, enrolment_id: int) -> Response:
         "programmes/apprentices/hours.html",
         enrolment=mine.enrolment,
         shown=shown,
-        rows=rows,
+        rows=rows if page.query("all") == "yes" else rows[:FIRST],
+        entries=len(rows),
         waiting=[row for row in rows if row.verified_at is None and row.refused is None],
         proposals=hours.proposals(tx, mine.enrolment) if open_ and (tutor or learner) else [],
         activities=hours.ACTIVITIES,
