@@ -30,6 +30,7 @@ _SAID = {
     "final": "This document is complete. Whoever assesses can read it.",
     "signing": "Sent to be signed. It cannot be changed while it is.",
     "returned": "Given back. They have been told.",
+    "anew": "A new version is begun. What was signed stays on record.",
     "comment": "Your comment is there for the other side to read.",
     "settled": "Marked as seen to.",
     "file": "The file is attached.",
@@ -180,7 +181,7 @@ def send(tx: Tx, page: Page, document_id: int) -> Response:
 def give_back(tx: Tx, page: Page, document_id: int) -> Response:
     """Give it back with words, or take it back from somebody outside."""
     documents.give_back(tx, document_id, forms.text(page.form, "words"), forms.text(page.form, "to") or None)
-    return page.go(f"/documents/{document_id}", said="returned")
+    return page.go(f"/documents/{document_id}", said="anew" if page.form.get("anew") else "returned")
 
 
 @pages.post("/documents/{document_id:int}/comments", can=Can.WRITE_PORTFOLIO, again=document)

@@ -15,7 +15,7 @@ from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.people.models import Person
 from app.policy import Can, covers, may
-from app.programmes import access, panel_queries, papers
+from app.programmes import access, panel_queries, papers, portfolio_words
 from app.programmes.checklist import checklist
 from app.programmes.models import Cohort
 from app.programmes.operations import judging, panels, sampling
@@ -161,7 +161,7 @@ def room(tx: Tx, page: Page, case_id: int) -> Response:
         lines=checklist(tx, row.enrolment_id),
         papers=[each for each in evidence if each.id in words and each.shown],
         withheld=[each for each in evidence if each.id in words and not each.row.in_portfolio],
-        words=words,
+        words=_readable(evidence, words),
         criteria=judging.criteria(tx, row.version_id),
         readers=readers,
         me=me,
@@ -170,6 +170,15 @@ def room(tx: Tx, page: Page, case_id: int) -> Response:
         decides=given.has("chair") or bool(me and me.lead),
         done=_done(page),
     )
+
+
+def _readable(evidence: list[papers.Paper], words: dict[int, dict[str, Any]]) -> dict[int, dict[str, str]]:
+    """What each document says as it is read: dates in words."""
+    found = {}
+    for each in evidence:
+        said = words.get(each.id, {})
+        found[each.id] = {question.code: portfolio_words.shown(question, said.get(question.code, "")) for question in each.questions}
+    return found
 
 
 @pages.post("/panels/cases/{case_id:int}/anonymised", can=Can.READ_PANELS, again=room)
@@ -306,12 +315,13 @@ def sample(tx: Tx, page: Page, sample_id: int) -> Response:
     row = next(each for each in panel_queries.samples(tx) if each.id == sample_id)
     page.saw("portfolio.viewed", given.enrolment.person_id)
     words = panel_queries.contents(tx, found.enrolment_id)
+    evidence = [each for each in papers.listed(tx, given) if each.id in words and each.shown]
     return page.render(
         "programmes/panel/sample.html",
         sample=row,
         lines=checklist(tx, found.enrolment_id),
-        papers=[each for each in papers.listed(tx, given) if each.id in words and each.shown],
-        words=words,
+        papers=evidence,
+        words=_readable(evidence, words),
     )
 
 
