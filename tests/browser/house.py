@@ -123,12 +123,12 @@ class Window:
         assert reply is not None
         return reply.status
 
-    def ask(self, address: str) -> int:
-        """The status of what this persona would be shown there, redirections followed; nothing is drawn."""
+    def ask(self, address: str) -> tuple[int, str]:
+        """Status and HTML of what this persona would be shown there, redirections followed; nothing is drawn."""
         reply = self.context.request.get(self.server.address + address)
-        status = reply.status
+        found = reply.status, reply.text()
         reply.dispose()
-        return status
+        return found
 
     def barriers(self) -> list[str]:
         """What axe finds wrong, in words: the rule, and where."""
