@@ -62,6 +62,7 @@ PAGES = (
     "app.programmes.cohort_pages",
     "app.programmes.enrolment_pages",
     "app.programmes.panel_pages",
+    "app.programmes.application_pages",
     "app.programmes.portfolio_pages",
     "app.programmes.document_pages",
     "app.programmes.history_pages",

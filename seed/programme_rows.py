@@ -16,7 +16,8 @@ from app.people.models import Person
 from app.policy import Role
 from app.programmes.checklist import checklist
 from app.programmes.models import Enrolment, StageRecord
-from app.programmes.operations import contribute, judging, panels, sampling, sign
+from app.programmes.operations import applications, contribute, judging, panels, sampling, sign
+from app.programmes.operations.applications import NewCall
 from app.programmes.operations.chaining import add_entry
 from app.programmes.operations.cohorts import create_cohort
 from app.programmes.operations.enrol import enrol
@@ -76,6 +77,7 @@ def carry_programmes(stage: Stage, moment: datetime) -> None:
     _waiting_for_grace(county, enrolled, callum)
     _earlier(county, int(version))
     carry_apprentices(county)
+    _call(county)
 
 
 def _running(county: County, version: int) -> dict[int, int]:
@@ -303,3 +305,30 @@ def _decide(county: County, chair: int, case: int, enrolment_id: int, *, returne
             words = "The report does not say how feedback from people supported was weighed."
             verdict = Verdict("return", words, "Your assessor will go through the report with you.", words, (int(report),))
         judging.decide(tx, case, verdict, head)
+
+
+def _call(county: County) -> None:
+    """The leadership programme asks for applications: one person's waits for the manager persona's word, another's for scores."""
+    priya, joanne = county.force.persona["practitioner"], county.force.persona["manager"]
+    with county.coordinating(25) as tx:
+        version = tx.scalar(
+            select(ProgrammeVersion.id).where(ProgrammeVersion.programme_code == "SPLP", ProgrammeVersion.state == "published")
+        )
+        questions = [("A piece of your work seen in relationships and contexts", 400), ("A change in the service that you would lead", 300)]
+        criteria = [("Leads or supervises practice", 5), ("Curious about systemic practice", 5), ("An idea for a change", 5)]
+        about = (
+            "A year of learning to lead systemically, for those who lead or supervise practice or are about to.\n"
+            "Twelve days, an action learning set, and a change project in your own service."
+        )
+        closes = county.moment + timedelta(days=24)
+        new = NewCall(int(version), "Systemic Practice Leadership Programme, spring", about, 12, closes, questions, criteria)
+        call = applications.create_call(tx, new)
+        applications.open_call(tx, call, 1)
+    answers = {"q1": "A family with whom nothing moved until I asked who else was in the room.", "q2": "Reflective talks between teams."}
+    others = county.stage.reports(joanne, besides=(priya, county.force.persona["nqsw"]))[:1]
+    for n, i in enumerate((priya, *others)):
+        with county.as_(i, 12 - n) as tx:
+            key = applications.write(tx, call, answers, submit=True)
+        if n:
+            with county.as_(joanne, 6, Role.MANAGER) as tx:
+                applications.support(tx, key, True, "The days are agreed, and the team covers.")

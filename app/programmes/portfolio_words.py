@@ -101,6 +101,6 @@ def next_step(paper: Paper, accepts: bool) -> str:
 
 def shown(question: Question, value: str) -> str:
     """An answer as it is read: dates in words."""
-    if question.type == "date" and asking.wrong(question, value) is None:
+    if question.type == "date" and value and asking.wrong(question, value) is None:
         return long_date(date.fromisoformat(value))
     return value

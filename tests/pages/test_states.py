@@ -87,6 +87,8 @@ BUTTONS = (  # nothing can be left out of them
     "/panels/cases/{case_id:int}/anonymised",
     "/panels/cases/{case_id:int}/withdraw",
     "/panels/{sitting_id:int}/cancel",
+    "/programme-calls/{call_id:int}/open",
+    "/applications/{application_id:int}/withdraw",
     "/supervision/{supervision_id:int}/confirm",
     "/protected-time/{entry_id:int}/withdraw",
     "/caseloads/{entry_id:int}/withdraw",

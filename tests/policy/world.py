@@ -37,6 +37,7 @@ from app.notifications.models import Feed
 from app.people import operations as people_operations
 from app.people.models import Absence, Duty, Group, Person, RoleHeld
 from app.policy import SCOPES
+from app.programmes.apprentice_models import Application, Call
 from app.programmes.models import Cohort
 from app.programmes.panel_models import PanelCase, Reader, Sample, Sitting, SittingMember
 from seed.frameworks import load_frameworks
@@ -206,6 +207,13 @@ def _programmes(make: Make, world: World, people: dict[str, int], outsider: int)
                 programmes.involve(tx, theirs, stranger, "external_moderator", date(2020, 1, 1))
             shown = dict(enrolment_id=enrolled.id, involvement_id=enrolled.involvements["external_moderator"], side="moderating")
             found["sample_id"] = tx.insert(Sample, **shown, why="one in 3", sampled_at=tx.now)
+            about: dict[str, Any] = dict(title=f"Call {enrolled.id}", about="For those who lead.", places=3, state="open")
+            asked = [{"code": "q1", "label": "Why?", "words": 100}]
+            closes = dict(closes_at=tx.now + timedelta(days=9), created_at=tx.now, questions=asked, criteria=[])
+            call = tx.insert(Call, version_id=enrolled.version_id, **about, **closes)
+            found["call_id"] = world.here.get("call_id", call)
+            sent = dict(call_id=call, person_id=enrolled.nqsw.id, answers={"q1": "Because."}, state="submitted", submitted_at=tx.now)
+            found["application_id"] = tx.insert(Application, **sent)
 
 
 def _certificates(make: Make, world: World, ann: int, odette: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.frameworks.models import DocumentTemplate
-from app.programmes.apprentice_models import Apprenticeship, OtjHours
+from app.programmes.apprentice_models import Application, Apprenticeship, Call, OtjHours
 from app.programmes.models import Cohort, Enrolment, Involvement
 from app.programmes.panel_models import PanelCase, Sample, Sitting
 from app.programmes.portfolio_models import Document
@@ -55,6 +55,17 @@ def case(finder: Finder, state: str = "listed") -> Where:
     """A portfolio before a panel, or decided."""
     statement = select(PanelCase.id).where(PanelCase.state == state).order_by(PanelCase.id)
     return {"case_id": _the(finder, statement, f"{state} case")}
+
+
+def call(finder: Finder) -> Where:
+    """The open call for applications."""
+    return {"call_id": _the(finder, select(Call.id).where(Call.state == "open").order_by(Call.id), "open call")}
+
+
+def application(finder: Finder, state: str = "submitted") -> Where:
+    """An application by its state."""
+    statement = select(Application.id).where(Application.state == state).order_by(Application.id)
+    return {"application_id": _the(finder, statement, f"{state} application")}
 
 
 def sample(finder: Finder) -> Where:
