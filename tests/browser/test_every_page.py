@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from app.core.tx import SYSTEM, transaction
 from seed.personas import PERSONAS
 from tests.browser.house import Server, Window, serving, window
 from tests.county import Filled, Template, seeded
+from tests.markup import markup
 from tests.pages.test_states import lengthen
 from tests.tour import TOUR, Stop
 from tests.visit import Finder
@@ -67,25 +66,6 @@ def test_names_that_never_end(
     assert {address: wrong for address, wrong in found.items() if wrong} == {}
 
 
-# What stands inside a page, as markup: which kinds of element follow which, whatever they say and however often.
-Markup = frozenset[tuple[str, str]]
-_TAG = re.compile(r"<([a-z0-9]+)((?:\s[^<>]*)?)>")
-_ATTRIBUTE = re.compile(r"([a-z-]+)(?:=\"([^\"]*)\")?")
-_TELLING = ("class", "role", "type", "scope", "aria-hidden")  # attributes whose values count; of others, that they are there
-
-
-def markup(html: str) -> Markup:
-    """The pairs of kinds of element that follow each other within the page's main part."""
-    main = html.partition("<main")[2].partition("</main>")[0]
-    kinds = [_kind(tag, given) for tag, given in _TAG.findall("<main" + main)]
-    return frozenset(pairwise(kinds))
-
-
-def _kind(tag: str, given: str) -> str:
-    said = sorted(f"{name}={value}" if name in _TELLING else name for name, value in _ATTRIBUTE.findall(given))
-    return f"{tag} {' '.join(said)}"
-
-
 @pytest.fixture(scope="module")
 def drawn(tab: Window) -> dict[str, set[tuple[str, str]]]:
     """By page, the markup that `test_page_in_a_browser` draws: every stop of the tour as its own persona."""
@@ -120,12 +100,3 @@ def test_every_page_as_every_persona(key: str, tab: Window, drawn: dict[str, set
         if wrong or status >= 500:
             found[stop.name] = [str(status), *wrong]
     assert found == {}
-
-
-def test_markup_tells_pages_apart() -> None:
-    """More rows of the same kind are nothing new; another kind of element, or another state of one, is."""
-    row = '<tr><td class="a">1</td></tr>'
-    page = f'<main id="x"><table>{row * 2}</table></main><p>'
-    assert markup(page) == markup(page.replace(row * 2, row * 9).replace(">1<", ">2<"))
-    assert not markup(page.replace('<td class="a">1</td></tr></table>', "<td><b>1</b></td></tr></table>")) <= markup(page)
-    assert not markup(page.replace('class="a"', 'class="b"')) <= markup(page)

@@ -106,8 +106,10 @@ BUTTONS = (  # nothing can be left out of them
     "/people/{person_id:int}/deputies/{duty_id:int}/end",
 )
 SENDERS = {  # where the page with the form is mainly somebody else's
-    "/changes/{change_id:int}/for": "coordinator",
     "/sessions/{session_id:int}/give": "coordinator",
+    "/applications/{application_id:int}/score": "coordinator",
+    "/applications/{application_id:int}/decide": "coordinator",
+    "/changes/{change_id:int}/for": "coordinator",
     "/documents/{document_id:int}/not-signed": "coordinator",
 }
 FORMS = {  # the page on which a form stands, where its address does not begin alike

@@ -13,7 +13,7 @@ from tests.conftest import THOROUGH
 from tests.factory import Make
 from tests.property.game import History, Table, failure, shortest
 
-HISTORIES = int(os.environ.get("ACADEMY_HISTORIES", "0")) or (1000 if THOROUGH else 120)
+HISTORIES = int(os.environ.get("ACADEMY_HISTORIES", "0")) or (640 if THOROUGH else 120)
 ON_POSTGRESQL = HISTORIES * 3 // 10  # where each statement is a round trip
 PARTS = 8  # so that several processes share them
 
