@@ -53,6 +53,8 @@ LONG = (  # each of these is handed out by itself, before all others, so that no
     "tests/property/test_oracle.py::test_the_engine_agrees_with_the_oracle",
     "tests/contract/test_requests.py::test_many_made_up_requests",
     "tests/browser/test_every_page.py::test_every_page_as_every_persona",
+    "tests/policy/test_matrix.py::test_pages_about_somebody_in_reach",
+    "tests/policy/test_matrix.py::test_pages_about_somebody_out_of_reach",
 )
 
 

@@ -12,6 +12,7 @@ import pytest
 from app.core.calendar import add_months
 from seed.content import content
 from seed.makers import Maker, cohort_starts, monday
+from seed.personas import PERSONAS
 from seed.tree import FEWEST, SPAN, Tree, build_tree, shares
 from seed.workforce import Workforce, build_workforce
 
@@ -40,7 +41,7 @@ def test_the_published_sizes() -> None:
 def test_other_sizes(people: int) -> None:
     force = county(people)
     assert len(force.here(TODAY)) == people
-    assert len(force.persona) == 10
+    assert len(force.persona) == len(PERSONAS)
     assert len({(unit.organisation, unit.code) for unit in force.tree.units}) == len(force.tree.units)
 
 
