@@ -17,7 +17,6 @@ from app.people.models import Person
 from app.policy import Can, covers, may
 from app.programmes import access, panel_queries, papers, portfolio_words
 from app.programmes.checklist import checklist
-from app.programmes.models import Cohort
 from app.programmes.operations import judging, panels, sampling
 from app.programmes.operations.judging import Verdict
 from app.programmes.operations.panels import Members
@@ -280,7 +279,7 @@ def ready(tx: Tx, page: Page, enrolment_id: int) -> Response:
 @pages.get("/cohorts/{cohort_id:int}/sample", can=Can.RUN_PANELS)
 def sample_form(tx: Tx, page: Page, cohort_id: int) -> Response:
     """What was drawn from a cohort, what the moderators said, and drawing more."""
-    cohort = tx.get(Cohort, cohort_id, what="cohort")
+    cohort = sampling.sampled(tx, cohort_id)
     return page.render(
         "programmes/panel/draw.html",
         cohort=cohort,

@@ -31,7 +31,7 @@ def draw_sample(tx: Tx, cohort_id: int, moderator_id: int, *, every: int = 3) ->
     """
     if not 1 <= every <= 100:
         raise Invalid("Choose how many.", errors=[{"field": "every", "message": "Choose a number from 1 to 100"}])
-    tx.get(Cohort, cohort_id, lock=True, what="cohort")
+    sampled(tx, cohort_id, lock=True)
     _moderator(tx, moderator_id)
     shown = {row.enrolment_id for row in tx.rows(select(Sample.enrolment_id).join(Involvement, Involvement.id == Sample.involvement_id))}
     drawn = []
@@ -45,6 +45,15 @@ def draw_sample(tx: Tx, cohort_id: int, moderator_id: int, *, every: int = 3) ->
     if drawn:
         tx.record("sample.shown", "cohorts", cohort_id, tell=["email.sample_ready"], to=moderator_id, portfolios=len(drawn))
     return drawn
+
+
+def sampled(tx: Tx, cohort_id: int, *, lock: bool = False) -> Row[Any]:
+    """The cohort, or NotFound where everybody in it is out of the actor's reach."""
+    row = tx.get(Cohort, cohort_id, lock=lock, what="cohort")
+    anybody = select(Enrolment.id).where(Enrolment.cohort_id == row.id).limit(1)
+    if tx.scalar(anybody) and not tx.scalar(anybody.where(within_reach(tx, Can.RUN_PANELS, Enrolment.person_id))):
+        raise NotFound("There is no cohort with that reference, or it is not one of yours.", code="cohort-not-found")
+    return row
 
 
 def choose(rows: Sequence[Row[Any]], every: int) -> list[tuple[Row[Any], str]]:
