@@ -107,7 +107,7 @@ TOUR: tuple[Stop, ...] = (
     Stop("/accessibility", None),
     Stop("/help", None),
     Stop("/help", "practitioner"),
-    *(Stop("/", key, queries=USUAL if key == "assessor" else HOT, joining_link=True) for key in EVERYBODY),  # hers counts supervision, too
+    *(Stop("/", key, queries=HOT, joining_link=True) for key in EVERYBODY),
     # Finding learning
     Stop("/courses", "practitioner", queries=HOT),
     Stop("/courses", "practitioner", query="q=court&places=yes", queries=HOT),
@@ -312,7 +312,7 @@ TOUR: tuple[Stop, ...] = (
     Stop("/supervision/team", "coordinator", query="show=overdue"),
     Stop("/supervision/several", "manager"),
     Stop("/supervision/several", "practitioner"),
-    Stop("/people/{person_id:int}/supervision", "manager", lambda finder: {"person_id": finder.person("nqsw")}, queries=15),
+    Stop("/people/{person_id:int}/supervision", "manager", lambda finder: {"person_id": finder.person("nqsw")}),
     Stop("/people/{person_id:int}/supervision", "psw", lambda finder: {"person_id": finder.person("nqsw")}),
     Stop("/people/{person_id:int}/supervision/new", "nqsw", lambda finder: {"person_id": finder.person("nqsw")}),
     Stop("/people/{person_id:int}/supervision/new", "manager", lambda finder: {"person_id": finder.person("nqsw")}),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Date, Float, Row, Select, and_, bindparam, exists, or_, select, type_coerce, union_all
+from sqlalchemy import Boolean, Date, Float, Row, Select, String, and_, bindparam, cast, exists, null, or_, select, type_coerce, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.db import ONE, Key, UtcDateTime
@@ -88,49 +88,47 @@ def terms_for(tx: Tx, subjects: Collection[str], as_at: date, known_at: datetime
 
 # Supervision -------------------------------------------------------------------------------------------------------
 
-_STOPS = (
-    select(SupervisionPause.person_id, SupervisionPause.valid_from, SupervisionPause.valid_to).where(by_then(SupervisionPause)),
-    select(Absence.person_id, Absence.valid_from, Absence.valid_to).where(by_then(Absence)),
-)
+
+def _stop(table: Any) -> Select[Any]:
+    """Spans in which the clock stands still, in the columns of `_MEETINGS`; their kind is none."""
+    nothing = (cast(null(), String), cast(null(), Key), cast(null(), Boolean), cast(null(), Boolean))
+    return select(table.person_id, table.valid_from, table.valid_to, *nothing, table.id).where(by_then(table))
+
+
+_STOPS = (_stop(SupervisionPause), _stop(Absence))
 _REGISTERED = exists(select(ONE).where(Supervisor.supervision_id == Supervision.id, Supervisor.registered))
-_MEETINGS = (
-    select(
-        Supervision.person_id,
-        Supervision.held_on,
-        Supervision.kind,
-        Supervision.minutes,
-        _REGISTERED.label("registered"),
-        or_(
-            Supervision.recorded_by.is_(None),
-            Supervision.recorded_by != Supervision.person_id,
-            and_(Supervision.confirmed_at.is_not(None), Supervision.confirmed_at <= _KNOWN_AT),
-        ).label("confirmed"),
-    )
-    .where(by_then(Supervision), Supervision.held_on >= bindparam("since", type_=Date), Supervision.held_on <= _AS_AT)
-    .order_by(Supervision.person_id, Supervision.held_on, Supervision.id)
-)
-
-
-def _stops(tx: Tx, whom: Sequence[int], known_at: datetime) -> dict[int, list[Span]]:
-    found: dict[int, list[Span]] = defaultdict(list)
-    both = union_all(*(part.where(part.selected_columns[0].in_(whom)) for part in _STOPS))
-    for row in tx.rows(both, known_at=known_at):
-        found[row.person_id].append((row.valid_from, row.valid_to))
-    return found
+_MEETINGS = select(
+    Supervision.person_id,
+    Supervision.held_on.label("starts"),
+    Supervision.held_on.label("ends"),
+    Supervision.kind,
+    Supervision.minutes,
+    _REGISTERED.label("registered"),
+    or_(
+        Supervision.recorded_by.is_(None),
+        Supervision.recorded_by != Supervision.person_id,
+        and_(Supervision.confirmed_at.is_not(None), Supervision.confirmed_at <= _KNOWN_AT),
+    ).label("confirmed"),
+    Supervision.id,
+).where(by_then(Supervision), Supervision.held_on >= bindparam("since", type_=Date), Supervision.held_on <= _AS_AT)
 
 
 def _compared(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at: datetime) -> list[tuple[Held, list[Span]]]:
-    """Each term compared with what was held, and when its clock stood still: two statements for all of them."""
+    """Each term compared with what was held, and when its clock stood still: one statement for all of them."""
     if not found:
         return []
     people = sorted({term.person_id for term, _ in found})
     since = min(term.valid_from for term, _ in found)
-    stops = _stops(tx, people, known_at)
+    stops: dict[int, list[Span]] = defaultdict(list)
     meetings: dict[int, list[Meeting]] = defaultdict(list)
-    rows = tx.rows(_MEETINGS.where(Supervision.person_id.in_(people)), since=since, as_at=as_at, known_at=known_at)
-    for row in rows:
-        one = Meeting(row.person_id, row.held_on, row.kind, row.minutes, bool(row.registered), bool(row.confirmed))
-        meetings[row.person_id].append(one)
+    parts: tuple[Any, ...] = (_MEETINGS, *_STOPS)
+    both = union_all(*(part.where(part.selected_columns[0].in_(people)) for part in parts))
+    for row in tx.rows(both.order_by("person_id", "starts", "id"), since=since, as_at=as_at, known_at=known_at):
+        if row.kind is None:
+            stops[row.person_id].append((row.starts, row.ends))
+        else:
+            one = Meeting(row.person_id, row.starts, row.kind, row.minutes, bool(row.registered), bool(row.confirmed))
+            meetings[row.person_id].append(one)
     answer = []
     for term, holes in found:
         still = merged([*stops[term.person_id], *holes])
@@ -143,7 +141,7 @@ def held_against_due(
 ) -> dict[int, Held]:
     """By person: what was held against what was due, for everybody of `whom` who is in a term on `as_at` (today where it is left out).
 
-    Three statements however many they are. Whoever calls has narrowed `whom` to those the reader may see.
+    Two statements however many they are. Whoever calls has narrowed `whom` to those the reader may see.
     """
     as_at, known_at = as_at or tx.today, known_at or tx.now
     found = terms_of(tx, whom, as_at, known_at, ended=ended)
@@ -170,7 +168,7 @@ _COUNTS = (
 def promised_actual(
     tx: Tx, whom: Whom, as_at: date | None = None, known_at: datetime | None = None, *, ended: bool = False
 ) -> dict[int, PromisedActual]:
-    """By person: supervision, protected time and workload of the term they are in, promised against actual. Six statements for any number.
+    """By person: supervision, protected time and workload of the term they are in, promised against actual. Five statements for any number.
 
     Protected time and caseloads are for the person, those above them, their assessor and the coordinator (`Can.READ_WORKLOAD`): whoever
     calls has narrowed `whom` to them.

@@ -13,8 +13,8 @@ from tests.conftest import THOROUGH
 from tests.factory import Make
 from tests.property.game import History, Table, failure, shortest
 
-HISTORIES = int(os.environ.get("ACADEMY_HISTORIES", "0")) or (640 if THOROUGH else 120)
-ON_POSTGRESQL = HISTORIES * 3 // 10  # where each statement is a round trip
+HISTORIES = int(os.environ.get("ACADEMY_HISTORIES", "0")) or (2000 if THOROUGH else 120)
+ON_POSTGRESQL = HISTORIES // 2 if THOROUGH else HISTORIES // 3  # where each statement is a round trip
 PARTS = 8  # so that several processes share them
 
 
