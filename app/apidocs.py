@@ -43,6 +43,13 @@ SAID = {
     "completions:write": "Report results of e-learning",
     "supervision:read": "Read when people were supervised: dates, kinds and minutes",
     "programmes:read": "Read cohorts, enrolments, stages and outcomes",
+    "organisation:read": "Read organisations, services and teams",
+    "people:import": "Send HR extracts, preview and apply them",
+    "changes:read": "Read the feed of changes, of what the other scopes allow",
+    "webhooks:write": "Have those changes sent to addresses of one's own",
+    "training-records:read": "Read completions and outcomes as HR keeps them",
+    "training-records:write": "Say which of them HR has taken over",
+    "scim": "Keep people and teams as the directory has them, by SCIM",
 }
 PROBLEMS = {
     "400": "The body is not JSON",

@@ -45,6 +45,13 @@ class Can(StrEnum):
     READ_ACCESS_NEEDS = "see someone's access needs"
     WRITE_PERSON = "create and change people"
     IMPORT_PEOPLE = "import people from HR"
+    CONFIRM_LEAVERS = "confirm who leaves, and restore leavers"
+    PROVISION = "keep people as a directory has them"
+    READ_ORGANISATION = "read the organisation tree"
+    READ_CHANGES = "read the feed of changes"
+    MANAGE_WEBHOOKS = "have changes sent"
+    READ_TRAINING_RECORDS = "see training records for HR"
+    CONFIRM_TRAINING_RECORDS = "say what HR has taken over"
     READ_COMPLETIONS = "see what someone has completed"
     EXPORT_COMPLETIONS = "export the completion matrix"
     WRITE_COMPLETIONS = "record what someone has completed"
@@ -189,6 +196,9 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_PERSON: Reach.SCOPE,
         Can.WRITE_PERSON: Reach.SCOPE,
         Can.IMPORT_PEOPLE: Reach.SCOPE,
+        Can.CONFIRM_LEAVERS: Reach.SCOPE,
+        Can.READ_TRAINING_RECORDS: Reach.SCOPE,
+        Can.CONFIRM_TRAINING_RECORDS: Reach.SCOPE,
         Can.READ_COMPLETIONS: Reach.SCOPE,
         Can.EXPORT_COMPLETIONS: Reach.SCOPE,
         Can.READ_ABSENCE: Reach.SCOPE,
@@ -225,4 +235,11 @@ SCOPES: dict[str, tuple[Can, ...]] = {
     "completions:read": (Can.READ_COMPLETIONS, Can.EXPORT_COMPLETIONS),
     "completions:write": (Can.READ_COMPLETIONS, Can.WRITE_COMPLETIONS),
     "programmes:read": (Can.READ_ENROLMENT,),
+    "organisation:read": (Can.READ_ORGANISATION,),
+    "people:import": (Can.READ_PERSON, Can.IMPORT_PEOPLE),
+    "changes:read": (Can.READ_CHANGES,),  # and of each resource only what the client has the scope for
+    "webhooks:write": (Can.MANAGE_WEBHOOKS,),
+    "training-records:read": (Can.READ_TRAINING_RECORDS,),
+    "training-records:write": (Can.READ_TRAINING_RECORDS, Can.CONFIRM_TRAINING_RECORDS),
+    "scim": (Can.READ_PERSON, Can.WRITE_PERSON, Can.READ_ORGANISATION, Can.PROVISION),
 }

@@ -5,6 +5,7 @@ from app.bookings import models as bookings
 from app.core import files, ledger, schedule
 from app.core.db import Base
 from app.frameworks import models as frameworks
+from app.hr import change_models, directory_models
 from app.hr import models as hr
 from app.identity import models as identity
 from app.learning import models as learning
@@ -19,6 +20,8 @@ metadata = Base.metadata
 __all__ = [
     "apprentice_models",
     "bookings",
+    "change_models",
+    "directory_models",
     "event_models",
     "files",
     "frameworks",

@@ -240,6 +240,12 @@ def append_only_ddl(dialect: str, table: str) -> list[str]:
     ]
 
 
+def on_postgresql(table: Table, *statements: str) -> None:
+    """What only PostgreSQL has of a table, such as a default or another kind of index; migrations carry the same words."""
+    for statement in statements:
+        event.listen(table, "after_create", _ddl(statement).execute_if(dialect="postgresql"))
+
+
 def full_text(table: Table, config: str) -> None:
     """Index `search_text` of a table for `matches`: a GIN index on PostgreSQL, an FTS5 table with triggers on SQLite."""
     for dialect in ("sqlite", "postgresql"):

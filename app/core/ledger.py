@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Model, append_only, is_postgresql
+from app.core.db import Model, append_only, is_postgresql, on_postgresql
 
 WAITING = text("sent_at IS NULL AND parked_at IS NULL")
 Json = JSON().with_variant(JSONB(), "postgresql")
@@ -31,10 +31,16 @@ class Audit(Model):
     state: Mapped[str | None]
     facts: Mapped[dict[str, Any]] = mapped_column(Json)
     request_id: Mapped[str | None]
+    xid: Mapped[int | None]  # PostgreSQL: the transaction that wrote it, by which the change feed knows what is committed for good
     __table_args__ = (Index("ix_audit_subject", "subject", "subject_id"), Index("ix_audit_person", "person_id", "at"))
 
 
 append_only(Audit.__table__)
+on_postgresql(
+    Audit.__table__,
+    "ALTER TABLE audit ALTER COLUMN xid SET DEFAULT (pg_current_xact_id()::text::bigint)",
+    "CREATE INDEX ix_audit_xid ON audit USING brin (xid)",
+)
 
 
 class Outbox(Model):

@@ -47,6 +47,13 @@ WHAT_SCOPES_ALLOW = {
     "completions:write": "Report results of e-learning",
     "supervision:read": "See when supervision was held, of which kind and how long",
     "programmes:read": "See cohorts, how far people are with programmes, and outcomes",
+    "organisation:read": "See organisations, services and teams",
+    "people:import": "Send HR extracts, and apply them",
+    "changes:read": "Read the feed of changes, of what its other scopes allow",
+    "webhooks:write": "Have those changes sent to addresses of its own",
+    "training-records:read": "See completions and outcomes as HR keeps them",
+    "training-records:write": "Say which of them HR has taken over",
+    "scim": "Keep people and teams as the directory has them (SCIM)",
 }
 _SAID = {
     "given": "The role is given.",

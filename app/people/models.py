@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model, full_text, no_overlap
@@ -196,6 +196,7 @@ class RoleHeld(Fact, Model):
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
     role: Mapped[str]
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))
+    mapped: Mapped[bool] = mapped_column(default=False, server_default=false())  # by the identity provider's claims, and goes with them
     __table_args__ = (CheckConstraint("valid_from < valid_to", name="period"),)
 
 
