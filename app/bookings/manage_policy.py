@@ -91,6 +91,13 @@ GROUPS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
             Figure("suppress_below", "Results are hidden below", "people"),
         ),
     ),
+    (
+        "Apprentices’ safeguarding training and progress reviews",
+        (
+            Figure("programme_chase_days", "What is due or overdue is chased at most every", "days", hint="Calendar days, for each reader."),
+            Figure("programme_long_days", "The Academy is told when it is late by", "days", hint="Calendar days."),
+        ),
+    ),
 )
 ALL = {figure.name: figure for _, group in GROUPS for figure in group}
 assert set(ALL) == set(FIELDS) - {"id"}  # each figure has its line

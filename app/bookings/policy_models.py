@@ -45,6 +45,9 @@ class BookingPolicy(Model):
     absent_pence: Mapped[int] = mapped_column(default=0)
     appeal_days: Mapped[int] = mapped_column(default=10)  # working days in which somebody may appeal
     suppress_below: Mapped[int] = mapped_column(default=5)  # smaller numbers are not shown in results by course
+    # Apprentices' safeguarding training and progress reviews
+    programme_chase_days: Mapped[int] = mapped_column(default=7, server_default="7")  # calendar days between two messages to one reader
+    programme_long_days: Mapped[int] = mapped_column(default=28, server_default="28")  # calendar days late, and the coordinator is told
     __table_args__ = (
         CheckConstraint("0 <= day_starts AND day_starts < day_ends AND day_ends <= 1440", name="day"),
         CheckConstraint("offer_minutes > 0 AND offer_least_minutes >= 0 AND offer_most_days > 0 AND cut_off_minutes >= 0", name="offer"),
@@ -55,6 +58,7 @@ class BookingPolicy(Model):
         CheckConstraint("late_pence >= 0 AND absent_pence >= 0", name="pence"),
         CheckConstraint("check_in_before >= 0 AND check_in_seconds BETWEEN 20 AND 600", name="check_in"),
         CheckConstraint("impact_weeks > 0 AND suppress_below > 0", name="evaluation"),
+        CheckConstraint("programme_chase_days > 0 AND programme_long_days > 0", name="programmes"),
     )
 
 

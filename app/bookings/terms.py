@@ -37,6 +37,8 @@ class Policy:
     absent_pence: int = 0
     appeal_days: int = 10
     suppress_below: int = 5
+    programme_chase_days: int = 7
+    programme_long_days: int = 28
 
 
 FIELDS = tuple(field.name for field in fields(Policy))

@@ -15,10 +15,12 @@ depends_on = None
 CHECKS = {
     "accounts": {"suspended_by": "suspended_by IN ('administrator', 'directory')"},
     "api_clients": {"old_secret": "(old_secret_hash IS NULL) = (old_secret_until IS NULL)", "per_minute": "per_minute > 0"},
+    "booking_policies": {"programmes": "programme_chase_days > 0 AND programme_long_days > 0"},
 }
 COLUMNS = {
     "accounts": ("suspended_by", "break_glass"),
     "api_clients": ("secret_made_at", "old_secret_hash", "old_secret_until", "per_minute", "contact", "last_used_at"),
+    "booking_policies": ("programme_chase_days", "programme_long_days"),
     "roles_held": ("mapped",),
     "sign_ins": ("via", "provider_session", "id_token"),
 }
@@ -63,6 +65,8 @@ def _columns() -> None:
     op.add_column("api_clients", sa.Column("contact", sa.String(), nullable=True))
     op.add_column("api_clients", sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("audit", sa.Column("xid", KEY, nullable=True))
+    op.add_column("booking_policies", sa.Column("programme_chase_days", KEY, server_default="7", nullable=False))
+    op.add_column("booking_policies", sa.Column("programme_long_days", KEY, server_default="28", nullable=False))
     op.add_column("roles_held", sa.Column("mapped", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("sign_ins", sa.Column("via", sa.String(), server_default="password", nullable=False))
     op.add_column("sign_ins", sa.Column("provider_session", sa.String(), nullable=True))

@@ -43,6 +43,8 @@ LIMITS: dict[str, tuple[int, int]] = {
     "absent_pence": (0, 1_000_000),
     "appeal_days": (1, 60),
     "suppress_below": (1, 100),
+    "programme_chase_days": (1, 60),
+    "programme_long_days": (1, 365),
 }
 CHARGES = ("none", "cost", "fixed")
 CLASSES = (1, 2, 3, 4, 6, 7, 8, 9)  # 5 is the usual class
