@@ -18,6 +18,9 @@ from app.core.mail import Mailer, is_address
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
 class SettingsError(Exception):
     """A setting is missing or wrong; the message names it and says what it must be."""
 
@@ -49,6 +52,15 @@ class Settings(BaseSettings):
     head_officers: str = Field("", description="E-mail addresses of the people here who keep the daily head, with commas between them.")
     trusted_proxies: int = Field(0, ge=0, le=5, description="How many proxies in front set X-Forwarded-For; 0 ignores the header.")
     token_minutes: int = Field(60, ge=5, le=1440, description="How long an API access token is good for.")
+    oidc_issuer: str = Field("", description="The identity provider's issuer, exactly as its tokens name it. Empty: no single sign-on.")
+    oidc_client_id: str = Field("", description="What the provider calls this service.", max_length=200)
+    oidc_client_secret: str = Field("", description="The secret it gave this service.", repr=False)
+    oidc_tenant: str = Field("", description="The tenant (`tid`) whose people may sign in.", max_length=200)
+    oidc_subject_claim: str = Field("oid", description="The claim that says who somebody is: oid (Entra) or sub.", pattern="^(oid|sub)$")
+    oidc_roles_claim: str = Field("roles", description="The claim that lists somebody's roles.", pattern=r"^[\w:/.-]{1,200}$")
+    oidc_administrators_by_claim: bool = Field(False, description="May a claim make somebody an administrator?")
+    oidc_scim_external_id_is_subject: bool = Field(False, description="Is SCIM's externalId the provider's object id?")
+    local_passwords: bool = Field(True, description="off: only the identity provider signs people in, and break-glass accounts.")
     log_level: str = Field("info", description="debug, info, warning or error.", pattern="^(debug|info|warning|error)$")
 
     @field_validator("database_url")
@@ -67,6 +79,16 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError("must be a whole address such as https://academy.example.gov.uk")
         return value.rstrip("/")
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _exact_issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+            raise ValueError("must be the issuer's whole https address")
+        if parts.query or parts.fragment or parts.username or (value and not parts.hostname) or any(sign.isspace() for sign in value):
+            raise ValueError("must be the issuer's address as its tokens name it, without query, fragment or password")
+        return value
 
     @field_validator("smtp_url")
     @classmethod
@@ -97,6 +119,13 @@ class Settings(BaseSettings):
             raise ValueError("ACADEMY_DEMO must not be set when ACADEMY_BASE_URL is https: demonstration passwords are public")
         if self.secure and not self.smtp_url:
             raise ValueError("ACADEMY_SMTP_URL is needed when ACADEMY_BASE_URL is https: nobody would get their messages")
+        return self
+
+    @model_validator(mode="after")
+    def _single_sign_on_is_whole(self) -> Settings:
+        """Half a provider signs nobody in; and without passwords there must be a provider."""
+        if problem := sso_problem(self):
+            raise ValueError(problem)
         return self
 
     @model_validator(mode="after")
@@ -131,6 +160,16 @@ class Settings(BaseSettings):
         return Path("var/files")
 
     @property
+    def sso(self) -> bool:
+        """Is there an identity provider to sign people in?"""
+        return bool(self.oidc_issuer)
+
+    @property
+    def oidc_redirect_uri(self) -> str:
+        """The address here to which the provider sends people back; it must know it."""
+        return f"{self.base_url}/auth/callback"
+
+    @property
     def secure(self) -> bool:
         return self.base_url.startswith("https://")
 
@@ -141,6 +180,34 @@ class Settings(BaseSettings):
     @property
     def sqlite(self) -> bool:
         return self.database_url.startswith("sqlite")
+
+
+ENTRA = ("login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn")
+SHARED_TENANTS = ("common", "organizations", "consumers")
+
+
+def sso_problem(given: Settings) -> str:
+    """What is missing or wrong in the settings of single sign-on taken together, in words; empty if nothing is."""
+    if not given.oidc_issuer:
+        if given.oidc_client_id or given.oidc_client_secret or given.oidc_tenant:
+            return "ACADEMY_OIDC_ISSUER is missing: the other OIDC settings need it"
+        return "" if given.local_passwords else "ACADEMY_LOCAL_PASSWORDS is off and there is no ACADEMY_OIDC_ISSUER: nobody could sign in"
+    if not given.oidc_client_id or not given.oidc_client_secret:
+        return "ACADEMY_OIDC_CLIENT_ID and ACADEMY_OIDC_CLIENT_SECRET are needed with ACADEMY_OIDC_ISSUER"
+    if given.oidc_subject_claim == "oid" and not given.oidc_tenant:
+        return "ACADEMY_OIDC_TENANT is needed: an object id means something only within its tenant (or set ACADEMY_OIDC_SUBJECT_CLAIM=sub)"
+    parts = urlsplit(given.oidc_issuer)
+    if parts.hostname == "sts.windows.net":
+        return "ACADEMY_OIDC_ISSUER must be Entra's version 2.0 issuer: https://login.microsoftonline.com/TENANT/v2.0"
+    if parts.hostname in ENTRA:
+        tenant = parts.path.split("/")[1] if parts.path else ""
+        if tenant in SHARED_TENANTS:
+            return f"ACADEMY_OIDC_ISSUER must name your own tenant's id, not {tenant}: else other tenants' people could sign in"
+        if parts.path != f"/{given.oidc_tenant}/v2.0":
+            return "ACADEMY_OIDC_ISSUER must be https://login.microsoftonline.com/TENANT/v2.0 with the id in ACADEMY_OIDC_TENANT"
+    if given.demo and not given.local_passwords:
+        return "ACADEMY_LOCAL_PASSWORDS must be on in demonstration mode: its personas sign in here"
+    return ""
 
 
 def load(**overrides: Any) -> Settings:
