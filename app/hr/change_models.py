@@ -56,12 +56,16 @@ class Subscription(Model):
     old_secret_until: Mapped[datetime | None]
     since: Mapped[int]  # the change's number from which it is told, exclusive
     reached: Mapped[int]  # the change's number up to which deliveries have been made out
+    quiet_until: Mapped[datetime | None]  # nothing is sent before: the receiver asked for a pause, or did not answer
+    silent_since: Mapped[datetime | None]  # since when nobody has answered at all; NULL: the last attempt was answered
     created_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))  # NULL: the client itself
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]  # by its client, which sees it no more
     version: Mapped[int] = mapped_column(default=1)
     __table_args__ = (
         CheckConstraint("state IN ('on', 'paused', 'off')", name="state"),  # off: 410, or by hand; for good
+        CheckConstraint("deleted_at IS NULL OR state = 'off'", name="deleted"),
         CheckConstraint("(old_secret IS NULL) = (old_secret_until IS NULL)", name="old_secret"),
         CheckConstraint("reached >= since", name="reached"),
     )
@@ -78,7 +82,7 @@ class Delivery(Model):
     number: Mapped[int | None] = mapped_column(ForeignKey("changes.number"))  # NULL: a test
     message_id: Mapped[str]
     event: Mapped[str]
-    person_id: Mapped[int | None]  # those for one person wait for one another
+    lane: Mapped[str]  # "people/12": those for one person wait for one another; of what is nobody's, those for one record
     state: Mapped[str] = mapped_column(default="due")
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime]
@@ -90,8 +94,10 @@ class Delivery(Model):
     __table_args__ = (
         Index("uq_webhook_deliveries_message", "subscription_id", "message_id", unique=True),
         Index("ix_webhook_deliveries_due", "due_at", "id", sqlite_where=DUE, postgresql_where=DUE),
-        Index("ix_webhook_deliveries_person", "subscription_id", "person_id", "id", sqlite_where=DUE, postgresql_where=DUE),
+        Index("ix_webhook_deliveries_lane", "subscription_id", "lane", "id", sqlite_where=DUE, postgresql_where=DUE),
         Index("ix_webhook_deliveries_ended", "ended_at"),
+        Index("ix_webhook_deliveries_subscription", "subscription_id", "id"),
+        Index("ix_webhook_deliveries_state", "subscription_id", "state", "ended_at"),
         CheckConstraint("state IN ('due', 'sent', 'parked', 'dropped')", name="state"),
         CheckConstraint("(state = 'due') = (ended_at IS NULL)", name="ended"),
     )
@@ -116,7 +122,7 @@ class TrainingConfirmation(Model):
     kind: Mapped[str]  # completion · programme
     record_id: Mapped[int]  # completions.id or enrolments.id
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
-    fingerprint: Mapped[str]  # SHA-256 of what was told: a record that has changed since waits again
+    fingerprint: Mapped[str]  # the mark of what was told: a record that has another by now has changed since
     state: Mapped[str]
     reason: Mapped[str | None]
     reference: Mapped[str | None]  # HR's own

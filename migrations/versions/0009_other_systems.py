@@ -212,11 +212,15 @@ def _changes() -> None:
         sa.Column("old_secret_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("since", KEY, nullable=False),
         sa.Column("reached", KEY, nullable=False),
+        sa.Column("quiet_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("silent_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_by", KEY, nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("version", KEY, nullable=False),
         sa.CheckConstraint("state IN ('on', 'paused', 'off')", name=op.f("ck_subscriptions_state")),
+        sa.CheckConstraint("deleted_at IS NULL OR state = 'off'", name=op.f("ck_subscriptions_deleted")),
         sa.CheckConstraint("(old_secret IS NULL) = (old_secret_until IS NULL)", name=op.f("ck_subscriptions_old_secret")),
         sa.CheckConstraint("reached >= since", name=op.f("ck_subscriptions_reached")),
         sa.ForeignKeyConstraint(["client_id"], ["api_clients.id"], name=op.f("fk_subscriptions_client_id")),
@@ -231,7 +235,7 @@ def _changes() -> None:
         sa.Column("number", KEY, nullable=True),
         sa.Column("message_id", sa.String(), nullable=False),
         sa.Column("event", sa.String(), nullable=False),
-        sa.Column("person_id", KEY, nullable=True),
+        sa.Column("lane", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("attempts", KEY, nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
@@ -256,13 +260,15 @@ def _changes() -> None:
     )
     op.create_index("ix_webhook_deliveries_ended", "webhook_deliveries", ["ended_at"], unique=False)
     op.create_index(
-        "ix_webhook_deliveries_person",
+        "ix_webhook_deliveries_lane",
         "webhook_deliveries",
-        ["subscription_id", "person_id", "id"],
+        ["subscription_id", "lane", "id"],
         unique=False,
         sqlite_where=sa.text("state = 'due'"),
         postgresql_where=sa.text("state = 'due'"),
     )
+    op.create_index("ix_webhook_deliveries_state", "webhook_deliveries", ["subscription_id", "state", "ended_at"], unique=False)
+    op.create_index("ix_webhook_deliveries_subscription", "webhook_deliveries", ["subscription_id", "id"], unique=False)
     op.create_index("uq_webhook_deliveries_message", "webhook_deliveries", ["subscription_id", "message_id"], unique=True)
     op.create_table(
         "webhook_tries",
