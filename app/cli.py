@@ -238,7 +238,7 @@ def client(options: argparse.Namespace, config: Settings) -> int:
 
     from app.core.errors import Refusal
     from app.core.work import job
-    from app.identity import operations
+    from app.identity import clients
     from app.people.models import Unit
 
     scopes = [scope for given in options.scope for scope in given.split()]
@@ -250,7 +250,7 @@ def client(options: argparse.Namespace, config: Settings) -> int:
                 if organisation is None:
                     print(f"There is no organisation with the code {options.organisation}.", file=sys.stderr)
                     return 2
-            client_id, secret = operations.create_client(tx, options.name, scopes, organisation)
+            client_id, secret = clients.create_client(tx, options.name, scopes, organisation)
     except Refusal as problem:
         print(problem.message, file=sys.stderr)
         return 2

@@ -27,7 +27,7 @@ from app.core.db import Database, connect
 from app.core.ledger import Audit, Outbox
 from app.core.tx import SYSTEM, transaction
 from app.desks import catalogue
-from app.identity import access
+from app.identity import access, clients
 from app.identity import operations as identity
 from app.main import create_app
 from tests.county import KINDS, careless, demo_app, demo_county, demo_settings, open_county, templates  # noqa: F401  # fixtures
@@ -253,8 +253,8 @@ def client(app: Any, visitor: TestClient, database: Database) -> Callable[..., T
 
     def enter(*scopes: str, organisation: int | None = None) -> TestClient:
         with transaction(database, SYSTEM, writes=True) as tx:
-            client_id, secret = identity.create_client(tx, "test client", list(scopes), organisation)
-            token, _ = identity.token(tx, client_id, secret, [], 60)
+            client_id, secret = clients.create_client(tx, "test client", list(scopes), organisation)
+            token, _ = clients.token(tx, client_id, secret, [], 60)
         return TestClient(app, headers={"authorization": f"Bearer {token}"})
 
     return enter

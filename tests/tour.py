@@ -23,7 +23,7 @@ from app.core.db import Database
 from app.core.tx import SYSTEM, Actor, Tx, transaction
 from app.hr.imports import stage
 from app.hr.mapping import Mapping
-from app.identity import access
+from app.identity import access, clients
 from app.identity import operations as identity
 from app.identity.models import Link
 from app.learning import prior
@@ -394,6 +394,10 @@ TOUR: tuple[Stop, ...] = (
     Stop("/preferences", "board"),
     Stop("/calendar/{token}.ics", None, lambda _: {"token": FEED}, joining_link=True, file="text/calendar"),
     # HR
+    Stop("/hr/training-records", "hr"),
+    Stop("/hr/training-records", "hr", query="state=confirmed"),
+    Stop("/hr/training-records.csv", "hr", query="state=waiting", file="text/csv"),
+    Stop("/hr/training-records.xlsx", "hr", file="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     Stop("/hr/imports", "hr"),
     Stop("/hr/imports/new", "hr"),
     Stop("/hr/imports/{key:int}", "hr", lambda _: {"key": 1}),
@@ -455,7 +459,7 @@ def arrange(database: Database) -> None:
     with transaction(database, SYSTEM, writes=True) as tx:
         _link(tx, administrator)
         tx.insert_many(Feed, [dict(token_hash=feed.hashed(FEED), person_id=Finder(tx).person("practitioner"), created_at=tx.now)])
-        identity.create_client(tx, "Rota planner", ["people:read", "bookings:read"])
+        clients.create_client(tx, "Rota planner", ["people:read", "bookings:read"])
         tx.actor = Actor("person", Finder(tx).person("coordinator"), persona("coordinator").name, (("coordinator", None),))
         day = f"{tx.today + timedelta(days=70):%d/%m/%Y}"
         good = {"course": Finder(tx).plain_course().title, "date": day, "start": "9:30", "end": "16:00", "places": "12"}

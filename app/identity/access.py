@@ -132,7 +132,7 @@ def touch(tx: Tx, token_hash: str) -> None:
 
 
 _CLIENT = Ready(
-    select(ApiClient.id, ApiClient.name, ApiClient.organisation_id, ApiToken.scopes)
+    select(ApiClient.id, ApiClient.name, ApiClient.organisation_id, ApiClient.scopes, ApiToken.scopes.label("given"))
     .join(ApiClient, ApiClient.id == ApiToken.client_id)
     .where(
         ApiToken.token_hash == bindparam("token"),
@@ -140,14 +140,34 @@ _CLIENT = Ready(
         ApiClient.disabled_at.is_(None),
     )
 )
+_CLIENT_ITSELF = select(ApiClient.id, ApiClient.name, ApiClient.organisation_id, ApiClient.scopes).where(
+    ApiClient.id == bindparam("client"), ApiClient.disabled_at.is_(None)
+)
 
 
-def client(tx: Tx, authorization: str) -> Actor:
-    """The client that a bearer token was given to, or SignInNeeded."""
+def bearer(authorization: str) -> str:
+    """The access token in a header, or SignInNeeded."""
     kind, _, token = authorization.partition(" ")
     if kind.lower() != "bearer" or not 20 <= len(token) <= 200:
         raise SignInNeeded("Send an access token: Authorization: Bearer …", code="token-missing")
-    row = tx.one(_CLIENT, token=digest(token), now=tx.now)
+    return token
+
+
+def client(tx: Tx, authorization: str) -> Actor:
+    """The client that a bearer token was given to, or SignInNeeded.
+
+    It may do what both it and its token are allowed: a scope taken from a client is lost to tokens that were given before.
+    """
+    row = tx.one(_CLIENT, token=digest(bearer(authorization)), now=tx.now)
     if row is None:
         raise SignInNeeded("The access token is unknown or has expired. Ask for a new one at /oauth/token.", code="token-invalid")
+    scopes = frozenset(row.given.split()) & frozenset(row.scopes.split())
+    return Actor("client", row.id, row.name, scopes=scopes, organisation_id=row.organisation_id)
+
+
+def client_actor(tx: Tx, client_id: int) -> Actor | None:
+    """A client as an actor, with all its scopes and its organisation, for what is done on its behalf; None if it is disabled."""
+    row = tx.one(_CLIENT_ITSELF, client=client_id)
+    if row is None:
+        return None
     return Actor("client", row.id, row.name, scopes=frozenset(row.scopes.split()), organisation_id=row.organisation_id)

@@ -18,6 +18,7 @@ from app.core.forms import Problems, text
 from app.core.tx import Tx
 from app.core.web import url
 from app.doors import Page, Pages
+from app.identity import clients as api_clients
 from app.identity import operations, queries
 from app.people import operations as people
 from app.people import queries as people_queries
@@ -261,7 +262,7 @@ def create_client(tx: Tx, page: Page) -> Response:
     if organisation is not None and organisation not in dict(queries.organisations(tx)):
         problems.add("organisation", "Choose an organisation from the list")
     problems.raise_any()
-    client_id, secret = operations.create_client(tx, name, scopes, organisation)
+    client_id, secret = api_clients.create_client(tx, name, scopes, organisation)
     return page.render("identity/client_made.html", name=name, client_id=client_id, secret=secret)
 
 
@@ -278,5 +279,5 @@ def one_client(tx: Tx, page: Page, client_id: int) -> Response:
 @pages.post("/access/clients/{client_id:int}/disable", can=Can.MANAGE_CLIENTS, again=one_client)
 def disable_client(tx: Tx, page: Page, client_id: int) -> Response:
     """Its tokens stop working at once."""
-    operations.disable_client(tx, client_id)
+    api_clients.disable_client(tx, client_id)
     return page.go(f"/access/clients/{client_id}", said="disabled")

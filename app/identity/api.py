@@ -14,7 +14,7 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.core.errors import Refusal, TooMany
 from app.core.tx import NOBODY, transaction
-from app.identity import operations
+from app.identity import access, clients
 
 router = APIRouter(tags=["Access"])
 LONGEST_SCOPE = 500  # characters; every scope there is takes less
@@ -125,19 +125,21 @@ def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str, bool
 def _give(request: Request, client_id: str, secret: str, scopes: list[str], basic: bool) -> Response:
     database: Database = request.app.state.database
     settings: Settings = request.app.state.settings
+    peer = request.client.host if request.client else ""
+    address = access.client_address(peer, request.headers.get("x-forwarded-for", ""), settings.trusted_proxies)
     if "\x00" in client_id:  # no id of ours, and no text that PostgreSQL can look for
         raise _Refused("invalid_client", "The client id or secret is wrong.", 401, www_authenticate='Basic realm="academy"')
     try:
         with transaction(database, NOBODY, writes=True, request_id=request.state.request_id) as tx:
-            operations.throttle_client(tx, client_id)
-            made, given = operations.token(tx, client_id, secret, scopes, settings.token_minutes)
+            clients.throttle_client(tx, client_id, address)
+            made, given = clients.token(tx, client_id, secret, scopes, settings.token_minutes)
     except TooMany as refused:
         raise _Refused("too_many_requests", refused.message, 429, retry_after="900") from None
     except Refusal as refused:
         if refused.status != 401:
             raise _Refused("invalid_scope", refused.message) from None
         with transaction(database, NOBODY, writes=True, request_id=request.state.request_id) as tx:
-            operations.client_failed(tx, client_id)
+            clients.client_failed(tx, client_id, address)
         headers = {"www_authenticate": 'Basic realm="academy"'} if basic else {}
         raise _Refused("invalid_client", refused.message, 401, **headers) from None
     body = {"access_token": made, "token_type": "Bearer", "expires_in": settings.token_minutes * 60, "scope": " ".join(given)}

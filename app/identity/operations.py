@@ -1,8 +1,7 @@
-"""Signing in and out, first passwords and resets, throttling, API clients and tokens."""
+"""Signing in and out, first passwords and resets, throttling."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,25 +9,23 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from passlib.context import CryptContext
-from sqlalchemy import Row, Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Row, Select, bindparam, delete, insert, or_, select, update
 
 from app import policy
 from app.core.config import Settings
-from app.core.errors import Conflict, Invalid, NotFound, Refusal, SignInNeeded, TooMany
-from app.core.text import normal
+from app.core.errors import Conflict, Invalid, Refusal, TooMany
 from app.core.tx import Actor, Tx
 from app.identity.access import digest
-from app.identity.models import Account, ApiClient, ApiToken, Attempt, IdempotencyKey, Link, SignIn
+from app.identity.attempts import key, recent
+from app.identity.models import Account, ApiCall, ApiToken, Attempt, IdempotencyKey, Link, RateWindow, SignIn
 from app.people.models import Person
-from app.policy import SCOPES, Can, operation
+from app.policy import Can, operation
 
 # argon2id at OWASP's minimum: 19 MiB, two passes, one lane.
 PASSWORDS = CryptContext(schemes=["argon2"], argon2__time_cost=2, argon2__memory_cost=19456, argon2__parallelism=1)
 MIN_PASSWORD, MAX_PASSWORD = 12, 200
-WINDOW = timedelta(minutes=15)
 PER_ACCOUNT, PER_ADDRESS = 5, 50  # failures in the window before further tries are refused
-LONGEST_NAME = 80  # characters, of a client
-PER_CLIENT = 10  # the same for an API client's id
+CALLS_KEPT = timedelta(days=30)  # the log of what API clients asked
 RESETS_PER_ACCOUNT, RESETS_PER_ADDRESS = 3, 30  # reset links asked for in the window
 LINK_LIFE = {"invitation": timedelta(days=14), "reset": timedelta(hours=2)}
 # What a password must not be, once its digits and signs are taken away (and nothing at all is left of "1234-5678-9012").
@@ -39,20 +36,10 @@ COMMON = frozenset(
 ) | {""}
 
 
-def _key(kind: str, value: str) -> str:
-    return hashlib.sha256(f"{kind}:{value.strip().lower()}".encode()).hexdigest()
-
-
-def _recent(tx: Tx, kind: str, value: str) -> int:
-    """How many attempts of this kind were counted in the window."""
-    counted = select(func.count()).select_from(Attempt).where(Attempt.key == _key(kind, value), Attempt.at > tx.now - WINDOW)
-    return int(tx.scalar(counted))
-
-
 def throttle(tx: Tx, email: str, address: str) -> None:
     """TooMany after repeated failures for one account or from one address, whether or not the account exists."""
     for kind, value, limit in (("account", email, PER_ACCOUNT), ("address", address, PER_ADDRESS)):
-        if _recent(tx, kind, value) >= limit:
+        if recent(tx, kind, value) >= limit:
             raise TooMany(
                 "There have been too many wrong attempts. Wait 15 minutes and try again, or reset your password.", code="sign-in-throttled"
             )
@@ -93,7 +80,7 @@ def email_of(tx: Tx, person_id: int | None) -> str:
 
 def failed(tx: Tx, email: str, address: str) -> None:
     """Count a failed sign-in, and note it for the person whose account it was, if there is one."""
-    tx.insert_many(Attempt, [dict(key=_key("account", email), at=tx.now), dict(key=_key("address", address), at=tx.now)])
+    tx.insert_many(Attempt, [dict(key=key("account", email), at=tx.now), dict(key=key("address", address), at=tx.now)])
     person_id = tx.scalar(select(Person.id).where(Person.email == email.strip().lower()))
     tx.record("sign-in.failed", "accounts", person_id, person_id=person_id)
 
@@ -114,7 +101,7 @@ def sign_in(tx: Tx, person_id: int, agent: str, settings: Settings) -> str:
             email=email,
         ),
     )
-    tx.db.execute(delete(Attempt).where(Attempt.key == _key("account", email)))
+    tx.db.execute(delete(Attempt).where(Attempt.key == key("account", email)))
     tx.record("sign-in.made", "people", person_id, person_id=person_id)
     return token
 
@@ -152,10 +139,10 @@ def invite(tx: Tx, person_id: int) -> None:
 
 def ask_for_reset(tx: Tx, email: str, address: str) -> None:
     """Send a reset link if there is such an account; do and say the same either way, so that nobody learns who has one."""
-    if _recent(tx, "reset-address", address) >= RESETS_PER_ADDRESS:
+    if recent(tx, "reset-address", address) >= RESETS_PER_ADDRESS:
         raise TooMany("Too many people have asked for a link from here. Wait 15 minutes and try again.", code="reset-throttled")
-    asked = _recent(tx, "reset", email)
-    tx.insert_many(Attempt, [dict(key=_key("reset", email), at=tx.now), dict(key=_key("reset-address", address), at=tx.now)])
+    asked = recent(tx, "reset", email)
+    tx.insert_many(Attempt, [dict(key=key("reset", email), at=tx.now), dict(key=key("reset-address", address), at=tx.now)])
     person_id = account_of(tx, email)
     if person_id is not None and asked < RESETS_PER_ACCOUNT:
         tx.record("account.reset-asked", "people", person_id, person_id=person_id, tell=["email.password_reset"])
@@ -295,7 +282,7 @@ def set_password(tx: Tx, token: str, password_hash: str) -> int:
     tx.actor = Actor("link", person_id)
     _end_links(tx, person_id)
     tx.db.execute(update(Account).where(Account.person_id == person_id).values(password_hash=password_hash, password_set_at=tx.now))
-    tx.db.execute(delete(Attempt).where(Attempt.key == _key("account", email_of(tx, person_id))))
+    tx.db.execute(delete(Attempt).where(Attempt.key == key("account", email_of(tx, person_id))))
     sign_out_everywhere(tx, person_id)
     tx.record("account.password-set", "people", person_id, person_id=person_id, purpose=purpose)
     return person_id
@@ -358,93 +345,15 @@ def restore(tx: Tx, person_id: int) -> None:
     tx.record("account.restored", "people", person_id, person_id=person_id)
 
 
-# API clients -------------------------------------------------------------------------------------------------------
-
-
-@operation(Can.MANAGE_CLIENTS)
-def create_client(tx: Tx, name: str, scopes: list[str], organisation_id: int | None = None) -> tuple[str, str]:
-    """A new API client; returns its id and its secret, which is shown this once."""
-    if not policy.covers(tx, Can.MANAGE_CLIENTS, organisation_id):
-        raise Invalid("You cannot create a client there.", errors=[{"field": "organisation", "message": "Choose your own organisation"}])
-    name = normal(name)
-    if not 1 <= len(name) <= LONGEST_NAME:
-        raise Invalid("A client needs a name.", errors=[{"field": "name", "message": f"Enter a name of 1 to {LONGEST_NAME} characters"}])
-    unknown = sorted(set(scopes) - set(SCOPES))
-    if unknown or not scopes:
-        raise Invalid(f"Unknown scope: {', '.join(unknown) or 'none given'}. Known: {', '.join(sorted(SCOPES))}.", code="unknown-scope")
-    if organisation_id is not None and "catalogue:write" in scopes:
-        raise Invalid("The catalogue belongs to all organisations, so a client of one of them cannot change it.", code="scope-not-for-one")
-    client_id, secret = "client-" + secrets.token_hex(6), secrets.token_urlsafe(32)
-    key = tx.insert(
-        ApiClient,
-        client_id=client_id,
-        name=name,
-        secret_hash=digest(secret),
-        scopes=" ".join(sorted(set(scopes))),
-        organisation_id=organisation_id,
-        created_at=tx.now,
-    )
-    tx.record("client.created", "api_clients", key, name=name, scopes=sorted(set(scopes)))
-    return client_id, secret
-
-
-@operation(Can.MANAGE_CLIENTS)
-def disable_client(tx: Tx, key: int) -> None:
-    """The client's tokens stop working at once and it gets no more."""
-    row = tx.get(ApiClient, key, lock=True, what="client")
-    if not policy.covers(tx, Can.MANAGE_CLIENTS, row.organisation_id):
-        raise NotFound("There is no client with that reference.", code="client-not-found")
-    if row.disabled_at is not None:
-        raise Conflict("This client is disabled already.", code="client-disabled")
-    tx.update(ApiClient, key, disabled_at=tx.now)
-    tx.db.execute(delete(ApiToken).where(ApiToken.client_id == key))
-    tx.record("client.disabled", "api_clients", key, name=row.name)
-
-
-def throttle_client(tx: Tx, client_id: str) -> None:
-    """TooMany after repeated wrong secrets for one client id, whether or not there is such a client."""
-    wrong = select(func.count()).select_from(Attempt).where(Attempt.key == _key("client", client_id), Attempt.at > tx.now - WINDOW)
-    if tx.scalar(wrong) >= PER_CLIENT:
-        raise TooMany("There have been too many wrong secrets for this client. Wait 15 minutes.", code="client-throttled")
-
-
-def client_failed(tx: Tx, client_id: str) -> None:
-    """Count a wrong secret; the right one does not clear the count, so that nobody can guess between a client's own requests."""
-    tx.insert(Attempt, key=_key("client", client_id), at=tx.now)
-    tx.record("client.refused", "api_clients", None)
-
-
-def token(tx: Tx, client_id: str, secret: str, scopes: list[str], minutes: int) -> tuple[str, list[str]]:
-    """An access token for a client's id and secret, with the scopes asked for or all it has."""
-    row = tx.one(
-        select(ApiClient.id, ApiClient.secret_hash, ApiClient.scopes).where(
-            ApiClient.client_id == client_id, ApiClient.disabled_at.is_(None)
-        )
-    )
-    if row is None or not secrets.compare_digest(row.secret_hash, digest(secret)):
-        raise SignInNeeded("The client id or secret is wrong.", code="invalid_client")
-    allowed = row.scopes.split()
-    wanted = list(dict.fromkeys(scopes)) or allowed
-    if set(wanted) - set(allowed):
-        raise Invalid("The client may not have that scope.", code="invalid_scope")
-    made = secrets.token_urlsafe(32)
-    tx.db.execute(
-        insert(ApiToken),
-        dict(
-            token_hash=digest(made),
-            client_id=row.id,
-            scopes=" ".join(wanted),
-            created_at=tx.now,
-            expires_at=tx.now + timedelta(minutes=minutes),
-        ),
-    )
-    return made, wanted
+# What has served its time -------------------------------------------------------------------------------------------
 
 
 def tidy(tx: Tx, now: datetime) -> None:
-    """A nightly job: forget what has served its time (attempts, ended sign-ins, used links, old tokens and keys)."""
+    """A nightly job: forget what has served its time (attempts, ended sign-ins, used links, old tokens and keys, the log of calls)."""
     tx.db.execute(delete(Attempt).where(Attempt.at < now - timedelta(days=1)))
     tx.db.execute(delete(ApiToken).where(ApiToken.expires_at < now))
     tx.db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - timedelta(days=7)))
+    tx.db.execute(delete(ApiCall).where(ApiCall.at < now - CALLS_KEPT))
+    tx.db.execute(delete(RateWindow).where(RateWindow.minute < int(now.timestamp() // 60) - 60))
     tx.db.execute(delete(SignIn).where(SignIn.expires_at < now - timedelta(days=30)))
     tx.db.execute(delete(Link).where(Link.expires_at < now - timedelta(days=30)))

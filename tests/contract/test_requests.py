@@ -20,7 +20,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
 from app.core.tx import clock
-from app.identity import operations as identity
+from app.identity import clients
 from app.policy import SCOPES
 from tests.factory import Make
 
@@ -45,8 +45,8 @@ def filled(built_app: Any, database: Any, make: Make) -> Filled:
         make.session(course=course.id, places=2, day=(clock() + timedelta(days=20 + course.id)).date())
         make.completion(people[0].id, course.id, clock().date())
     with make.tx() as tx:
-        client_id, secret = identity.create_client(tx, "made-up requests", list(SCOPES))
-        token, _ = identity.token(tx, client_id, secret, [], 60)
+        client_id, secret = clients.create_client(tx, "made-up requests", list(SCOPES), per_minute=clients.MOST_PER_MINUTE)
+        token, _ = clients.token(tx, client_id, secret, [], 60)
     return Filled(built_app, token)
 
 

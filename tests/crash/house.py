@@ -21,7 +21,7 @@ from sqlalchemy import select
 
 from app.core.config import ROOT
 from app.core.db import Database
-from app.identity import operations as identity
+from app.identity import clients
 from app.people.models import Person
 from tests.factory import Make
 
@@ -146,8 +146,8 @@ def crowd(make: Make, service: Service, number: int, sessions: list[int]) -> Cro
             ],
         )  # fmt: skip
         people = [row.id for row in tx.rows(select(Person.id).order_by(Person.id))][-number:]
-        client_id, secret = identity.create_client(tx, "crowd", ["bookings:write"])
-        token = identity.token(tx, client_id, secret, [], 60)[0]
+        client_id, secret = clients.create_client(tx, "crowd", ["bookings:write"], per_minute=clients.MOST_PER_MINUTE)
+        token = clients.token(tx, client_id, secret, [], 60)[0]
     return Crowd(
         service, token, [(person, sessions[0] if n % 3 else sessions[1 + n % (len(sessions) - 1)]) for n, person in enumerate(people)]
     )

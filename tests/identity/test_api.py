@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from app.core.errors import Invalid
 from app.core.tx import clock
-from app.identity import operations
+from app.identity import clients
 from app.identity.models import ApiClient, ApiToken
 from tests.factory import Make
 
@@ -20,7 +20,7 @@ from tests.factory import Make
 @pytest.fixture
 def known(make: Make) -> tuple[str, str]:
     with make.tx() as tx:
-        return operations.create_client(tx, "HR system", ["people:read", "bookings:read"])
+        return clients.create_client(tx, "HR system", ["people:read", "bookings:read"])
 
 
 GRANT = {"grant_type": "client_credentials"}
@@ -79,11 +79,11 @@ def test_what_is_not_a_form_is_refused(visitor: TestClient, known: tuple[str, st
 
 def test_guessing_a_secret_is_throttled(visitor: TestClient, known: tuple[str, str], ledger: Any) -> None:
     ledger.start()
-    tries = [visitor.post("/oauth/token", data=GRANT, auth=(known[0], "wrong")) for _ in range(operations.PER_CLIENT + 1)]
-    assert [reply.status_code for reply in tries] == [401] * operations.PER_CLIENT + [429]
+    tries = [visitor.post("/oauth/token", data=GRANT, auth=(known[0], "wrong")) for _ in range(clients.PER_CLIENT + 1)]
+    assert [reply.status_code for reply in tries] == [401] * clients.PER_CLIENT + [429]
     assert tries[-1].headers["retry-after"] == "900" and tries[0].headers["www-authenticate"].startswith("Basic")
     assert visitor.post("/oauth/token", data=GRANT, auth=known).status_code == 429  # the right secret does not show itself either
-    assert ledger.actions() == ["client.refused"] * operations.PER_CLIENT
+    assert ledger.actions() == ["client.refused"] * clients.PER_CLIENT
 
 
 def test_an_expired_unknown_or_disabled_token_opens_nothing(make: Make, client: Callable[..., TestClient], visitor: TestClient) -> None:
@@ -114,4 +114,4 @@ def test_scopes_asked_for_are_bounded_and_each_given_once(visitor: TestClient, k
 @pytest.mark.parametrize("name", ["", " \x1b ", "x" * 81])
 def test_a_client_has_a_name_that_fits(make: Make, name: str) -> None:
     with make.tx() as tx, pytest.raises(Invalid, match="needs a name"):
-        operations.create_client(tx, name, ["people:read"])
+        clients.create_client(tx, name, ["people:read"])

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from app.core import tx as core_tx
 from app.core.config import Settings, load
-from app.identity import operations
+from app.identity import attempts, operations
 from app.identity.models import Attempt, SignIn
 from seed.personas import PERSONAS
 from tests.factory import Make
@@ -140,8 +140,7 @@ def test_success_forgets_the_failures(visitor: Any, ann: Any, make: Make) -> Non
         enter(visitor, password="wrong wrong wrong")
     assert enter(visitor).status_code == 303
     assert (
-        make.rows(select(func.count().label("n")).select_from(Attempt).where(Attempt.key == operations._key("account", ann.email)))[0].n
-        == 0
+        make.rows(select(func.count().label("n")).select_from(Attempt).where(Attempt.key == attempts.key("account", ann.email)))[0].n == 0
     )
 
 

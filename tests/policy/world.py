@@ -27,7 +27,7 @@ from app.core.ledger import Outbox
 from app.core.tx import Actor, transaction
 from app.hr.imports import stage
 from app.hr.mapping import Mapping
-from app.identity import access
+from app.identity import access, clients
 from app.identity import operations as identity
 from app.identity.models import ApiClient, Link
 from app.learning import certificates
@@ -342,7 +342,7 @@ def _clients(make: Make, world: World, council: int, neighbour: int) -> None:
     wanted += [("all, own organisation", everything, council), ("all, another organisation", everything, neighbour)]
     for name, scopes, organisation in wanted:
         with make.tx() as tx:
-            client_id, secret = identity.create_client(tx, name, scopes, organisation)
-            world.tokens[name], _ = identity.token(tx, client_id, secret, [], 60)
+            client_id, secret = clients.create_client(tx, name, scopes, organisation)
+            world.tokens[name], _ = clients.token(tx, client_id, secret, [], 60)
             found = world.elsewhere if organisation == neighbour else world.here
             found["client_id"] = tx.scalar(select(ApiClient.id).where(ApiClient.client_id == client_id))
