@@ -21,7 +21,7 @@ from app.core.tx import clock as read_clock
 from app.core.work import job
 from app.identity import operations as identity
 from app.notifications import preferences
-from app.programmes.operations import applying, contribute, exports, feed, heads, notices
+from app.programmes.operations import applying, chasing, contribute, exports, feed, heads, notices
 from app.supervision.operations import overdue
 
 Job = Callable[[Tx, datetime], None]
@@ -37,6 +37,7 @@ TIMETABLE: dict[str, tuple[When, Job]] = {
     "supervision-overdue": (overdue.turn, overdue.tell_overdue),
     "programme-feed": (timedelta(minutes=5), feed.run),
     "programme-notices": (notices.turn, notices.tell),
+    "chase-apprentices": (chasing.turn, chasing.chase),
     "programme-changes": (timedelta(hours=1), applying.apply_due),
     "daily-summaries": (preferences.digest_turn, preferences.write_digests),
 }

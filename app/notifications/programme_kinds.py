@@ -39,7 +39,7 @@ class OutcomeKnown(ProgrammeFacts):
 
 
 class ListFacts(Everyone):
-    """stage_due, stage_overdue, documents_waiting, review_due: a line for each stage or document. `own`: of the reader's own programme."""
+    """A line for each stage, document, review or apprentice. `own`: of the reader's own programme."""
 
     own: bool
     subjects: list[str]
@@ -113,6 +113,7 @@ FACTS: dict[str, Any] = {
     "stage_overdue": ListFacts,
     "documents_waiting": ListFacts,
     "review_due": ListFacts,
+    "safeguarding_due": ListFacts,
     "document_sent": ProgrammeFacts,
     "document_returned": ProgrammeFacts,
     "document_commented": ProgrammeFacts,
@@ -135,7 +136,7 @@ TOPICS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Programmes: documents sent and given back, parts given, what falls due",
         (
             *("enrolled", "document_sent", "document_returned", "contribution_given", "stage_due", "stage_overdue"),
-            *("documents_waiting", "review_due", "export_ready"),
+            *("documents_waiting", "review_due", "safeguarding_due", "export_ready"),
         ),
     ),
     "comments": ("Comments on documents of a portfolio", ("document_commented",)),
@@ -152,6 +153,7 @@ WORDS = {
     "email.stage_overdue": "Stages overdue",
     "email.documents_waiting": "Documents waiting",
     "email.review_due": "Review due",
+    "email.safeguarding_due": "Safeguarding training due",
     "email.document_sent": "Document sent to you",
     "email.document_returned": "Document given back",
     "email.document_commented": "Comment on a document",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
-from sqlalchemy import Row, Select, exists, func, select
+from sqlalchemy import Select, exists, func, select
 
 from app.core.db import ONE
 from app.core.errors import NotFound
@@ -168,13 +170,23 @@ _COHORTS = select(
 ).join(ProgrammeVersion, ProgrammeVersion.id == Cohort.version_id)
 
 
-def cohorts(tx: Tx, query: CohortsQuery) -> Select[*tuple[Any, ...]]:
-    """The cohorts that a client asks for; for one limited to an organisation those with somebody of it."""
+def _cohorts(tx: Tx) -> Select[*tuple[Any, ...]]:
     found: Select[*tuple[Any, ...]] = _COHORTS
     mine = of_client(tx, Can.READ_ENROLMENT)
-    if mine:
-        theirs = select(ONE).select_from(Enrolment).join(Person, Person.id == Enrolment.person_id)
-        found = found.where(exists(theirs.where(Enrolment.cohort_id == Cohort.id, *mine)))
+    if not mine:
+        return found
+    theirs = select(ONE).select_from(Enrolment).join(Person, Person.id == Enrolment.person_id)
+    return found.where(exists(theirs.where(Enrolment.cohort_id == Cohort.id, *mine)))
+
+
+def these_cohorts(tx: Tx, keys: Sequence[int]) -> list[dict[str, Any]]:
+    """Those of these cohorts that the client may have, each as the list gives it."""
+    return [dict(row._mapping) for row in tx.rows(_cohorts(tx).where(Cohort.id.in_(keys)))]
+
+
+def cohorts(tx: Tx, query: CohortsQuery) -> Select[*tuple[Any, ...]]:
+    """The cohorts that a client asks for; for one limited to an organisation those with somebody of it."""
+    found = _cohorts(tx)
     if query.programme is not None:
         found = found.where(ProgrammeVersion.programme_code == query.programme)
     if query.open is not None:
@@ -213,17 +225,26 @@ def enrolments(tx: Tx, query: EnrolmentsQuery) -> Select[*tuple[Any, ...]]:
 
 def one(tx: Tx, enrolment_id: int) -> dict[str, Any]:
     """An enrolment with its stages and flags; NotFound for one that this client may not have."""
-    row = tx.one(
-        _ENROLMENTS.add_columns(Enrolment.eligible, Enrolment.grant_reasons).where(
-            Enrolment.id == enrolment_id, *of_client(tx, Can.READ_ENROLMENT)
-        )
-    )
-    if row is None:
+    found = these_enrolments(tx, [enrolment_id])
+    if not found:
         raise NotFound("There is no enrolment with that reference, or it is not one of your people's.", code="enrolment-not-found")
-    whole = dict(row._mapping)
-    eligible, grant = whole.pop("eligible"), whole.pop("grant_reasons")
-    stages = [dict(each._mapping) for each in tx.rows(_stages(row))]
-    return plain(whole) | {"stages": stages, "eligibility": _flags(eligible), "grant": _flags(grant)}
+    return found[0]
+
+
+def these_enrolments(tx: Tx, keys: Sequence[int]) -> list[dict[str, Any]]:
+    """Those of these enrolments that the client may have, with their stages and flags: two statements however many there are."""
+    whole = _ENROLMENTS.add_columns(Enrolment.eligible, Enrolment.grant_reasons)
+    rows = tx.rows(whole.where(Enrolment.id.in_(keys), *of_client(tx, Can.READ_ENROLMENT)))
+    stages: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+    for each in tx.rows(_stages([row.id for row in rows])) if rows else ():
+        stage = dict(each._mapping)
+        stages[stage.pop("enrolment_id")].append(stage)
+    found = []
+    for row in rows:
+        item = dict(row._mapping)
+        eligible, grant = item.pop("eligible"), item.pop("grant_reasons")
+        found.append(plain(item) | {"stages": stages[row.id], "eligibility": _flags(eligible), "grant": _flags(grant)})
+    return found
 
 
 def plain(item: dict[str, Any]) -> dict[str, Any]:
@@ -236,16 +257,17 @@ def _flags(checked: Any) -> list[dict[str, Any]]:
     return [{"code": str(each["code"]), "ok": bool(each["ok"])} for each in checked or ()]
 
 
-def _stages(row: Row[Any]) -> Select[*tuple[Any, ...]]:
-    plan = select(Plan.id).where(Plan.enrolment_id == row.id, Plan.number == row.plan_number).scalar_subquery()
-    version = select(Enrolment.version_id).where(Enrolment.id == row.id).scalar_subquery()
+def _stages(keys: Sequence[int]) -> Select[*tuple[Any, ...]]:
     return (
-        select(ProgrammeStage.code, ProgrammeStage.title, PlanLine.due_on, func.coalesce(StageRecord.state, "not started").label("state"))
-        .add_columns(StageRecord.held_on, StageRecord.completed_at, func.coalesce(StageRecord.on_paper, False).label("on_paper"))
-        .outerjoin(StageRecord, (StageRecord.stage_id == ProgrammeStage.id) & (StageRecord.enrolment_id == row.id))
-        .outerjoin(PlanLine, (PlanLine.stage_id == ProgrammeStage.id) & (PlanLine.plan_id == plan))
-        .where(ProgrammeStage.version_id == version)
-        .order_by(ProgrammeStage.number)
+        select(Enrolment.id.label("enrolment_id"), ProgrammeStage.code, ProgrammeStage.title, PlanLine.due_on)
+        .add_columns(func.coalesce(StageRecord.state, "not started").label("state"), StageRecord.held_on, StageRecord.completed_at)
+        .add_columns(func.coalesce(StageRecord.on_paper, False).label("on_paper"))
+        .join(ProgrammeStage, ProgrammeStage.version_id == Enrolment.version_id)
+        .outerjoin(StageRecord, (StageRecord.stage_id == ProgrammeStage.id) & (StageRecord.enrolment_id == Enrolment.id))
+        .outerjoin(Plan, (Plan.enrolment_id == Enrolment.id) & (Plan.number == Enrolment.plan_number))
+        .outerjoin(PlanLine, (PlanLine.stage_id == ProgrammeStage.id) & (PlanLine.plan_id == Plan.id))
+        .where(Enrolment.id.in_(keys))
+        .order_by(Enrolment.id, ProgrammeStage.number)
     )
 
 

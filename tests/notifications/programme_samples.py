@@ -21,6 +21,7 @@ PROGRAMME_SAMPLES: dict[str, dict[str, Any]] = {
     "stage_overdue": LIST | {"own": True, "subjects": LINES[:1], "link": "/my-programme"},
     "documents_waiting": LIST,
     "review_due": LIST,
+    "safeguarding_due": LIST | {"subjects": ["Cal Example: expired on Friday 4 December 2026"], "link": "/apprenticeships"},
     "document_sent": DOCUMENT,
     "document_returned": DOCUMENT,
     "document_commented": DOCUMENT,

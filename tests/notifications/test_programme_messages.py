@@ -81,6 +81,7 @@ def subject_of(kind: str) -> str:
         "stage_due": "people",
         "stage_overdue": "people",
         "review_due": "people",
+        "safeguarding_due": "people",
         "signed_receipt": "chain_entries",
         "papers_ready": "panel_cases",
         "panel_decided": "panel_cases",
@@ -154,7 +155,6 @@ def test_every_message_of_programmes_is_queued_by_somebody() -> None:
     assert unused <= {
         "support_asked",
         "application_decided",
-        "review_due",
         "stage_due",
         "stage_overdue",
         "documents_waiting",

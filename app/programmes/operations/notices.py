@@ -36,8 +36,8 @@ Told = dict[tuple[int, bool], list[tuple[Any, str]]]  # (person, own) → (what 
 def tell(tx: Tx, _now: datetime) -> None:
     """Queue this week's messages."""
     due, overdue = _stages(tx)
-    rows = _lists(tx, "email.stage_due", due) + _lists(tx, "email.stage_overdue", overdue)
-    rows += _lists(tx, "email.documents_waiting", _documents(tx)) + _changes(tx)
+    rows = lists(tx, "email.stage_due", due) + lists(tx, "email.stage_overdue", overdue)
+    rows += lists(tx, "email.documents_waiting", _documents(tx)) + _changes(tx)
     tx.insert_many(Outbox, rows)
 
 
@@ -49,17 +49,18 @@ def _here(tx: Tx, people: Iterable[int]) -> set[int]:
     return {row.id for row in tx.rows(select(Person.id).where(Person.id.in_(wanted), staying, ~away))} if wanted else set()
 
 
-def _lists(tx: Tx, kind: str, told: Told) -> list[dict[str, Any]]:
+def lists(tx: Tx, kind: str, told: Told, *, others: str = "/assessing") -> list[dict[str, Any]]:
+    """One message for each reader who is here; `others` is where readers are led who are not the learner."""
     here = _here(tx, {person for person, _ in told})
     return [
-        message(kind, tx.now, "people", person, _facts(own, [line for _, line in sorted(lines)])) | {"subject_id": person}
+        message(kind, tx.now, "people", person, _facts(own, [line for _, line in sorted(lines)], others)) | {"subject_id": person}
         for (person, own), lines in sorted(told.items())
         if person in here
     ]
 
 
-def _facts(own: bool, lines: Sequence[str]) -> dict[str, Any]:
-    return {"own": own, "subjects": list(lines), "link": "/my-programme" if own else "/assessing"}
+def _facts(own: bool, lines: Sequence[str], others: str) -> dict[str, Any]:
+    return {"own": own, "subjects": list(lines), "link": "/my-programme" if own else others}
 
 
 # What falls due ----------------------------------------------------------------------------------------------------
@@ -83,7 +84,7 @@ def _stages(tx: Tx) -> tuple[Told, Told]:
         .join(ProgrammeStage, and_(ProgrammeStage.version_id == Enrolment.version_id, ProgrammeStage.number == at.c.number))
         .join(Plan, and_(Plan.enrolment_id == Enrolment.id, Plan.number == Enrolment.plan_number))
         .join(PlanLine, and_(PlanLine.plan_id == Plan.id, PlanLine.stage_id == ProgrammeStage.id))
-        .outerjoin(Capacity, and_(Capacity.enrolment_id == Enrolment.id, Capacity.capacity == "assessor", *_today(tx)))
+        .outerjoin(Capacity, and_(Capacity.enrolment_id == Enrolment.id, Capacity.capacity == "assessor", *today(tx)))
         .outerjoin(assessor, assessor.id == Capacity.involvement_id)
         .where(Enrolment.status.in_(CLOCK_RUNS), PlanLine.due_on <= tx.today + SOON, ProgrammeStage.kind != "panel")
     )
@@ -98,7 +99,8 @@ def _stages(tx: Tx) -> tuple[Told, Told]:
     return due, overdue
 
 
-def _today(tx: Tx) -> tuple[Any, Any]:
+def today(tx: Tx) -> tuple[Any, Any]:
+    """Of `Capacity`: held today."""
     return Capacity.valid_from <= tx.today, Capacity.valid_to > tx.today
 
 
@@ -119,7 +121,7 @@ def _documents(tx: Tx) -> Told:
         .join(Enrolment, Enrolment.id == Document.enrolment_id)
         .join(Person, Person.id == Enrolment.person_id)
         .join(DocumentTemplate, DocumentTemplate.id == Document.template_id)
-        .join(Capacity, and_(Capacity.enrolment_id == Document.enrolment_id, Capacity.capacity == Document.waiting_for, *_today(tx)))
+        .join(Capacity, and_(Capacity.enrolment_id == Document.enrolment_id, Capacity.capacity == Document.waiting_for, *today(tx)))
         .join(Involvement, Involvement.id == Capacity.involvement_id)
         .where(literal_column("documents.waiting_for IS NOT NULL"), Document.waiting_since <= tx.now - timedelta(days=LONG))
         .where(Enrolment.status.in_(CLOCK_RUNS), or_(Capacity.capacity.not_in(sorted(ASKED)), asked))
@@ -139,7 +141,7 @@ def _changes(tx: Tx) -> list[dict[str, Any]]:
     """Changes proposed more than a week ago: to those who must agree and have not answered. The Academy sees them on its first page."""
     rows = tx.rows(
         select(Change.id, Change.enrolment_id, Change.kind, Change.needs, Change.details, Capacity.capacity, Involvement.person_id)
-        .outerjoin(Capacity, and_(Capacity.enrolment_id == Change.enrolment_id, *_today(tx)))
+        .outerjoin(Capacity, and_(Capacity.enrolment_id == Change.enrolment_id, *today(tx)))
         .outerjoin(Involvement, Involvement.id == Capacity.involvement_id)
         .where(Change.state == "proposed", Change.proposed_at <= tx.now - timedelta(days=7))
         .order_by(Change.id)
