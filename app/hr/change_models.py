@@ -57,7 +57,7 @@ class Subscription(Model):
     since: Mapped[int]  # the change's number from which it is told, exclusive
     reached: Mapped[int]  # the change's number up to which deliveries have been made out
     quiet_until: Mapped[datetime | None]  # nothing is sent before: the receiver asked for a pause, or did not answer
-    silent_since: Mapped[datetime | None]  # since when nobody has answered at all; NULL: the last attempt was answered
+    failing_since: Mapped[datetime | None]  # since when nothing was taken; NULL: the last attempt was
     created_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))  # NULL: the client itself
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
@@ -93,7 +93,7 @@ class Delivery(Model):
     last_error: Mapped[str | None]
     __table_args__ = (
         Index("uq_webhook_deliveries_message", "subscription_id", "message_id", unique=True),
-        Index("ix_webhook_deliveries_due", "due_at", "id", sqlite_where=DUE, postgresql_where=DUE),
+        Index("ix_webhook_deliveries_due", "subscription_id", "due_at", "id", sqlite_where=DUE, postgresql_where=DUE),
         Index("ix_webhook_deliveries_lane", "subscription_id", "lane", "id", sqlite_where=DUE, postgresql_where=DUE),
         Index("ix_webhook_deliveries_ended", "ended_at"),
         Index("ix_webhook_deliveries_subscription", "subscription_id", "id"),

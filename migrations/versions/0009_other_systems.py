@@ -82,7 +82,7 @@ def _columns() -> None:
                 add_to_end(table, f"CONSTRAINT ck_{table}_{name} CHECK ({words})")
     if _postgresql():
         op.execute("ALTER TABLE audit ALTER COLUMN xid SET DEFAULT (pg_current_xact_id()::text::bigint)")
-        op.execute("CREATE INDEX ix_audit_xid ON audit USING brin (xid)")
+        op.execute("CREATE INDEX ix_audit_xid ON audit (xid) WHERE xid IS NOT NULL")
 
 
 def _clients() -> None:
@@ -137,6 +137,7 @@ def _clients() -> None:
         sa.Column("verifier", sa.String(), nullable=False),
         sa.Column("onward", sa.String(), nullable=False),
         sa.Column("person_id", KEY, nullable=True),
+        sa.Column("link_hash", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_provider_attempts_person_id")),
@@ -198,6 +199,8 @@ def _changes() -> None:
         sa.Column("moved_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_feed_marks")),
     )
+    if not _postgresql():  # rows written so far are not told; on PostgreSQL they have no `xid`, by which it knows them
+        op.execute("INSERT INTO feed_marks (name, mark, moved_at) SELECT 'changes', coalesce(max(id), 0), datetime('now') FROM audit")
     op.create_table(
         "subscriptions",
         sa.Column("id", KEY, nullable=False),
@@ -213,7 +216,7 @@ def _changes() -> None:
         sa.Column("since", KEY, nullable=False),
         sa.Column("reached", KEY, nullable=False),
         sa.Column("quiet_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("silent_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_by", KEY, nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
@@ -253,7 +256,7 @@ def _changes() -> None:
     op.create_index(
         "ix_webhook_deliveries_due",
         "webhook_deliveries",
-        ["due_at", "id"],
+        ["subscription_id", "due_at", "id"],
         unique=False,
         sqlite_where=sa.text("state = 'due'"),
         postgresql_where=sa.text("state = 'due'"),
@@ -318,6 +321,8 @@ def _changes() -> None:
 
 
 def _directory() -> None:
+    leaving = sa.text("leaving_on IS NOT NULL")
+    op.create_index("ix_people_leaving", "people", ["leaving_on"], unique=False, sqlite_where=leaving, postgresql_where=leaving)
     op.create_table(
         "scim_users",
         sa.Column("person_id", KEY, autoincrement=False, nullable=False),
@@ -445,6 +450,7 @@ def _directory() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_people_leaving", table_name="people")
     for table in TABLES:
         op.drop_table(table)
     if _postgresql():
