@@ -183,7 +183,7 @@ def mint_link(
     return mint_links(tx, [LinkWanted(person_id, purpose, email or email_of(tx, person_id), until, subject_id)])[0]
 
 
-def _end_links(tx: Tx, person_id: int) -> None:
+def end_links(tx: Tx, person_id: int) -> None:
     """No link to set a password that a person was sent works any longer. (Links to offers open no account.)"""
     ended = update(Link).where(Link.person_id == person_id, Link.used_at.is_(None), Link.purpose.in_(tuple(LINK_LIFE)))
     tx.db.execute(ended.values(used_at=tx.now))
@@ -280,7 +280,7 @@ def set_password(tx: Tx, token: str, password_hash: str) -> int:
     if used.rowcount != 1:
         raise LinkOver("It has been used already.", way_out="If you set the password yourself, sign in with it.")
     tx.actor = Actor("link", person_id)
-    _end_links(tx, person_id)
+    end_links(tx, person_id)
     tx.db.execute(update(Account).where(Account.person_id == person_id).values(password_hash=password_hash, password_set_at=tx.now))
     tx.db.execute(delete(Attempt).where(Attempt.key == key("account", email_of(tx, person_id))))
     sign_out_everywhere(tx, person_id)
@@ -301,7 +301,7 @@ def change_own_password(tx: Tx, password_hash: str, token: str) -> None:
     person_id = tx.actor.person_id
     assert person_id is not None
     tx.db.execute(update(Account).where(Account.person_id == person_id).values(password_hash=password_hash, password_set_at=tx.now))
-    _end_links(tx, person_id)
+    end_links(tx, person_id)
     sign_out_everywhere(tx, person_id, but=token)
     tx.record("account.password-set", "people", person_id, person_id=person_id, purpose="change")
 
@@ -316,10 +316,11 @@ def suspend(tx: Tx, person_id: int) -> None:
     _may_stop(tx, person_id)
     if person_id == tx.actor.person_id:
         raise Conflict("You cannot suspend your own account.", code="own-account", way_out="Ask another administrator.")
-    suspended = update(Account).where(Account.person_id == person_id, Account.suspended_at.is_(None)).values(suspended_at=tx.now)
-    if tx.db.execute(suspended).rowcount != 1:
+    not_yet = or_(Account.suspended_at.is_(None), Account.suspended_by == "directory")  # whose suspension ends when the directory says so
+    suspended = update(Account).where(Account.person_id == person_id, not_yet)
+    if tx.db.execute(suspended.values(suspended_at=tx.now, suspended_by="administrator")).rowcount != 1:
         raise Conflict("There is no account, or it is suspended already.", code="not-active")
-    _end_links(tx, person_id)
+    end_links(tx, person_id)
     sign_out_everywhere(tx, person_id)
     tx.record("account.suspended", "people", person_id, person_id=person_id)
 
@@ -336,11 +337,17 @@ def _may_stop(tx: Tx, person_id: int) -> None:
 
 @operation(Can.MANAGE_ACCESS)
 def restore(tx: Tx, person_id: int) -> None:
-    """A suspended account works again, with the password it had."""
+    """A suspended account works again, with the password it had. What the directory has suspended, the directory restores."""
     policy.person(tx, Can.MANAGE_ACCESS, person_id, lock=True)
     _may_stop(tx, person_id)
-    restored = update(Account).where(Account.person_id == person_id, Account.suspended_at.is_not(None)).values(suspended_at=None)
-    if tx.db.execute(restored).rowcount != 1:
+    theirs = (Account.person_id == person_id, Account.suspended_at.is_not(None))
+    if tx.scalar(select(Account.suspended_by).where(*theirs)) == "directory":
+        raise Conflict(
+            "The directory has suspended this account.",
+            code="suspended-by-directory",
+            way_out="It works again once the person is enabled in the directory.",
+        )
+    if tx.db.execute(update(Account).where(*theirs).values(suspended_at=None, suspended_by=None)).rowcount != 1:
         raise Conflict("This account is not suspended.", code="not-suspended")
     tx.record("account.restored", "people", person_id, person_id=person_id)
 

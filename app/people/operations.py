@@ -5,20 +5,23 @@ A dated fact is never overwritten: `replace_period` supersedes the rows it touch
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, literal, select, update
+from sqlalchemy import Row, insert, literal, select, update
 from sqlalchemy.orm import aliased
 
 from app import policy
-from app.core.db import FOREVER
+from app.core.db import FOREVER, is_postgresql
 from app.core.errors import Changed, Conflict, Invalid, NotFound
 from app.core.text import normal, search_words
 from app.core.tx import Tx
 from app.people.details import check_begins, check_working_days, person_values
 from app.people.models import (
     CareerStage,
+    Contract,
     Duty,
     Group,
     GroupMember,
@@ -67,6 +70,18 @@ def create_unit(tx: Tx, kind: str, name: str, code: str, parent_id: int | None =
     )
     tx.record("unit.created", "units", unit_id, name=name)
     return unit_id
+
+
+@operation(Can.WRITE_PERSON)
+def rename_unit(tx: Tx, unit_id: int, name: str) -> None:
+    """What a part of the organisation is called from now on; its code stays."""
+    row = tx.get(Unit, unit_id, lock=True, what="unit")
+    if not policy.covers(tx, Can.WRITE_PERSON, unit_id):
+        raise NotFound("There is no team or other unit with that reference, or it is not yours.", code="unit-not-found")
+    new = normal(name)
+    if new != row.name:
+        tx.update(Unit, unit_id, name=new, search_text=search_words(new, row.code), version=row.version + 1)
+        tx.record("unit.renamed", "units", unit_id, name=new, was=row.name)
 
 
 # People ------------------------------------------------------------------------------------------------------------
@@ -173,6 +188,46 @@ def set_team(tx: Tx, person_id: int, unit_id: int, from_: date, to: date = FOREV
 
 
 @operation(Can.WRITE_PERSON)
+def move_people(tx: Tx, people: Collection[int], unit_id: int | None, from_: date) -> None:
+    """From a date they all belong to this team or other unit (None: to none), up to what is already planned for each of them.
+
+    Who belongs there already stays as they are. NotFound for a unit or a person out of reach.
+    """
+    if unit_id is not None and (
+        tx.scalar(select(Unit.id).where(Unit.id == unit_id)) is None or not policy.covers(tx, Can.WRITE_PERSON, unit_id)
+    ):
+        raise NotFound("There is no team or other unit with that reference, or it is not yours.", code="unit-not-found")
+    wanted = sorted(set(people))
+    locked = select(Person.id).where(Person.id.in_(wanted), policy.within_reach(tx, Can.WRITE_PERSON, Person.id)).order_by(Person.id)
+    if len(tx.rows(locked.with_for_update(key_share=True) if is_postgresql(tx.db) else locked)) != len(wanted):
+        raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
+    known: dict[int, list[Row[Any]]] = {person_id: [] for person_id in wanted}
+    valid = (Membership.superseded_at.is_(None), Membership.valid_to > from_)
+    for row in tx.rows(select(Membership.__table__).where(Membership.person_id.in_(wanted), *valid).order_by(Membership.valid_from)):
+        known[row.person_id].append(row)
+    moved, over, again = [], [], []
+    for person_id, rows in known.items():
+        now = rows[0] if rows and rows[0].valid_from <= from_ else None
+        if (now.unit_id if now else None) == unit_id:
+            continue
+        moved.append(person_id)
+        ends = now.valid_to if now else rows[0].valid_from if rows else FOREVER
+        if now is not None:
+            over.append(now.id)
+            if now.valid_from < from_:
+                again.append(dict(person_id=person_id, unit_id=now.unit_id, valid_from=now.valid_from, valid_to=from_, recorded_at=tx.now))
+        if unit_id is not None:
+            again.append(dict(person_id=person_id, unit_id=unit_id, valid_from=from_, valid_to=ends, recorded_at=tx.now))
+    if not moved:
+        return
+    tx.db.execute(update(Membership).where(Membership.id.in_(over)).values(superseded_at=tx.now))
+    tx.insert_many(Membership, again)
+    tx.db.execute(update(Person).where(Person.id.in_(moved)).values(updated_at=tx.now, version=Person.version + 1))
+    for person_id in moved:
+        tx.record("person.moved-team", "people", person_id, person_id=person_id, unit_id=unit_id, valid_from=from_.isoformat())
+
+
+@operation(Can.WRITE_PERSON)
 def set_stage(tx: Tx, person_id: int, stage: str, from_: date, to: date = FOREVER) -> None:
     """They are at this career stage from a date."""
     _own(tx, person_id)
@@ -208,6 +263,25 @@ def set_post(
     check_working_days(working_days)
     values = {"job_title": normal(job_title), "contract": contract, "fte": fte, "working_days": working_days}
     replace_period(tx, Post, {"person_id": person_id, "is_primary": True}, from_, to, values)
+    tx.record("person.post-set", "people", person_id, person_id=person_id, job_title=job_title, valid_from=from_.isoformat())
+
+
+@operation(Can.WRITE_PERSON)
+def set_job_title(tx: Tx, person_id: int, job_title: str, from_: date) -> None:
+    """What their main post is called from a date, up to what is already planned; contract, hours and days stay.
+
+    Somebody without a post gets one: permanent and full time, until HR says otherwise.
+    """
+    _own(tx, person_id)
+    valid = (Post.person_id == person_id, Post.is_primary.is_(True), Post.superseded_at.is_(None), Post.valid_to > from_)
+    row = tx.one(select(Post.__table__).where(*valid).order_by(Post.valid_from).limit(1))
+    values = {"contract": Contract.PERMANENT.value, "fte": Decimal(1), "working_days": "1111100", "practice_area": None}
+    ends = FOREVER
+    if row is not None:
+        values = {name: getattr(row, name) for name in values}
+        ends = row.valid_to if row.valid_from <= from_ else row.valid_from
+    values["job_title"] = normal(job_title)
+    replace_period(tx, Post, {"person_id": person_id, "is_primary": True}, from_, ends, values)
     tx.record("person.post-set", "people", person_id, person_id=person_id, job_title=job_title, valid_from=from_.isoformat())
 
 

@@ -1,0 +1,1 @@
+"""What a directory changes: users, who are people, and groups, which are teams."""
