@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from asyncio import get_running_loop
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import lru_cache, partial
@@ -45,6 +45,7 @@ class Page:
         self.viewed: list[tuple[str, int]] = []  # other people's records shown, written to the audit trail after the read
         self.taken: list[tuple[str, str, dict[str, Any]]] = []  # lists and files of personal records, likewise
         self.found: Any = None  # what `first` found
+        self.outside: Any = getattr(request.state, "outside", None)  # what the world outside answered
         self.later: list[Callable[[Tx], None]] = []  # what a read leaves behind, such as "seen", written after it
         self._cookies: list[tuple[str, str, dict[str, Any]]] = []
 
@@ -111,6 +112,10 @@ class Page:
         """On to another page after a change."""
         return self.finish(RedirectResponse(url(path, **query), 303))
 
+    def leave(self, address: str) -> Response:
+        """On to another service, at an address that the settings or it itself gave us, never one that was typed."""
+        return self.finish(RedirectResponse(address, 303))
+
     def finish(self, response: Response) -> Response:
         for name, value, options in self._cookies:
             response.set_cookie(name, value, **options)
@@ -124,6 +129,7 @@ def _menu(entries: tuple[tuple[str, str], ...], marks: tuple[str, ...]) -> Marku
 
 
 PageFunction = Callable[..., Response]
+Outside = Callable[[Request, dict[str, Any]], Awaitable[Any]]
 
 
 class Pages:
@@ -132,8 +138,18 @@ class Pages:
     def __init__(self) -> None:
         self.routes: list[Route] = []
 
-    def get(self, path: str, *, can: Can | None = Can.READ_OWN_PAGE, public: bool = False) -> Callable[[PageFunction], PageFunction]:
-        return self._add(path, "GET", can, public)
+    def get(
+        self,
+        path: str,
+        *,
+        can: Can | None = Can.READ_OWN_PAGE,
+        public: bool = False,
+        outside: Outside | None = None,
+        writes: bool = False,
+    ) -> Callable[[PageFunction], PageFunction]:
+        """`writes` is for pages that another site sends people back to and that may change something: they prove by themselves that the
+        reader meant it."""
+        return self._add(path, "GET", can, public, outside=outside, writes=writes)
 
     def post(
         self,
@@ -145,19 +161,21 @@ class Pages:
         first: Callable[..., Any] | None = None,
         uploads: bool = False,
         admit: Callable[..., object] | None = None,
+        outside: Outside | None = None,
     ) -> Callable[[PageFunction], PageFunction]:
         """`again` draws the form once more after a refusal, with what was typed, in a fresh read transaction.
 
         `first` runs before the writer's turn is taken, in a read transaction, for slow work such as hashing a password or parsing a
         file; what it returns is `page.found`. `uploads`: the page takes files, whose bytes are read only from those who may send them:
         those with `can`, whom `admit` (called like the page, in a read transaction, before there is a form) does not refuse. A public page
-        that takes files needs one: what its link allows.
+        that takes files needs one: what its link allows. `outside` asks another service, before there is any transaction and without
+        holding a thread; what it returns is `page.outside`.
         """
         if uploads:
             if public and admit is None:
                 raise ValueError(f"{path} takes files from anybody: say with admit whose")
             UPLOADS[path] = compile_path(path)[0]
-        return self._add(path, "POST", can, public, again, first, uploads, admit)
+        return self._add(path, "POST", can, public, again, first, uploads, admit, outside)
 
     def _add(
         self,
@@ -169,14 +187,18 @@ class Pages:
         first: Callable[..., Any] | None = None,
         uploads: bool = False,
         admit: Callable[..., object] | None = None,
+        outside: Outside | None = None,
+        writes: bool = False,
     ) -> Callable[[PageFunction], PageFunction]:
         def wrap(function: PageFunction) -> PageFunction:
-            handle = _post if method == "POST" else _get
+            handle = _post if method == "POST" or writes else _get
 
             async def endpoint(request: Request) -> Response:
                 if uploads:
                     await get_running_loop().run_in_executor(request.app.state.executor, partial(_admit, request, can, public, admit))
                 form = await read_form(request, files=MOST_FILES if uploads else 2) if method == "POST" else {}
+                if outside is not None:
+                    request.state.outside = await outside(request, form)
                 work = partial(handle, request, form, function, None if public else can, public, again, first)
                 try:
                     response: Response = await get_running_loop().run_in_executor(request.app.state.executor, work)

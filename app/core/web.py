@@ -42,13 +42,22 @@ UPLOADS: dict[str, re.Pattern[str]] = {}  # pages that take files; they add them
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
+def _headers(settings: Settings) -> list[tuple[bytes, bytes]]:
+    """The security headers. Signing out goes on to the identity provider, and browsers hold a form's redirects to `form-action` too."""
+    parts = urlsplit(settings.oidc_issuer)
+    if not parts.netloc:
+        return HEADERS
+    own = b"form-action 'self'"
+    return [(name, value.replace(own, own + f" {parts.scheme}://{parts.netloc}".encode())) for name, value in HEADERS]
+
+
 class Edge:
     """Request id, same-origin check, body limit, security headers and one structured log line. Logs hold the route, never the query."""
 
     def __init__(self, app: Any, settings: Settings) -> None:
         self.app = app
         self.settings = settings
-        self.headers = [*HEADERS, *([HSTS] if settings.secure else [])]
+        self.headers = [*_headers(settings), *([HSTS] if settings.secure else [])]
         self.debug = settings.log_level in ("debug", "info")
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

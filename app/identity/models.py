@@ -172,6 +172,7 @@ class ProviderAttempt(Base):
     verifier: Mapped[str]  # PKCE
     onward: Mapped[str]
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))  # who wants their identity linked; NULL: a sign-in
+    link_hash: Mapped[str | None]  # of the invitation that they follow; NULL: they are signed in
     created_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
 
