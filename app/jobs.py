@@ -19,6 +19,7 @@ from app.core.schedule import JobRun
 from app.core.tx import Tx
 from app.core.tx import clock as read_clock
 from app.core.work import job
+from app.hr import feed as changes
 from app.identity import operations as identity
 from app.notifications import preferences
 from app.programmes.operations import applying, chasing, contribute, exports, feed, heads, notices
@@ -56,6 +57,7 @@ CLOCKS: tuple[Callable[[Database], int], ...] = (
     quotas.release_due,
     queue.pass_on_due,
     contribute.expire_due,
+    changes.number_due,
 )
 
 

@@ -120,6 +120,11 @@ def booking(tx: Tx, booking_id: int) -> dict[str, Any]:
     return dict(row._mapping)
 
 
+def these_bookings(tx: Tx, keys: Sequence[int]) -> list[dict[str, Any]]:
+    """Those of these bookings that the client may have, each as `booking` gives it."""
+    return [dict(row._mapping) for row in tx.rows(_bookings(tx).where(Booking.id.in_(keys)))]
+
+
 # Sessions ----------------------------------------------------------------------------------------------------------
 
 
@@ -280,6 +285,11 @@ def session(tx: Tx, session_id: int) -> dict[str, Any]:
     if row is None:
         raise NotFound("There is no session with that reference.", code="session-not-found")
     return complete(tx, [dict(row._mapping)])[0]
+
+
+def these_sessions(tx: Tx, keys: Sequence[int]) -> list[dict[str, Any]]:
+    """Those of these sessions that the client may have, each as `session` gives it."""
+    return complete(tx, [dict(row._mapping) for row in tx.rows(_sessions(tx).where(Session.id.in_(keys)))])
 
 
 def complete(tx: Tx, found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ append_only(Audit.__table__)
 on_postgresql(
     Audit.__table__,
     "ALTER TABLE audit ALTER COLUMN xid SET DEFAULT (pg_current_xact_id()::text::bigint)",
-    "CREATE INDEX ix_audit_xid ON audit USING brin (xid)",
+    "CREATE INDEX ix_audit_xid ON audit (xid) WHERE xid IS NOT NULL",
 )
 
 

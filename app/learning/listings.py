@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -152,6 +153,11 @@ def course(tx: Tx, course_id: int) -> dict[str, Any]:
     return complete(tx, [dict(row._mapping)])[0]
 
 
+def these_courses(tx: Tx, keys: Sequence[int]) -> list[dict[str, Any]]:
+    """Those of these courses that the client may have, each as `course` gives it."""
+    return complete(tx, [dict(row._mapping) for row in tx.rows(_courses(tx).where(Course.id.in_(keys)))])
+
+
 def complete(tx: Tx, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same courses with their prerequisites and standards: two more statements however many there are."""
     keys = [row["id"] for row in found]
@@ -205,8 +211,7 @@ class CompletionsOut(BaseModel):
     next: str | None = Field(description="Cursor of the next reply; null: that was all.")
 
 
-def completions(tx: Tx, query: CompletionsQuery) -> Select[*tuple[Any, ...]]:
-    """The completions a client asks for, of people within its reach."""
+def _completions(tx: Tx) -> Select[*tuple[Any, ...]]:
     found: Select[*tuple[Any, ...]] = select(
         Completion.id,
         Completion.person_id,
@@ -222,6 +227,26 @@ def completions(tx: Tx, query: CompletionsQuery) -> Select[*tuple[Any, ...]]:
     reach = of_client(tx, Can.READ_COMPLETIONS)
     if reach:
         found = found.join(Person, Person.id == Completion.person_id).where(*reach)
+    return found
+
+
+def these_completions(tx: Tx, keys: Sequence[int]) -> list[dict[str, Any]]:
+    """Those of these completions that count and that the client may have, each as the list gives it."""
+    found = _completions(tx).where(Completion.id.in_(keys), Completion.superseded_at.is_(None))
+    return [dict(row._mapping) for row in tx.rows(found)]
+
+
+def gone_completions(tx: Tx, keys: Sequence[int]) -> list[int]:
+    """Which of these, of people within the client's reach, have turned out wrong: the list shows them no more."""
+    if not keys:
+        return []
+    found = _completions(tx).where(Completion.id.in_(keys), Completion.superseded_at.is_not(None))
+    return [row.id for row in tx.rows(found)]
+
+
+def completions(tx: Tx, query: CompletionsQuery) -> Select[*tuple[Any, ...]]:
+    """The completions a client asks for, of people within its reach."""
+    found = _completions(tx)
     if query.person is not None:
         found = found.where(Completion.person_id == query.person)
     if query.course is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -47,8 +48,7 @@ class SupervisionsOut(BaseModel):
     next: str | None = Field(description="Cursor of the next reply; null: that was all.")
 
 
-def supervisions(tx: Tx, query: SupervisionsQuery) -> Select[*tuple[Any, ...]]:
-    """The supervisions a client asks for: those that count, and with `updated_since` those that no longer do."""
+def _supervisions(tx: Tx) -> Select[*tuple[Any, ...]]:
     found: Select[*tuple[Any, ...]] = select(
         Supervision.id,
         Supervision.person_id,
@@ -61,6 +61,26 @@ def supervisions(tx: Tx, query: SupervisionsQuery) -> Select[*tuple[Any, ...]]:
     reach = of_client(tx, Can.READ_SUPERVISION)
     if reach:
         found = found.join(Person, Person.id == Supervision.person_id).where(*reach)
+    return found
+
+
+def these(tx: Tx, keys: Sequence[int]) -> list[dict[str, Any]]:
+    """Those of these supervisions that count and that the client may have, each as the list gives it."""
+    found = _supervisions(tx).where(Supervision.id.in_(keys), Supervision.superseded_at.is_(None))
+    return [dict(row._mapping) for row in tx.rows(found)]
+
+
+def gone(tx: Tx, keys: Sequence[int]) -> list[int]:
+    """Which of these, of people within the client's reach, were corrected or withdrawn: the list shows them no more."""
+    if not keys:
+        return []
+    found = _supervisions(tx).where(Supervision.id.in_(keys), Supervision.superseded_at.is_not(None))
+    return [row.id for row in tx.rows(found)]
+
+
+def supervisions(tx: Tx, query: SupervisionsQuery) -> Select[*tuple[Any, ...]]:
+    """The supervisions a client asks for: those that count, and with `updated_since` those that no longer do."""
+    found = _supervisions(tx)
     if query.person is not None:
         found = found.where(Supervision.person_id == query.person)
     if query.kind is not None:

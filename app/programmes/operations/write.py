@@ -190,6 +190,7 @@ def _begin(tx: Tx, paper: Paper) -> None:
     if paper.row.stage_state == "not started":
         stage = (StageRecord.enrolment_id == enrolment.id) & (StageRecord.stage_id == paper.row.stage_id)
         tx.db.execute(update(StageRecord).where(stage).values(state="open"))
+        tx.record("stage.opened", "enrolments", enrolment.id, person_id=enrolment.person_id, state="open", stage=paper.row.stage_id)
 
 
 # Choosing ----------------------------------------------------------------------------------------------------------
