@@ -59,10 +59,11 @@ HISTORY_RULES = (
     ),
     Rule(
         "history-allows-each-move",
-        "Each state in a booking's history may follow the one before it.",
+        "Each state in a booking's history may follow the one before it; only what ended with somebody's leaving, by mistake, is taken up "
+        "again.",
         "bookings",
-        "SELECT subject_id FROM (SELECT subject_id, state, lag(state) OVER (PARTITION BY subject_id ORDER BY id) AS was "
-        f"FROM {_HISTORY}) h WHERE was IS NOT NULL AND was || '>' || state NOT IN "
+        "SELECT subject_id FROM (SELECT subject_id, state, action, lag(state) OVER (PARTITION BY subject_id ORDER BY id) AS was "
+        f"FROM {_HISTORY}) h WHERE was IS NOT NULL AND NOT (action = 'booking.restored' AND was = 'cancelled') AND was || '>' || state NOT IN "
         f"({listed(tuple(f'{was}>{now}' for was, then in MOVES.items() for now in then))}) GROUP BY subject_id",
     ),
     Rule(

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, false
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model, full_text, no_overlap
@@ -105,6 +105,9 @@ class Person(Model):
         Index("uq_people_swe_number", "swe_number", unique=True),
         Index("ix_people_sort", "sort_name", "id"),
         Index("ix_people_organisation_sort", "organisation_id", "sort_name", "id"),
+        Index(
+            "ix_people_leaving", "leaving_on", sqlite_where=text("leaving_on IS NOT NULL"), postgresql_where=text("leaving_on IS NOT NULL")
+        ),
     )
 
 

@@ -37,23 +37,34 @@ _END = (
 
 
 def free_places_of(tx: Tx, people: AnySelect | Collection[int]) -> int:
-    """End every place, offer, request and turn of these people on sessions that start after their last day; returns how many.
+    """`free`, and how many there were."""
+    return len(free(tx, people))
+
+
+def free(tx: Tx, people: AnySelect | Collection[int]) -> Sequence[Row[Any]]:
+    """End every place, offer, request and turn of these people on sessions that start after their last day; returns what each was before.
 
     So are places that they reserved for others. Each freed place passes on. Nobody of `people` without a last day is touched. Nobody is
     written to: the person is gone, and the manager knows.
     """
     wanted = _theirs(tx, people)
     if not wanted:
-        return 0
+        return []
     sessions = sorted({row.session_id for row in wanted})
-    if is_postgresql(tx.db):  # people before sessions, each by id
-        for table, keys in ((Person, sorted({row.leaver_id for row in wanted})), (Session, sessions)):
-            for piece in _pieces(keys):
-                tx.rows(select(table.id).where(table.id.in_(piece)).order_by(table.id).with_for_update(key_share=True))
+    lock(tx, {row.leaver_id for row in wanted}, sessions)
+    if is_postgresql(tx.db):
         wanted = _theirs(tx, people)  # somebody may have been quicker
     _end(tx, wanted)
-    _pass_on(tx, sorted({row.session_id for row in wanted if row.place is not None}))
-    return len(wanted)
+    pass_on(tx, sorted({row.session_id for row in wanted if row.place is not None}))
+    return wanted
+
+
+def lock(tx: Tx, people: Collection[int], sessions: Collection[int]) -> None:
+    """Take these people's turns, and then the sessions', each by id."""
+    if is_postgresql(tx.db):
+        for table, keys in ((Person, sorted(people)), (Session, sorted(sessions))):
+            for piece in pieces(keys):
+                tx.rows(select(table.id).where(table.id.in_(piece)).order_by(table.id).with_for_update(key_share=True))
 
 
 def free_all(tx: Tx, now: datetime) -> None:  # noqa: ARG001 - the timetable's signature
@@ -71,6 +82,9 @@ def _theirs(tx: Tx, people: AnySelect | Collection[int]) -> Sequence[Row[Any]]:
             Booking.person_id,
             Booking.place,
             Booking.status,
+            Booking.offer_ends_at,
+            Booking.approval_due_at,
+            Booking.name_by,
             Person.id.label("leaver_id"),
             Person.leaving_on,
             Session.starts_at,
@@ -96,7 +110,7 @@ def _end(tx: Tx, rows: Sequence[Row[Any]]) -> None:
         return
     tx.db.execute(_END, [dict(b_id=row.id, b_now=tx.now) for row in rows])
     seats = [(row.session_id, row.place) for row in rows if row.place is not None]
-    for piece in _pieces(seats):
+    for piece in pieces(seats):
         tx.db.execute(delete(Place).where(Place.closing, tuple_(Place.session_id, Place.number).in_(piece)))
     actor = (tx.actor.kind, tx.actor.id, tx.now, tx.request_id)
     entries = []
@@ -107,10 +121,10 @@ def _end(tx: Tx, rows: Sequence[Row[Any]]) -> None:
     tx.db.execute(insert(Audit), entries)
 
 
-def _pass_on(tx: Tx, sessions: Sequence[int]) -> None:
+def pass_on(tx: Tx, sessions: Sequence[int]) -> None:
     """Leave the work of passing places on wherever somebody waits."""
     waited_for: list[int] = []
-    for piece in _pieces(sessions):
+    for piece in pieces(sessions):
         found = select(Booking.session_id).where(Booking.session_id.in_(piece), queue.WAITING).distinct()
         waited_for += [row.session_id for row in tx.rows(found)]
     tx.insert_many(PassOn, [dict(session_id=session, asked_at=tx.now) for session in sorted(waited_for)])
@@ -125,6 +139,6 @@ def _now(sessions: Sequence[int], now: datetime) -> Any:
     return work
 
 
-def _pieces(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def pieces(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(keys), _PIECE):
         yield keys[start : start + _PIECE]
