@@ -22,7 +22,7 @@ from starlette.responses import Response
 from app.core.db import Database
 from app.core.errors import Changed, Forbidden, Invalid, Refusal
 from app.core.tx import NOBODY, Tx, transaction
-from app.identity import access
+from app.identity import access, limits
 from app.identity.models import IdempotencyKey
 
 
@@ -165,6 +165,7 @@ class ClientTx(AbstractContextManager[Tx]):
         self.request, self.scope = request, scope
 
     def __enter__(self) -> Tx:
+        limits.admit(self.request)
         tx = self.inner.__enter__()
         try:
             tx.actor = access.client(tx, self.request.headers.get("authorization", ""))

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 from anyio import to_thread
@@ -30,6 +31,8 @@ from app.core.tx import NOBODY, transaction
 from app.core.web import TOKEN_PATHS, Edge, takes_files, url
 from app.doors import Page
 from app.identity import access
+from app.identity.client_log import Calls
+from app.identity.limits import Limits
 
 DESCRIPTION = """\
 People, catalogue, sessions, bookings and completions of a social work academy.
@@ -65,10 +68,15 @@ class Service(FastAPI):
             return
         endpoint, scope["path_params"], scope["route"] = found
         request = Request(scope, receive, send)
+        started = perf_counter()
         try:
             response = await endpoint(request)
         except Exception as wrong:  # noqa: BLE001 - every refusal and fault becomes a page or a problem document
             response = await answer(request, wrong)
+        known = scope["state"]
+        if "allowance" in known:  # a client's, whom the door let in or turned away
+            response.raw_headers.extend(known["allowance"].headers())
+            self.state.calls.add(scope, response.status_code, started)
         await response(scope, receive, send)
 
 
@@ -135,6 +143,7 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
         yield
         if stop:
             stop()
+        app.state.calls.stop()
 
     app = Service(
         title="Social Work Academy",
@@ -148,6 +157,8 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
     )
     app.state.settings, app.state.database, app.state.navigation = config, data, rooms.navigation
     app.state.background = background
+    app.state.limits = Limits(data, config.client_per_minute)
+    app.state.calls = Calls(lambda: app.state.database)
     for router in rooms.api_routers():
         app.include_router(router)
     app.state.executor = ThreadPoolExecutor(config.threads, "page")
@@ -218,6 +229,9 @@ def _problem(request: Request, problem: Refusal) -> Response:
     headers = {"www-authenticate": BEARER.get(problem.code, "Bearer")} if problem.status in (401, 403) else {}
     if problem.status == 503:
         headers["retry-after"] = "10"
+    elif problem.status == 429 and "allowance" not in request.scope["state"]:  # that says it by itself
+        headers["retry-after"] = "60"
+    request.scope["state"]["code"] = problem.code
     document = problem_document(problem, request.state.request_id)
     if problem.status == 404:
         document["title"] = "Not found"  # to a program it is no page

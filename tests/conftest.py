@@ -29,6 +29,8 @@ from app.core.tx import SYSTEM, transaction
 from app.desks import catalogue
 from app.identity import access, clients
 from app.identity import operations as identity
+from app.identity.client_log import Calls
+from app.identity.limits import Limits
 from app.main import create_app
 from tests.county import KINDS, careless, demo_app, demo_county, demo_settings, open_county, templates  # noqa: F401  # fixtures
 from tests.factory import Make
@@ -223,6 +225,9 @@ def built_app(test_settings: Settings, sqlite_template: Path) -> Any:
 @pytest.fixture
 def app(built_app: Any, database: Database) -> Any:
     built_app.state.database = database
+    built_app.state.limits = Limits(database, 6000)
+    built_app.state.calls = Calls(lambda: database)
+    built_app.state.calls.every = 3600.0  # what is asked is written at the end, or when a test wants it
     return built_app
 
 
@@ -255,6 +260,8 @@ def client(app: Any, visitor: TestClient, database: Database) -> Callable[..., T
         with transaction(database, SYSTEM, writes=True) as tx:
             client_id, secret = clients.create_client(tx, "test client", list(scopes), organisation)
             token, _ = clients.token(tx, client_id, secret, [], 60)
+        limits: Limits = app.state.limits
+        limits.take(limits.client_of(f"Bearer {token}", "testclient"))  # as in a process that has met it before
         return TestClient(app, headers={"authorization": f"Bearer {token}"})
 
     return enter
