@@ -70,10 +70,19 @@ PAGES = (
     "app.programmes.sign_pages",
     "app.programmes.chain_pages",
     "app.hr.pages",
+    "app.hr.training_pages",
     "app.notifications.own_pages",
     "app.notifications.pages",
 )
-APIS = ("app.identity.api", "app.people.api", "app.learning.api", "app.bookings.api", "app.supervision.api", "app.programmes.api")
+APIS = (
+    "app.identity.api",
+    "app.people.api",
+    "app.learning.api",
+    "app.bookings.api",
+    "app.supervision.api",
+    "app.programmes.api",
+    "app.hr.training_api",
+)
 
 # What stands in the navigation, in order, for those who may do it.
 NAVIGATION: tuple[tuple[str, str, Can], ...] = (
@@ -151,6 +160,7 @@ MORE: tuple[tuple[str, str, Can], ...] = (
     ("Completions", "/completions", Can.EXPORT_COMPLETIONS),
     ("Programmes and standards", "/frameworks", Can.MANAGE_FRAMEWORKS),
     ("HR imports", "/hr/imports", Can.IMPORT_PEOPLE),
+    ("Training records for HR", "/hr/training-records", Can.READ_TRAINING_RECORDS),
     ("Access", "/access", Can.MANAGE_ACCESS),
     ("Messages sent", "/deliveries", Can.READ_DELIVERIES),
 )

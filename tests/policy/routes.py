@@ -196,6 +196,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/bookings/{booking_id}/cancel": {"reason": "Called to court"},
     "POST /api/v1/completions": lambda ids: {"person_id": ids["person_id"], "course_id": ids["course_id"], "completed_on": "2026-03-03"},
     "POST /api/v1/courses": {"title": "A new course", "kind": "masterclass"},
+    "POST /api/v1/training-records/answers": lambda ids: {"answers": [{"id": ids["number"], "mark": "-", "state": "confirmed"}]},
     "PATCH /api/v1/courses/{course_id}": {"summary": "In other words."},
     "POST /api/v1/sessions": lambda ids: {"course_id": ids["course_id"], "capacity": 5, "parts": [part(ids["day"])]},
     "PATCH /api/v1/sessions/{session_id}": {"capacity": 6},

@@ -1,0 +1,270 @@
+"""Training records as HR keeps them: completions and programme outcomes, and whether HR has taken each of them over.
+
+One number for both kinds: a completion's is twice its id, an outcome's twice the enrolment's id and one more. So both have one order
+and one cursor. What HR confirms is a *mark*, the dates and the outcome it was told in one short text: a record that changed since has
+another, and waits again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+from sqlalchemy import Row, Select, String, and_, case, cast, false, func, literal, null, or_, select, union_all
+from sqlalchemy.sql.elements import ColumnElement
+
+from app import policy
+from app.core.calendar import london
+from app.core.db import UtcDateTime
+from app.core.errors import NotFound
+from app.core.listing import BIGGEST_ID, DayOut, Instant, InstantOut, Key, ListQuery, after, cursor, moment
+from app.core.tx import Tx
+from app.frameworks.models import Programme, ProgrammeVersion
+from app.hr.change_models import TrainingConfirmation as Said
+from app.learning.models import Completion, Course, Provider
+from app.people.listings import of_client
+from app.people.models import Person
+from app.policy import Can
+from app.programmes.models import Enrolment
+from app.programmes.panel_models import Decision
+
+State = Literal["waiting", "confirmed", "refused", "changed"]
+STATES: dict[str, tuple[str, str]] = {  # what it means, and the colour of its tag
+    "waiting": ("HR has not said anything", "yellow"),
+    "changed": ("Changed since HR took it over", "orange"),
+    "refused": ("Refused by HR", "red"),
+    "confirmed": ("In HR’s system", "green"),
+}
+ORDER: tuple[State, ...] = ("changed", "refused", "waiting", "confirmed")  # what needs somebody comes first
+KINDS = ("completion", "programme")
+
+
+class RecordsQuery(ListQuery):
+    """Which training records. Several filters together must all hold."""
+
+    person: Key | None = Field(None, description="Id of the person.")
+    kind: Literal["completion", "programme"] | None = None
+    state: State | None = Field(None, description="What HR has said of it; `waiting`: nothing yet; `changed`: it has changed since.")
+    updated_since: Instant | None = Field(None, description="Recorded, corrected or decided at or after this instant.")
+
+
+class RecordOut(BaseModel):
+    """A completion, or the outcome of a programme, as HR keeps it."""
+
+    id: int
+    kind: Literal["completion", "programme"]
+    person_id: int
+    employee_number: str | None
+    code: str = Field(description="The course's part of its address, or the programme's code.")
+    title: str
+    provider: str | None
+    completed_on: DayOut
+    expires_on: DayOut | None = Field(description="The last day it counts; null: it does not expire.")
+    outcome: Literal["completed", "pass", "fail"]
+    minutes: int | None = Field(description="Of learning; null: not counted.")
+    withdrawn: bool = Field(description="It turned out wrong after HR had taken it over: take it out there, and confirm that.")
+    recorded_at: InstantOut
+    mark: str = Field(description="Stands for what is said here. Send it back with the confirmation.")
+    state: State
+    reason: str | None = Field(description="Why HR refused it.")
+    reference: str | None = Field(description="HR's own, as it was sent.")
+    said_at: InstantOut | None = Field(description="When HR confirmed or refused it.")
+
+
+class RecordsOut(BaseModel):
+    """One reply of the list."""
+
+    items: list[RecordOut]
+    next: str | None = Field(description="Cursor of the next reply; null: that was all.")
+
+
+class ReportOut(BaseModel):
+    """How many training records there are, by what HR has said of them."""
+
+    waiting: int
+    changed: int
+    refused: int
+    confirmed: int
+    total: int
+
+
+# Statements --------------------------------------------------------------------------------------------------------
+
+_COMPLETION_MARK: ColumnElement[str] = (
+    cast(Completion.completed_on, String)
+    + " "
+    + func.coalesce(cast(Completion.expires_on, String), "-")
+    + case((Completion.superseded_at.is_(None), ""), else_=" withdrawn")
+)
+_PROGRAMME_MARK: ColumnElement[str] = func.coalesce(Enrolment.outcome, "") + " " + cast(Enrolment.decision_id, String)
+_TITLE = func.coalesce(ProgrammeVersion.title, Programme.title)
+
+
+def _state(mark: ColumnElement[str]) -> ColumnElement[str]:
+    return case((Said.id.is_(None), "waiting"), (Said.fingerprint != mark, "changed"), else_=Said.state)
+
+
+def _answer(kind: str, key: Any) -> ColumnElement[bool]:
+    return and_(Said.kind == kind, Said.record_id == key, Said.superseded_at.is_(None))
+
+
+def _completions() -> Select[*tuple[Any, ...]]:
+    """Those that stand, and of those that do not only what HR has taken over."""
+    stands = or_(Completion.superseded_at.is_(None), Said.state == "confirmed")
+    found: Select[*tuple[Any, ...]] = (
+        select(
+            (Completion.id * 2).label("id"),
+            literal("completion").label("kind"),
+            Completion.person_id,
+            Person.employee_number,
+            Person.name,
+            Course.slug.label("code"),
+            Course.title,
+            Provider.name.label("provider"),
+            Completion.completed_on.label("completed_on"),
+            Completion.expires_on.label("expires_on"),
+            literal("completed").label("outcome"),
+            Course.cpd_minutes.label("minutes"),
+            Completion.superseded_at.is_not(None).label("withdrawn"),
+            func.coalesce(Completion.superseded_at, Completion.recorded_at, type_=UtcDateTime()).label("recorded_at"),
+            _COMPLETION_MARK.label("mark"),
+            _state(_COMPLETION_MARK).label("state"),
+            *_SAID,
+        )
+        .join(Person, Person.id == Completion.person_id)
+        .join(Course, Course.id == Completion.course_id)
+        .outerjoin(Provider, Provider.id == Course.provider_id)
+        .outerjoin(Said, _answer("completion", Completion.id))
+        .where(stands)
+    )
+    return found
+
+
+def _programmes() -> Select[*tuple[Any, ...]]:
+    found: Select[*tuple[Any, ...]] = (
+        select(
+            (Enrolment.id * 2 + 1).label("id"),
+            literal("programme").label("kind"),
+            Enrolment.person_id,
+            Person.employee_number,
+            Person.name,
+            ProgrammeVersion.programme_code.label("code"),
+            _TITLE.label("title"),
+            cast(null(), String).label("provider"),
+            cast(null(), Completion.completed_on.type).label("completed_on"),  # the day in London of `recorded_at`
+            cast(null(), Completion.expires_on.type).label("expires_on"),
+            Enrolment.outcome.label("outcome"),
+            cast(null(), Course.cpd_minutes.type).label("minutes"),
+            false().label("withdrawn"),
+            Decision.decided_at.label("recorded_at"),
+            _PROGRAMME_MARK.label("mark"),
+            _state(_PROGRAMME_MARK).label("state"),
+            *_SAID,
+        )
+        .join(Decision, Decision.id == Enrolment.decision_id)
+        .join(ProgrammeVersion, ProgrammeVersion.id == Enrolment.version_id)
+        .join(Programme, Programme.code == ProgrammeVersion.programme_code)
+        .join(Person, Person.id == Enrolment.person_id)
+        .outerjoin(Said, _answer("programme", Enrolment.id))
+        .where(Enrolment.outcome.is_not(None))
+    )
+    return found
+
+
+_SAID = (Said.reason, Said.reference, Said.at.label("said_at"))
+
+
+def reach(tx: Tx, can: Can = Can.READ_TRAINING_RECORDS) -> list[ColumnElement[bool]]:
+    """Whose records the actor may have: a client by employer, a person by their part of the organisation."""
+    if tx.actor.kind == "client":
+        return of_client(tx, can)
+    return [policy.within_reach(tx, can, Person.id)]
+
+
+def _parts(tx: Tx, query: RecordsQuery, start: int, can: Can) -> list[Select[*tuple[Any, ...]]]:
+    """For each kind that is asked for, what follows number `start`, by its own index."""
+    whose, since, parts = reach(tx, can), moment(query.updated_since), []
+    if query.kind in (None, "completion"):
+        wanted = [Completion.id > start // 2, *whose]
+        if query.person is not None:
+            wanted.append(Completion.person_id == query.person)
+        if query.state is not None:
+            wanted.append(_state(_COMPLETION_MARK) == query.state)
+        if since is not None:
+            wanted.append(or_(Completion.recorded_at >= since, Completion.superseded_at >= since))
+        parts.append(_completions().where(*wanted).order_by(Completion.id))
+    if query.kind in (None, "programme"):
+        wanted = [Enrolment.id > (start - 1) // 2, *whose]
+        if query.person is not None:
+            wanted.append(Enrolment.person_id == query.person)
+        if query.state is not None:
+            wanted.append(_state(_PROGRAMME_MARK) == query.state)
+        if since is not None:
+            wanted.append(Decision.decided_at >= since)
+        parts.append(_programmes().where(*wanted).order_by(Enrolment.id))
+    return parts
+
+
+def slice_after(tx: Tx, query: RecordsQuery, start: int, most: int, can: Can = Can.READ_TRAINING_RECORDS) -> list[Row[Any]]:
+    """At most so many records after number `start`, in the order of their numbers."""
+    parts = [select(part.limit(most).subquery()) for part in _parts(tx, query, start, can)]
+    both = union_all(*parts).subquery()
+    return list(tx.rows(select(both).order_by(both.c.id).limit(most)))
+
+
+def listed(tx: Tx, query: RecordsQuery) -> tuple[list[dict[str, Any]], str | None]:
+    """One reply of the API's list, and the cursor of the next."""
+    rows = slice_after(tx, query, after("training-records", query), query.limit + 1)
+    items = [told(row) for row in rows[: query.limit]]
+    return items, cursor("training-records", query, items[-1]["id"]) if len(rows) > query.limit else None
+
+
+def by_number(tx: Tx, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
+    """These records by number, as far as they exist and the actor may have them; one statement for each kind."""
+    found: dict[int, dict[str, Any]] = {}
+    even = [number // 2 for number in numbers if number % 2 == 0]
+    odd = [number // 2 for number in numbers if number % 2]
+    for keys, statement, column in ((even, _completions, Completion.id), (odd, _programmes, Enrolment.id)):
+        if keys:
+            for row in tx.rows(statement().where(column.in_(keys), *reach(tx))):
+                found[row.id] = told(row)
+    return found
+
+
+def marks(table: type[Completion] | type[Enrolment], keys: Collection[int], whose: list[ColumnElement[bool]]) -> Select[int, int, int, str]:
+    """Number, id, person and present mark of those of these rows that are training records of somebody in reach."""
+    found = _completions() if table is Completion else _programmes()
+    odd = 0 if table is Completion else 1
+    mark = _COMPLETION_MARK if table is Completion else _PROGRAMME_MARK
+    columns = ((table.id * 2 + odd).label("number"), table.id, table.person_id, mark.label("mark"))
+    return found.with_only_columns(*columns, maintain_column_froms=True).where(table.id.in_(keys), *whose)
+
+
+def one(tx: Tx, number: int) -> dict[str, Any]:
+    """One record, or NotFound."""
+    found = by_number(tx, [number]) if number < BIGGEST_ID else {}
+    if number not in found:
+        raise NotFound("There is no training record with that reference, or it is not one of your people's.", code="record-not-found")
+    return found[number]
+
+
+def told(row: Row[Any]) -> dict[str, Any]:
+    """A record as the API says it."""
+    item = {key: value for key, value in row._mapping.items() if key != "name"}
+    return item | {"completed_on": day_of(row), "withdrawn": bool(row.withdrawn)}
+
+
+def day_of(row: Row[Any]) -> date:
+    """When it was completed; an outcome on the day in London on which it was decided."""
+    return row.completed_on or london(row.recorded_at).date()
+
+
+def report(tx: Tx, can: Can = Can.READ_TRAINING_RECORDS) -> dict[str, int]:
+    """How many records there are in each state, and in all: one statement."""
+    everything = RecordsQuery(limit=1)
+    parts = [part.order_by(None).with_only_columns(part.selected_columns.state) for part in _parts(tx, everything, 0, can)]
+    both = union_all(*parts).subquery()
+    counts = {row.state: row.number for row in tx.rows(select(both.c.state, func.count().label("number")).group_by(both.c.state))}
+    return {state: counts.get(state, 0) for state in STATES} | {"total": sum(counts.values())}
