@@ -32,6 +32,7 @@ EVENTS = {
     "cohorts": "cohort.changed",
     "enrolments": "enrolment.changed",
     "supervisions": "supervision.changed",
+    "training-records": "training-record.changed",
 }
 """Resource, as in its address, → what a change of it is called; `removed` says what it is called when it is gone."""
 
@@ -133,6 +134,13 @@ def _through(fresh: Any, today: Any) -> list[Any]:
         .join(PanelCase, PanelCase.id == fresh.c.subject_id)
         .join(Enrolment, Enrolment.id == PanelCase.enrolment_id)
         .where(fresh.c.subject == "panel_cases"),
+        # A completion and a programme's outcome are training records, by a number of their own (`app.hr.training`).
+        _told(fresh, "training-records", Completion.id * 2, Completion.person_id)
+        .join(Completion, Completion.id == fresh.c.subject_id)
+        .where(fresh.c.subject == "completions", fresh.c.action.not_in(SILENT)),
+        _told(fresh, "training-records", Enrolment.id * 2 + 1, Enrolment.person_id)
+        .join(Enrolment, Enrolment.id == fresh.c.subject_id)
+        .where(fresh.c.subject == "enrolments", Enrolment.outcome.is_not(None)),
         # An organisation sees the cohorts that somebody of it is in.
         _told(fresh, "cohorts", Enrolment.cohort_id, null())
         .join(Enrolment, Enrolment.id == fresh.c.subject_id)

@@ -21,7 +21,7 @@ from app.core.db import ONE, Database, is_postgresql
 from app.core.ledger import Audit
 from app.core.tx import Tx
 from app.core.work import job
-from app.hr import events
+from app.hr import events, training
 from app.hr.change_models import Change, FeedMark
 from app.learning import listings as learning
 from app.people import listings as people
@@ -169,6 +169,7 @@ SOURCES: dict[str, Source] = {
     "cohorts": Source("programmes:read", programmes.these_cohorts),
     "enrolments": Source("programmes:read", programmes.these_enrolments),
     "supervisions": Source("supervision:read", supervision.these, supervision.gone),
+    "training-records": Source("training-records:read", training.these, training.gone),
 }
 
 

@@ -233,6 +233,20 @@ def by_number(tx: Tx, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
     return found
 
 
+def these(tx: Tx, numbers: Collection[int]) -> list[dict[str, Any]]:
+    """These records as the list shows them."""
+    return list(by_number(tx, numbers).values())
+
+
+def gone(tx: Tx, numbers: Collection[int]) -> list[int]:
+    """Which of these, of people within the client's reach, were withdrawn before HR had taken them over: the list shows them no more."""
+    even = [number // 2 for number in numbers if number % 2 == 0]
+    if not even:
+        return []
+    found = select(Completion.id).join(Person, Person.id == Completion.person_id)
+    return [row.id * 2 for row in tx.rows(found.where(Completion.id.in_(even), Completion.superseded_at.is_not(None), *reach(tx)))]
+
+
 def marks(table: type[Completion] | type[Enrolment], keys: Collection[int], whose: list[ColumnElement[bool]]) -> Select[int, int, int, str]:
     """Number, id, person and present mark of those of these rows that are training records of somebody in reach."""
     found = _completions() if table is Completion else _programmes()

@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import func, select, update
 from starlette.testclient import TestClient
 
-from app.core.tx import clock
-from app.hr.change_models import TrainingConfirmation
+from app.core.tx import Actor, clock
+from app.hr import feed
+from app.hr.change_models import Change, TrainingConfirmation
 from app.learning.models import Completion
 from app.people.models import Person
 from app.programmes.models import Enrolment
@@ -93,6 +94,26 @@ def test_a_correction_waits_again_and_is_taken_out(make: Make, hr: TestClient) -
     assert records(hr, state="changed") == [left]
     hr.post(ANSWERS, json={"answers": [answer(left)]})
     assert records(hr, state="changed") == [] and records(hr)[0]["state"] == "confirmed"
+
+
+def test_the_feed_tells_of_them(make: Make, client: Client) -> None:
+    api = client("training-records:read", "training-records:write", "changes:read", "completions:write", organisation=make.organisation())
+    ann, course = make.person("Ann"), make.course(kind="e-learning")
+    sent = {"person_id": ann.id, "course_id": course.id, "completed_on": DAY.isoformat()}
+    key = api.post("/api/v1/completions", json=sent).json()["id"]
+    with make.tx() as tx:
+        feed.number(tx)
+        rows = tx.rows(select(Change.__table__).where(Change.resource == "training-records"))
+    assert [row.resource_id for row in rows] == [2 * key]
+    reader = Actor("client", 1, scopes=frozenset({"training-records:read"}), organisation_id=make.organisation())
+    for superseded in (False, True):
+        with make.tx() as tx:
+            if superseded:
+                tx.db.execute(update(Completion).values(superseded_at=tx.now))
+            tx.actor = reader
+            (item,) = feed.told(tx, rows).values()
+        assert (item["event"], item["deleted"]) == ("training-record.removed" if superseded else "training-record.changed", superseded)
+        assert superseded or item["data"]["mark"] == "2026-05-01 -"
 
 
 def test_an_outcome_is_told_on_its_day_in_london(make: Make, hr: TestClient) -> None:
