@@ -50,10 +50,15 @@ def parser() -> argparse.ArgumentParser:
         command.set_defaults(run=function)
         return command
 
-    command = add("serve", serve, "Answer pages and API; with one process, work in the background too.")
+    command = add("serve", serve, "Answer pages and API, and work in the background too.")
     command.add_argument("--host", default="127.0.0.1")
     command.add_argument("--port", type=_between(0, 65535), default=8000)
-    command.add_argument("--processes", type=_between(1, 64), default=1, help="web processes sharing the port")
+    command.add_argument(
+        "--processes",
+        type=_between(1, 64),
+        default=1,
+        help="web processes sharing the port; with several, background work has one of its own",
+    )
     command.add_argument("--no-worker", action="store_true", help="leave background work to `worker`")
     command.add_argument("--listener", type=int, help=argparse.SUPPRESS)  # these three are the supervisor's
     command.add_argument("--tally", type=int, help=argparse.SUPPRESS)
@@ -105,22 +110,21 @@ def database(config: Settings) -> Database:
 
 
 def serve(options: argparse.Namespace, config: Settings) -> int:
-    """One process serves and works in the background; several share one listening socket, and the first also works."""
+    """One process serves and works in the background; several share one listening socket, and one more does the work."""
     from app import sharing, supervisor
     from app.main import create_app
 
     if options.listener is not None:  # in place of one that died
-        listener = socket.socket(fileno=options.listener)
-        app = create_app(config, background=options.number == 0 and not options.no_worker)
-        _answer(app, listener, options.tally, options.number)
+        _answer(create_app(config), socket.socket(fileno=options.listener), options.tally, options.number)
         return 0
     listener = socket.create_server(
         (options.host, options.port), family=socket.AF_INET6 if ":" in options.host else socket.AF_INET, backlog=2048
     )
     where = f"http://{options.host}:{options.port}"
     print(f"Serving {config.service_name} on {where}" + (" (demonstration county)" if config.demo else ""), flush=True)
-    app = create_app(config, background=not options.no_worker)
-    if options.processes <= 1:
+    alone = options.processes <= 1
+    app = create_app(config, background=alone and not options.no_worker)
+    if alone:
         _answer(app, listener)
         return 0
     warm()
@@ -128,19 +132,26 @@ def serve(options: argparse.Namespace, config: Settings) -> int:
     gc.collect()
     gc.freeze()  # else looking for garbage would write to every page of memory that the processes share
     supervisor.hold()
-    children: dict[int, int] = {}
+    listener.set_inheritable(True)
+    again = [sys.executable, "-m", "app"]
+    given = ["serve", "--listener", str(listener.fileno()), "--tally", str(tally.descriptor), "--number"]
+    children: dict[int, list[str]] = {}
     for number in range(options.processes):
         child = os.fork()
         if child == 0:
             supervisor.release()
-            app.state.background = number == 0 and not options.no_worker
             _answer(app, listener, tally.descriptor, number)
             os._exit(0)
-        children[child] = number
-    listener.set_inheritable(True)
-    again = [sys.executable, "-m", "app", "serve", *(["--no-worker"] if options.no_worker else [])]
-    given = ["--listener", str(listener.fileno()), "--tally", str(tally.descriptor)]
-    return supervisor.become(supervisor.Charge(children, [*again, *given, "--number"]))
+        children[child] = [*again, *given, str(number)]
+    if not options.no_worker:
+        child = os.fork()
+        if child == 0:
+            supervisor.release()
+            listener.close()
+            run_worker(options, config)
+            os._exit(0)
+        children[child] = [*again, "worker"]
+    return supervisor.become(supervisor.Charge(children))
 
 
 def _answer(app: Any, listener: socket.socket, tally: int | None = None, number: int = 0) -> None:

@@ -139,7 +139,7 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = config.threads
-        stop = worker.start(data, config) if app.state.background else None
+        stop = worker.start(data, config) if background else None
         yield
         if stop:
             stop()
@@ -156,7 +156,6 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
         redirect_slashes=False,  # a redirect would be built from whatever Host the request names
     )
     app.state.settings, app.state.database, app.state.navigation = config, data, rooms.navigation
-    app.state.background = background
     app.state.limits = Limits(data, config.client_per_minute)
     app.state.calls = Calls(lambda: app.state.database)
     for router in rooms.api_routers():

@@ -1,4 +1,4 @@
-"""Watches over the web processes of `serve --processes N`: starts another when one dies, passes on the signal to stop.
+"""Watches over the processes of `serve --processes N`: starts another when one dies, passes on the signal to stop.
 
 Forking shares memory between the processes, but the parent would keep a third copy of whatever they change. So it becomes this small
 program (`exec` keeps its children) and holds nothing of the service: only the standard library is imported here.
@@ -18,8 +18,7 @@ WATCHED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 class Charge(NamedTuple):
     """What there is to watch."""
 
-    children: dict[int, int]  # process id → number; the first, 0, may also work in the background
-    command: list[str]  # starts one web process, given its number
+    children: dict[int, list[str]]  # process id → the command that starts another in its place
 
 
 def hold() -> None:
@@ -34,17 +33,17 @@ def release() -> None:
 
 def become(charge: Charge) -> NoReturn:
     """Go on as the watcher, in this same process."""
-    kept = json.dumps([list(charge.children.items()), charge.command])
+    kept = json.dumps(list(charge.children.items()))
     os.execv(sys.executable, [sys.executable, "-I", "-S", __file__, kept])  # noqa: S606 - our own program
 
 
-def begin(charge: Charge, number: int) -> None:
-    """Start the web process of this number afresh; it shares no memory with the others."""
+def begin(charge: Charge, command: list[str]) -> None:
+    """Start one afresh; it shares no memory with the others."""
     child = os.fork()
     if child == 0:
         release()
-        os.execv(charge.command[0], [*charge.command, str(number)])  # noqa: S606 - our own program
-    charge.children[child] = number
+        os.execv(command[0], command)  # noqa: S606 - our own program
+    charge.children[child] = command
 
 
 def watch(charge: Charge) -> None:
@@ -55,13 +54,13 @@ def watch(charge: Charge) -> None:
             stopping = True
             for child in charge.children:
                 os.kill(child, signal.SIGTERM)
-        for number in _gone(charge):
+        for command in _gone(charge):
             if not stopping:
-                begin(charge, number)
+                begin(charge, command)
 
 
-def _gone(charge: Charge) -> list[int]:
-    """The numbers of those that have ended since the last look."""
+def _gone(charge: Charge) -> list[list[str]]:
+    """The commands of those that have ended since the last look."""
     found = []
     while charge.children:
         child, _status = os.waitpid(-1, os.WNOHANG)
@@ -73,5 +72,4 @@ def _gone(charge: Charge) -> list[int]:
 
 
 if __name__ == "__main__":
-    children, command = json.loads(sys.argv[1])
-    watch(Charge(dict(children), command))
+    watch(Charge(dict(json.loads(sys.argv[1]))))

@@ -114,8 +114,7 @@ def main() -> int:
                 place = arrange(database)
                 # What the seeded county has due (reminders, questions, their e-mails) is done before, not while pages are measured.
                 subprocess.run([sys.executable, "-m", "app", "tick"], cwd=ROOT, env=environment(url), check=True, capture_output=True)
-                worker = subprocess.Popen([sys.executable, "-m", "app", "worker"], cwd=ROOT, env=environment(url))
-                with served(url, processes=2) as (port, server):
+                with served(url, processes=2, worker=True) as (port, server):
                     empty, _, _, _ = measure(port, "/accessibility", {"cookie": place.cookies["practitioner"]}, options.seconds)
                     several = f"person search, {len(place.searches)} different ones"
                     for name, path in [*place.paths.items(), (several, place.searches)]:
@@ -138,10 +137,8 @@ def main() -> int:
                             f"| {kind} | {people} | {name} | {result.median:.1f} | {result.percentile(0.95):.1f} | – | – | {bad} |",
                             flush=True,
                         )
-                    total = memory(server, worker)
+                    total = memory(server)
                     print(f"| {kind} | {people} | memory of two web processes and the worker | {total:.0f} MB | | | | |", flush=True)
-                worker.terminate()
-                worker.wait()
     return 0
 
 

@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     oidc_client_secret: str = Field("", description="The secret it gave this service.", repr=False)
     oidc_tenant: str = Field("", description="The tenant (`tid`) whose people may sign in.", max_length=200)
     oidc_subject_claim: str = Field("oid", description="The claim that says who somebody is: oid (Entra) or sub.", pattern="^(oid|sub)$")
-    oidc_roles_claim: str = Field("roles", description="The claim that lists somebody's roles.", pattern=r"^[\w:/.-]{1,200}$")
+    oidc_roles_claim: str = Field("roles", description="The claim that lists somebody's roles.", max_length=200, pattern=r"^[\w:/.-]+$")
     oidc_administrators_by_claim: bool = Field(False, description="May a claim make somebody an administrator?")
     oidc_scim_external_id_is_subject: bool = Field(False, description="Is SCIM's externalId the provider's object id?")
     local_passwords: bool = Field(True, description="off: only the identity provider signs people in, and break-glass accounts.")

@@ -42,9 +42,15 @@ def _answers(port: int) -> bool:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[tuple[psutil.Process, int]]:
+    with _serving(tmp_path, "--no-worker") as started:
+        yield started
+
+
+@contextlib.contextmanager
+def _serving(tmp_path: Path, *options: str) -> Iterator[tuple[psutil.Process, int]]:
     port = _port()
     environment = {**os.environ, "ACADEMY_DATABASE_URL": f"sqlite:///{tmp_path}/empty.sqlite3", "ACADEMY_LOG_LEVEL": "error"}
-    command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--processes", "2", "--no-worker"]
+    command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--processes", "2", *options]
     running = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL)
     try:
         _until(lambda: _answers(port), "the service did not start")
@@ -75,6 +81,23 @@ def test_whoever_dies_is_replaced_and_all_stop_together(service: tuple[psutil.Pr
     process.terminate()
     _until(lambda: not any(child.is_running() and child.status() != "zombie" for child in children), "somebody went on")
     _until(lambda: process.status() == "zombie", "the supervisor went on")
+
+
+def test_background_work_has_a_process_of_its_own_that_is_replaced_too(tmp_path: Path) -> None:
+    def listens(child: psutil.Process) -> bool:
+        return any(each.status == "LISTEN" for each in child.net_connections("tcp"))
+
+    with _serving(tmp_path) as (process, port):
+        first = process.children()
+        workers = [child for child in first if not listens(child)]
+        assert (len(first), len(workers)) == (3, 1)
+        workers[0].kill()
+        _until(lambda: len(set(process.children()) - set(first)) == 1, "nobody came in the worker's place")
+        replaced = (set(process.children()) - set(first)).pop()
+        _until(lambda: "worker" in replaced.cmdline(), "what came is no worker")
+        assert _answers(port)
+        process.terminate()
+        _until(lambda: process.status() == "zombie", "somebody went on")
 
 
 def test_the_supervisor_holds_nothing_of_the_service(service: tuple[psutil.Process, int]) -> None:
