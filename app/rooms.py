@@ -19,6 +19,10 @@ PAGES = (
     "app.identity.pages",
     "app.identity.details_pages",
     "app.identity.access_pages",
+    "app.identity.client_pages",
+    "app.identity.provider.pages",
+    "app.identity.provider.manage_pages",
+    "app.identity.provider.own_pages",
     "app.identity.trail",
     "app.frameworks.pages",
     "app.frameworks.manage_pages",
@@ -77,10 +81,14 @@ PAGES = (
 APIS = (
     "app.identity.api",
     "app.people.api",
+    "app.people.organisation_api",
     "app.learning.api",
     "app.bookings.api",
     "app.supervision.api",
     "app.programmes.api",
+    "app.hr.import_api",
+    "app.hr.bulk_api",
+    "app.hr.feed_api",
     "app.hr.training_api",
 )
 

@@ -12,20 +12,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from app.bookings import operations as bookings
 from app.bookings.models import Booking, Session
 from app.bookings.operations import quotas, reservations, session_import
 from app.bookings.operations.quotas import Keep
 from app.bookings.policy_models import Consequence, Journal
+from app.core.config import load
 from app.core.db import Database
 from app.core.tx import SYSTEM, Actor, Tx, transaction
 from app.hr.imports import stage
 from app.hr.mapping import Mapping
-from app.identity import access, clients
+from app.identity import access, clients, sandbox
 from app.identity import operations as identity
-from app.identity.models import Link
+from app.identity.models import ApiCall, ApiClient, Link
 from app.learning import prior
 from app.notifications import feed
 from app.notifications.models import Feed
@@ -414,6 +415,9 @@ TOUR: tuple[Stop, ...] = (
     Stop("/access/clients", "administrator"),
     Stop("/access/clients/new", "administrator"),
     Stop("/access/clients/{client_id:int}", "administrator", lambda _: {"client_id": 1}),
+    Stop("/access/clients/{client_id:int}/edit", "administrator", lambda _: {"client_id": 1}),
+    Stop("/access/clients/{client_id:int}/secret", "administrator", lambda _: {"client_id": 1}),
+    Stop("/access/clients/{client_id:int}/calls", "administrator", lambda _: {"client_id": 1}),
     Stop("/access/trail", "administrator"),
     Stop("/access/trail", "administrator", query="kind=booking"),
     Stop("/deliveries", "administrator"),
@@ -459,7 +463,7 @@ def arrange(database: Database) -> None:
     with transaction(database, SYSTEM, writes=True) as tx:
         _link(tx, administrator)
         tx.insert_many(Feed, [dict(token_hash=feed.hashed(FEED), person_id=Finder(tx).person("practitioner"), created_at=tx.now)])
-        clients.create_client(tx, "Rota planner", ["people:read", "bookings:read"])
+        _client(tx)
         tx.actor = Actor("person", Finder(tx).person("coordinator"), persona("coordinator").name, (("coordinator", None),))
         day = f"{tx.today + timedelta(days=70):%d/%m/%Y}"
         good = {"course": Finder(tx).plain_course().title, "date": day, "start": "9:30", "end": "16:00", "places": "12"}
@@ -482,6 +486,24 @@ def arrange(database: Database) -> None:
 
     _offer(database)
     load_drafts(database)
+    sandbox.prepare(database, load(demo=True))
+
+
+def _client(tx: Tx) -> None:
+    """A system that asks a lot, with two secrets that are good and calls of every kind."""
+    clients.create_client(tx, "Rota planner", ["people:read", "bookings:read"], contact="Duty desk, 01632 960 107")
+    clients.rotate_secret(tx, 1)
+    clients.long_token(tx, 1, 90)
+    asked = dict(client_id=1, at=tx.now, method="GET", milliseconds=4)
+    person = asked | {"route": "/api/v1/people/{person_id}", "request_id": "0123456789abcdef"}
+    rows = [
+        person | {"status": 200},
+        person | {"status": 404, "code": "person-not-found"},
+        person | {"status": 500, "code": "internal-error"},
+    ]
+    rows += [asked | {"route": "/api/v1/people", "status": 429, "code": "rate-limited", "request_id": f"{n:016x}"} for n in range(60)]
+    tx.db.execute(insert(ApiCall), [{"code": None} | row for row in rows])
+    tx.update(ApiClient, 1, last_used_at=tx.now)
 
 
 def _supervised(tx: Tx) -> None:

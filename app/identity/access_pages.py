@@ -1,4 +1,4 @@
-"""Pages of administrators: who holds which role, whose account may sign in, and which systems use the API."""
+"""Pages of administrators: who holds which role, and whose account may sign in."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ from app import policy
 from app.core import forms
 from app.core.calendar import long_date
 from app.core.db import FOREVER
-from app.core.errors import NotFound
 from app.core.forms import Problems, text
 from app.core.tx import Tx
 from app.core.web import url
 from app.doors import Page, Pages
-from app.identity import clients as api_clients
 from app.identity import operations, queries
 from app.people import operations as people
 from app.people import queries as people_queries
-from app.policy import SCOPES, Can, Role
+from app.policy import Can, Role
 
 pages = Pages()
 
@@ -37,32 +35,14 @@ WHAT_ROLES_DO = {
     Role.MODERATOR.value: "Reads the sample of portfolios shown to them, and says what they think.",
     Role.ADMINISTRATOR.value: "Gives access, looks after API clients and messages.",
 }
-WHAT_SCOPES_ALLOW = {
-    "people:read": "See people’s work details",
-    "people:write": "Create and change people",
-    "catalogue:read": "See courses and sessions",
-    "catalogue:write": "Create and change courses and sessions",
-    "bookings:read": "See bookings",
-    "bookings:write": "Book and cancel places",
-    "completions:read": "See what people have completed",
-    "completions:write": "Report results of e-learning",
-    "supervision:read": "See when supervision was held, of which kind and how long",
-    "programmes:read": "See cohorts, how far people are with programmes, and outcomes",
-    "organisation:read": "See organisations, services and teams",
-    "people:import": "Send HR extracts, and apply them",
-    "changes:read": "Read the feed of changes, of what its other scopes allow",
-    "webhooks:write": "Have those changes sent to addresses of its own",
-    "training-records:read": "See completions and outcomes as HR keeps them",
-    "training-records:write": "Say which of them HR has taken over",
-    "scim": "Keep people and teams as the directory has them (SCIM)",
-}
 _SAID = {
     "given": "The role is given.",
     "ended": "The role has ended.",
     "invited": "An invitation is on its way to their work e-mail address.",
     "suspended": "The account is suspended, and they are signed out everywhere.",
     "restored": "The account works again.",
-    "disabled": "The client is disabled. Its tokens have stopped working.",
+    "linked": "Their council account is linked. They can sign in with it.",
+    "unlinked": "The council account is no longer linked.",
 }
 
 
@@ -90,6 +70,7 @@ def access(tx: Tx, page: Page) -> Response:
         today=tx.today,
         forever=FOREVER,
         last_day=_last_day,
+        everywhere=queries.units(tx, Can.MANAGE_ACCESS) is None,
         link=lambda to: url("/access", role=role, page=to if to > 1 else None),
     )
 
@@ -126,7 +107,7 @@ def give_role(tx: Tx, page: Page, person_id: int) -> Response:
     role = text(page.form, "role")
     if role not in dict(ROLES):
         problems.add("role", "Choose a role")
-    unit = _unit(tx, text(page.form, "unit"), problems, everywhere=text(page.form, "everywhere") == "yes")
+    unit = unit_meant(tx, text(page.form, "unit"), problems, everywhere=text(page.form, "everywhere") == "yes")
     from_ = forms.day(page.form, "from", "The day it starts", problems, needed=True)
     last = forms.day(page.form, "until", "The last day", problems)
     if from_ and last and last < from_:
@@ -146,7 +127,7 @@ def _given(tx: Tx, name: str, held: Sequence[Row[Any]], role_id: int) -> str:
     return f"{name} is {row.role} {'for ' + row.unit if row.unit else 'everywhere'} from {since}."
 
 
-def _unit(tx: Tx, said: str, problems: Problems, *, everywhere: bool) -> int | None:
+def unit_meant(tx: Tx, said: str, problems: Problems, *, everywhere: bool) -> int | None:
     """The part of the organisation that was meant; everywhere has to be chosen, by those who may give that."""
     if everywhere:
         if said:
@@ -228,56 +209,3 @@ def invite(tx: Tx, page: Page, person_id: int) -> Response:
     """An account, and an e-mail with a link to set its first password."""
     operations.invite(tx, person_id)
     return page.go(f"/access/people/{person_id}", said="invited")
-
-
-# API clients -------------------------------------------------------------------------------------------------------
-
-
-@pages.get("/access/clients", can=Can.MANAGE_CLIENTS)
-def clients(tx: Tx, page: Page) -> Response:
-    """The systems that use the API."""
-    return page.render("identity/clients.html", clients=queries.clients(tx))
-
-
-@pages.get("/access/clients/new", can=Can.MANAGE_CLIENTS)
-def new_client_form(tx: Tx, page: Page) -> Response:
-    """Name, scopes and organisation of a new client."""
-    scopes = [(scope, f"{WHAT_SCOPES_ALLOW[scope]} ({scope})") for scope in SCOPES]
-    organisations = [(str(key), name) for key, name in queries.organisations(tx)]
-    if queries.units(tx, Can.MANAGE_CLIENTS) is None:
-        organisations.insert(0, ("", "Everybody’s people"))
-    return page.render("identity/client_new.html", scopes=scopes, chosen=forms.many(page.form, "scope"), organisations=organisations)
-
-
-@pages.post("/access/clients/new", can=Can.MANAGE_CLIENTS, again=new_client_form)
-def create_client(tx: Tx, page: Page) -> Response:
-    """The one page that shows the secret; it cannot be shown again, because only its hash is kept."""
-    problems = Problems()
-    name, scopes = text(page.form, "name"), forms.many(page.form, "scope")
-    if not name or len(name) > 80:
-        problems.add("name", "Enter a name of up to 80 characters")
-    if not scopes or not set(scopes) <= set(SCOPES):
-        problems.add("scope", "Choose what it may do")
-    organisation = forms.one_id(page.form, "organisation")
-    if organisation is not None and organisation not in dict(queries.organisations(tx)):
-        problems.add("organisation", "Choose an organisation from the list")
-    problems.raise_any()
-    client_id, secret = api_clients.create_client(tx, name, scopes, organisation)
-    return page.render("identity/client_made.html", name=name, client_id=client_id, secret=secret)
-
-
-@pages.get("/access/clients/{client_id:int}", can=Can.MANAGE_CLIENTS)
-def one_client(tx: Tx, page: Page, client_id: int) -> Response:
-    """One client, and the button that disables it."""
-    found = queries.clients(tx, client_id)
-    if not found:
-        raise NotFound("There is no client with that reference.", code="client-not-found")
-    scopes = [WHAT_SCOPES_ALLOW.get(scope, scope) for scope in found[0].scopes.split()]
-    return page.render("identity/client.html", client=found[0], scopes=scopes, said=_SAID.get(page.query("said"), ""))
-
-
-@pages.post("/access/clients/{client_id:int}/disable", can=Can.MANAGE_CLIENTS, again=one_client)
-def disable_client(tx: Tx, page: Page, client_id: int) -> Response:
-    """Its tokens stop working at once."""
-    api_clients.disable_client(tx, client_id)
-    return page.go(f"/access/clients/{client_id}", said="disabled")

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from app import policy
 from app.core.config import Settings
+from app.core.db import ONE
 from app.core.errors import NotFound
 from app.core.ledger import Audit
 from app.core.tx import Tx
-from app.identity.models import Account, ApiClient, ApiToken, SignIn
+from app.identity.models import Account, ExternalIdentity, SignIn
 from app.people.models import Person, RoleHeld, Unit
 from app.policy import Can, Reach
 
@@ -58,8 +59,8 @@ WHAT_WAS_SEEN = {
 def sign_ins(tx: Tx, settings: Settings) -> Sequence[Row[Any]]:
     """Where the reader is signed in now, latest first."""
     return tx.rows(
-        select(SignIn.token_hash, SignIn.created_at, SignIn.last_seen_at, SignIn.agent)
-        .join(Person, and_(Person.id == SignIn.person_id, Person.email == SignIn.email))
+        select(SignIn.token_hash, SignIn.created_at, SignIn.last_seen_at, SignIn.agent, SignIn.via)
+        .join(Person, and_(Person.id == SignIn.person_id, or_(Person.email == SignIn.email, SignIn.via == "provider")))
         .where(
             SignIn.person_id == tx.actor.person_id,
             SignIn.ended_at.is_(None),
@@ -97,12 +98,15 @@ def own_roles(tx: Tx) -> list[tuple[str, str]]:
 def account(tx: Tx, person_id: int) -> Row[Any] | None:
     """Somebody's account with their last sign-in, or None if they were never invited."""
     last = select(func.max(SignIn.created_at)).where(SignIn.person_id == person_id).scalar_subquery()
+    linked = exists(select(ONE).where(ExternalIdentity.person_id == person_id))
     return tx.one(
         select(
             Account.created_at,
             Account.suspended_at,
             Account.password_set_at,
             Account.password_hash.is_not(None).label("has_password"),
+            Account.break_glass,
+            linked.label("linked"),
             last.label("last_sign_in"),
         ).where(Account.person_id == person_id)
     )
@@ -117,6 +121,7 @@ def _roles(*condition: ColumnElement[bool]) -> Any:
             RoleHeld.valid_to,
             RoleHeld.person_id,
             RoleHeld.unit_id,
+            RoleHeld.mapped,
             Person.name,
             Unit.name.label("unit"),
         )
@@ -162,31 +167,3 @@ def units(tx: Tx, can: Can) -> list[int] | None:
     """The nodes that `can` is held for; None: everywhere."""
     found = policy.terms(tx.actor, can)
     return None if (Reach.ALL, None) in found else [node for reach, node in found if reach is Reach.SCOPE and node is not None]
-
-
-# API clients -------------------------------------------------------------------------------------------------------
-
-
-def clients(tx: Tx, key: int | None = None) -> Sequence[Row[Any]]:
-    """API clients that the reader looks after, with when they last asked for a token."""
-    last = select(func.max(ApiToken.created_at)).where(ApiToken.client_id == ApiClient.id).correlate(ApiClient).scalar_subquery()
-    chosen = (
-        select(
-            ApiClient.id,
-            ApiClient.client_id,
-            ApiClient.name,
-            ApiClient.scopes,
-            ApiClient.created_at,
-            ApiClient.disabled_at,
-            Unit.name.label("organisation"),
-            last.label("last_token"),
-        )
-        .outerjoin(Unit, Unit.id == ApiClient.organisation_id)
-        .order_by(ApiClient.disabled_at.is_not(None), ApiClient.name, ApiClient.id)
-    )
-    nodes = units(tx, Can.MANAGE_CLIENTS)
-    if nodes is not None:
-        chosen = chosen.where(ApiClient.organisation_id.in_(nodes))
-    if key is not None:
-        chosen = chosen.where(ApiClient.id == key)
-    return tx.rows(chosen)

@@ -173,6 +173,8 @@ FORMS: dict[str, Any] = {
         **day("from", ids["day"]),
     },
     "POST /access/clients/new": {"name": "A new system", "scope": "catalogue:read"},
+    "POST /access/clients/{client_id:int}/edit": {"name": "The same system", "scope": "catalogue:read"},
+    "POST /access/clients/{client_id:int}/secret": {"hours": "24"},
     "POST /people/{person_id:int}/edit": {"first_name": "Ann", "last_name": "Holt-Reed", "version": "1"},
     "POST /people/{person_id:int}/change/{what}": lambda ids: {"unit": TEAM, **day("from", ids["day"])},
     "POST /my-details/change": {"known_as": "Annie", "access_needs": ""},
