@@ -168,7 +168,7 @@ MORE: tuple[tuple[str, str, Can], ...] = (
     ("Completions", "/completions", Can.EXPORT_COMPLETIONS),
     ("Programmes and standards", "/frameworks", Can.MANAGE_FRAMEWORKS),
     ("HR imports", "/hr/imports", Can.IMPORT_PEOPLE),
-    ("Training records for HR", "/hr/training-records", Can.READ_TRAINING_RECORDS),
+    ("HR records", "/hr/training-records", Can.READ_TRAINING_RECORDS),
     ("Access", "/access", Can.MANAGE_ACCESS),
     ("Messages sent", "/deliveries", Can.READ_DELIVERIES),
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
-from sqlalchemy import Integer, and_, bindparam, cast, exists, func, literal_column, select, update
+from sqlalchemy import Integer, and_, bindparam, cast, exists, func, literal_column, or_, select, update
 from sqlalchemy.types import String
 
 from app.core.config import Settings
@@ -35,6 +36,17 @@ def cookie_name(settings: Settings) -> str:
 def cookie_options(settings: Settings) -> dict[str, Any]:
     """Out of reach of scripts and of other sites' forms; forgotten when the browser closes."""
     return dict(httponly=True, samesite="lax", secure=settings.secure, path="/")
+
+
+_LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,500}")
+_OURS = ("/sign-in", "/sign-out", "/password/", "/auth/")
+
+
+def local_path(given: Any) -> str:
+    """Where to go after signing in: a path of this service, never another site's address."""
+    if isinstance(given, str) and _LOCAL.fullmatch(given) and not given.startswith(_OURS):
+        return given
+    return "/"
 
 
 def client_address(peer: str, forwarded: str, trusted_proxies: int) -> str:
@@ -75,8 +87,13 @@ def _holds(duty: Duty) -> Any:
 
 _roles = (
     select(func.aggregate_strings(RoleHeld.role + ":" + func.coalesce(cast(RoleHeld.unit_id, String), ""), ","))
-    .where(RoleHeld.person_id == Person.id, current(RoleHeld, _today))
-    .correlate(Person)
+    .where(
+        RoleHeld.person_id == Person.id,
+        current(RoleHeld, _today),
+        # What the provider's claims give counts where the provider has just been asked: a password says nothing of them.
+        or_(RoleHeld.mapped.is_(False), SignIn.via == "provider"),
+    )
+    .correlate(Person, SignIn)
     .scalar_subquery()
 )
 _SIGNED_IN = Ready(
@@ -99,7 +116,11 @@ _SIGNED_IN = Ready(
         SignIn.ended_at.is_(None),
         SignIn.expires_at > bindparam("now", type_=UtcDateTime()),
         SignIn.last_seen_at > bindparam("idle_since", type_=UtcDateTime()),
-        SignIn.email == Person.email,
+        # By password: with the address that is still theirs, and only while passwords are used at all (or in an emergency).
+        or_(
+            SignIn.via == "provider",
+            and_(SignIn.email == Person.email, or_(bindparam("passwords", type_=Integer()) == 1, Account.break_glass.is_(True))),
+        ),
         func.coalesce(Person.leaving_on, _today) >= _today,
     )
 )
@@ -111,7 +132,8 @@ def signed_in(tx: Tx, token: str, settings: Settings) -> SignedIn | None:
         return None
     token_hash = digest(token)
     idle_since = tx.now - timedelta(minutes=settings.idle_minutes)
-    row = tx.one(_SIGNED_IN, token=token_hash, now=tx.now, idle_since=idle_since, today=tx.today)
+    passwords = int(settings.local_passwords)
+    row = tx.one(_SIGNED_IN, token=token_hash, now=tx.now, idle_since=idle_since, today=tx.today, passwords=passwords)
     if row is None:
         return None
     held: list[tuple[str, int | None]] = [(Role.PRACTITIONER.value, None)]

@@ -21,6 +21,7 @@ pages = Pages()
 LONGEST_NEEDS = 1000
 _SAID = {
     "details": "Your details are saved.",
+    "linked": "Your council account is linked. You can sign in with it from now on.",
     "password": "Your password is changed. You are signed out on every other device.",
 }
 
@@ -41,6 +42,7 @@ def my_details(tx: Tx, page: Page) -> Response:
         views=queries.views(tx),
         seen=queries.WHAT_WAS_SEEN,
         most=queries.VIEWS,
+        passwords=operations.password_used(tx, me, page.settings),
         said=_SAID.get(page.query("said"), ""),
     )
 
@@ -76,8 +78,9 @@ def _back(page: Page) -> str:
 
 
 @pages.get("/my-details/password")
-def password_form(_tx: Tx, page: Page) -> Response:
+def password_form(tx: Tx, page: Page) -> Response:
     """The present password, and a new one twice."""
+    operations.require_password_use(tx, tx.actor.person_id or 0, page.settings)
     return page.render("identity/change_password.html", least=operations.MIN_PASSWORD)
 
 
@@ -90,6 +93,7 @@ def _check(tx: Tx, page: Page) -> str | None:
     if not new:
         problems.add("password", "Enter a new password")
     problems.raise_any()
+    operations.require_password_use(tx, tx.actor.person_id or 0, page.settings)
     operations.throttle(tx, operations.email_of(tx, tx.actor.person_id or 0), client_address(page))
     return operations.own_new_password(tx, current, new, again)
 
@@ -104,5 +108,5 @@ def change_password(tx: Tx, page: Page) -> Response:
         wrong = "Your present password is not right"
         page.problem = Invalid(wrong, code="wrong-password", errors=[{"field": "current", "message": wrong}])
         return password_form(tx, page)
-    operations.change_own_password(tx, page.found, token_of(page))
+    operations.change_own_password(tx, page.found, token_of(page), page.settings)
     return page.go("/my-details", said="password")

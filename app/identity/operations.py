@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from passlib.context import CryptContext
-from sqlalchemy import Row, Select, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Row, Select, bindparam, delete, insert, or_, select, true, update
 
 from app import policy
 from app.core.config import Settings
@@ -45,8 +45,11 @@ def throttle(tx: Tx, email: str, address: str) -> None:
             )
 
 
-def _account(email: str, today: date) -> Select[int, str | None]:
-    """The account behind an e-mail address, if its owner may sign in: not suspended, and not gone."""
+def _account(email: str, today: date, passwords: bool = True) -> Select[int, str | None]:
+    """The account behind an e-mail address, if its owner may sign in: not suspended, and not gone.
+
+    Where passwords are switched off (`passwords`: the setting) it must be a break-glass account.
+    """
     return (
         select(Account.person_id, Account.password_hash)
         .join(Person, Person.id == Account.person_id)
@@ -54,13 +57,14 @@ def _account(email: str, today: date) -> Select[int, str | None]:
             Person.email == email.strip().lower(),
             Account.suspended_at.is_(None),
             or_(Person.leaving_on.is_(None), Person.leaving_on >= today),
+            true() if passwords else Account.break_glass.is_(True),
         )
     )
 
 
-def check_password(tx: Tx, email: str, password: str) -> int | None:
+def check_password(tx: Tx, email: str, password: str, *, passwords: bool = True) -> int | None:
     """The id of the person with this e-mail and password, or None; takes as long for an unknown account as for a wrong password."""
-    row = tx.one(_account(email, tx.today))
+    row = tx.one(_account(email, tx.today, passwords))
     if row is None or row.password_hash is None or len(password) > MAX_PASSWORD:
         PASSWORDS.dummy_verify()
         return None
@@ -85,8 +89,29 @@ def failed(tx: Tx, email: str, address: str) -> None:
     tx.record("sign-in.failed", "accounts", person_id, person_id=person_id)
 
 
-def sign_in(tx: Tx, person_id: int, agent: str, settings: Settings) -> str:
-    """Start a sign-in and return its token, which only the browser keeps."""
+class PasswordsOff(Conflict):
+    """Passwords are switched off, and this account is not one of those kept for an emergency."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Passwords are not used here.", code="passwords-off", way_out="Sign in with your council account, from the sign-in page."
+        )
+
+
+def password_used(tx: Tx, person_id: int, settings: Settings) -> bool:
+    """Would a password of this person's sign them in?"""
+    asked = select(Account.person_id).where(Account.person_id == person_id, Account.break_glass.is_(True))
+    return settings.local_passwords or tx.scalar(asked) is not None
+
+
+def require_password_use(tx: Tx, person_id: int, settings: Settings) -> None:
+    """PasswordsOff unless it would."""
+    if not password_used(tx, person_id, settings):
+        raise PasswordsOff
+
+
+def sign_in(tx: Tx, person_id: int, agent: str, settings: Settings, provider: dict[str, str | None] | None = None) -> str:
+    """Start a sign-in and return its token, which only the browser keeps. `provider`: what the identity provider calls it, if it did it."""
     token, email = secrets.token_urlsafe(32), email_of(tx, person_id)
     tx.actor = Actor("person", person_id)
     tx.db.execute(
@@ -99,24 +124,31 @@ def sign_in(tx: Tx, person_id: int, agent: str, settings: Settings) -> str:
             expires_at=tx.now + timedelta(hours=settings.session_hours),
             agent=agent[:200],
             email=email,
+            via="password" if provider is None else "provider",
+            **(provider or {}),
         ),
     )
-    tx.db.execute(delete(Attempt).where(Attempt.key == key("account", email)))
-    tx.record("sign-in.made", "people", person_id, person_id=person_id)
+    via = "provider" if provider is not None else "password"
+    if provider is None:
+        tx.db.execute(delete(Attempt).where(Attempt.key == key("account", email)))
+    tx.record("sign-in.made", "people", person_id, person_id=person_id, via=via)
     return token
 
 
-def sign_out(tx: Tx, token: str) -> None:
-    """End this browser's sign-in."""
-    tx.db.execute(update(SignIn).where(SignIn.token_hash == digest(token), SignIn.ended_at.is_(None)).values(ended_at=tx.now))
+def sign_out(tx: Tx, token: str) -> str | None:
+    """End this browser's sign-in; returns the identity provider's token for it, by which it can end there too."""
+    this = SignIn.token_hash == digest(token), SignIn.ended_at.is_(None)
+    id_token = tx.scalar(select(SignIn.id_token).where(*this))
+    tx.db.execute(update(SignIn).where(*this).values(ended_at=tx.now, id_token=None))
     if tx.actor.person_id:
         tx.record("sign-in.ended", "people", tx.actor.person_id, person_id=tx.actor.person_id)
+    return None if id_token is None else str(id_token)
 
 
 def sign_out_everywhere(tx: Tx, person_id: int, *, but: str = "") -> None:
     """End every sign-in of a person: their own wish, a new password, or a suspension. `but` is a token whose sign-in goes on."""
     ended = update(SignIn).where(SignIn.person_id == person_id, SignIn.ended_at.is_(None), SignIn.token_hash != digest(but))
-    tx.db.execute(ended.values(ended_at=tx.now))
+    tx.db.execute(ended.values(ended_at=tx.now, id_token=None))
     tx.record("sign-in.ended-everywhere", "people", person_id, person_id=person_id)
 
 
@@ -137,13 +169,13 @@ def invite(tx: Tx, person_id: int) -> None:
     tx.record("account.invited", "people", person_id, person_id=person_id, tell=["email.invitation"])
 
 
-def ask_for_reset(tx: Tx, email: str, address: str) -> None:
+def ask_for_reset(tx: Tx, email: str, address: str, *, passwords: bool = True) -> None:
     """Send a reset link if there is such an account; do and say the same either way, so that nobody learns who has one."""
     if recent(tx, "reset-address", address) >= RESETS_PER_ADDRESS:
         raise TooMany("Too many people have asked for a link from here. Wait 15 minutes and try again.", code="reset-throttled")
     asked = recent(tx, "reset", email)
     tx.insert_many(Attempt, [dict(key=key("reset", email), at=tx.now), dict(key=key("reset-address", address), at=tx.now)])
-    person_id = account_of(tx, email)
+    person_id = tx.scalar(_account(email, tx.today, passwords).with_only_columns(Account.person_id))
     if person_id is not None and asked < RESETS_PER_ACCOUNT:
         tx.record("account.reset-asked", "people", person_id, person_id=person_id, tell=["email.password_reset"])
 
@@ -197,12 +229,17 @@ class LinkOver(Refusal):
 
 def link(tx: Tx, token: str) -> tuple[int, str]:
     """(person, purpose) of a link to set a password that can still be used, or LinkOver in words."""
+    return link_of(tx, digest(token))
+
+
+def link_of(tx: Tx, token_hash: str) -> tuple[int, str]:
+    """The same for a link of which only the hash is known."""
     row = tx.one(
         select(Link.person_id, Link.purpose)
         .join(Account, Account.person_id == Link.person_id)
         .join(Person, Person.id == Link.person_id)
         .where(
-            Link.token_hash == digest(token),
+            Link.token_hash == token_hash,
             Link.purpose.in_(tuple(LINK_LIFE)),  # an offer's link sets no password
             Link.used_at.is_(None),
             Link.expires_at > tx.now,
@@ -265,17 +302,19 @@ def check_new_password(password: str, again: str, name: str, email: str | None) 
         raise Invalid("The two passwords differ.", errors=[{"field": "again", "message": "Both passwords must be the same"}])
 
 
-def new_password(tx: Tx, token: str, password: str, again: str) -> str:
+def new_password(tx: Tx, token: str, password: str, again: str, settings: Settings) -> str:
     """The hash of a password that may be set with this link. Slow on purpose: call it before the writer's turn."""
     person_id, _purpose = link(tx, token)
+    require_password_use(tx, person_id, settings)
     person = tx.get(Person, person_id)
     check_new_password(password, again, person.name, person.email)
     return str(PASSWORDS.hash(password))
 
 
-def set_password(tx: Tx, token: str, password_hash: str) -> int:
+def set_password(tx: Tx, token: str, password_hash: str, settings: Settings) -> int:
     """Use a link to set a password; every sign-in and every other link of the person ends. Returns the person."""
     person_id, purpose = link(tx, token)
+    require_password_use(tx, person_id, settings)
     used = tx.db.execute(update(Link).where(Link.token_hash == digest(token), Link.used_at.is_(None)).values(used_at=tx.now))
     if used.rowcount != 1:
         raise LinkOver("It has been used already.", way_out="If you set the password yourself, sign in with it.")
@@ -296,10 +335,11 @@ def own_new_password(tx: Tx, current: str, password: str, again: str) -> str | N
     return str(PASSWORDS.hash(password)) if right else None
 
 
-def change_own_password(tx: Tx, password_hash: str, token: str) -> None:
+def change_own_password(tx: Tx, password_hash: str, token: str, settings: Settings) -> None:
     """The reader's new password; every sign-in but the one with `token` ends, and so do links that could set another."""
     person_id = tx.actor.person_id
     assert person_id is not None
+    require_password_use(tx, person_id, settings)
     tx.db.execute(update(Account).where(Account.person_id == person_id).values(password_hash=password_hash, password_set_at=tx.now))
     end_links(tx, person_id)
     sign_out_everywhere(tx, person_id, but=token)
@@ -363,4 +403,6 @@ def tidy(tx: Tx, now: datetime) -> None:
     tx.db.execute(delete(ApiCall).where(ApiCall.at < now - CALLS_KEPT))
     tx.db.execute(delete(RateWindow).where(RateWindow.minute < int(now.timestamp() // 60) - 60))
     tx.db.execute(delete(SignIn).where(SignIn.expires_at < now - timedelta(days=30)))
+    over = or_(SignIn.ended_at.is_not(None), SignIn.expires_at < now)
+    tx.db.execute(update(SignIn).where(SignIn.id_token.is_not(None), over).values(id_token=None))
     tx.db.execute(delete(Link).where(Link.expires_at < now - timedelta(days=30)))

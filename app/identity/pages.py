@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -13,11 +12,11 @@ from app.core.tx import Tx
 from app.core.web import read
 from app.doors import Page, Pages
 from app.identity import access, operations
+from app.identity.provider.pages import known_at_sign_out, sign_out_there
 
 pages = Pages()
 
-_LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,500}")
-_OURS = ("/sign-in", "/sign-out", "/password/")
+EMERGENCY = "/sign-in/emergency"
 _SAID = {
     "signed-out": "You have signed out.",
     "everywhere": "You have signed out on every device.",
@@ -45,13 +44,6 @@ class PasswordForm(BaseModel):
     again: str = Field(title="the password again", max_length=1000)
 
 
-def local_path(given: Any) -> str:
-    """Where to go after signing in: a path of this service, never another site's address."""
-    if isinstance(given, str) and _LOCAL.fullmatch(given) and not given.startswith(_OURS):
-        return given
-    return "/"
-
-
 def client_address(page: Page) -> str:
     """Where the request came from, for throttling."""
     client = page.request.client
@@ -70,8 +62,8 @@ def token_of(page: Page) -> str:
 
 @pages.get("/sign-in", can=None, public=True)
 def sign_in_form(_tx: Tx, page: Page) -> Response:
-    """The form; in demonstration mode, the personas above it. Somebody who is signed in goes on to where they were going."""
-    onward = local_path(page.form.get("next") or page.query("next"))
+    """The ways to sign in; in demonstration mode, the personas above them. Somebody who is signed in goes on to where they were going."""
+    onward = access.local_path(page.form.get("next") or page.query("next"))
     if page.actor.person_id and page.problem is None:
         return page.go(onward)
     personas: tuple[Any, ...] = ()
@@ -79,7 +71,15 @@ def sign_in_form(_tx: Tx, page: Page) -> Response:
         from seed.personas import PERSONAS
 
         personas = PERSONAS
-    return page.render("identity/sign_in.html", personas=personas, onward=onward, said=_SAID.get(page.query("said"), ""))
+    said = page.query("said") or page.query("state")  # the latter when the identity provider sends people back from signing out
+    emergency = page.path == EMERGENCY or bool(page.form.get("emergency"))
+    return page.render("identity/sign_in.html", personas=personas, onward=onward, said=_SAID.get(said, ""), emergency=emergency)
+
+
+@pages.get(EMERGENCY, can=None, public=True)
+def emergency_form(tx: Tx, page: Page) -> Response:
+    """The form for break-glass accounts, where passwords are otherwise switched off. No page leads here; the documentation does."""
+    return sign_in_form(tx, page)
 
 
 def _who(tx: Tx, page: Page) -> int | None:
@@ -88,7 +88,7 @@ def _who(tx: Tx, page: Page) -> int | None:
         return _persona(tx, str(key))
     form = read(SignInForm, page.form)
     operations.throttle(tx, form.email, client_address(page))
-    return operations.check_password(tx, form.email, form.password)
+    return operations.check_password(tx, form.email, form.password, passwords=page.settings.local_passwords)
 
 
 def _persona(tx: Tx, key: str) -> int:
@@ -118,15 +118,15 @@ def sign_in(tx: Tx, page: Page) -> Response:
         operations.sign_out(tx, token_of(page))
     token = operations.sign_in(tx, page.found, page.request.headers.get("user-agent", ""), page.settings)
     page.set_cookie(access.cookie_name(page.settings), token, **access.cookie_options(page.settings))
-    return page.go(local_path(page.form.get("next")))
+    return page.go(access.local_path(page.form.get("next")))
 
 
-@pages.post("/sign-out", can=None, public=True)
+@pages.post("/sign-out", can=None, public=True, outside=known_at_sign_out)
 def sign_out(tx: Tx, page: Page) -> Response:
-    """End this browser's sign-in and forget its cookie."""
-    if page.actor.person_id:
-        operations.sign_out(tx, token_of(page))
-    return _signed_out(page, "signed-out")
+    """End this browser's sign-in and forget its cookie; then at the identity provider, if that is who signed them in."""
+    there = sign_out_there(page, operations.sign_out(tx, token_of(page))) if page.actor.person_id else ""
+    here = _signed_out(page, "signed-out")
+    return page.leave(there) if there else here
 
 
 @pages.post("/sign-out/everywhere")
@@ -148,14 +148,18 @@ def _signed_out(page: Page, said: str) -> Response:
 @pages.get("/password/forgotten", can=None, public=True)
 def forgotten_form(_tx: Tx, page: Page) -> Response:
     """Ask for a link."""
-    return page.render("identity/forgotten.html", asked=page.query("asked") == "1")
+    passwords = page.settings.local_passwords or bool(page.query("emergency") or page.form.get("emergency"))
+    return page.render("identity/forgotten.html", asked=page.query("asked") == "1", passwords=passwords)
 
 
 @pages.post("/password/forgotten", can=None, public=True, again=forgotten_form)
 def forgotten(tx: Tx, page: Page) -> Response:
     """The same answer whether or not there is such an account."""
-    operations.ask_for_reset(tx, read(EmailForm, page.form).email, client_address(page))
-    return page.go("/password/forgotten", asked=1)
+    if not page.settings.local_passwords and not page.form.get("emergency"):
+        raise operations.PasswordsOff
+    email = read(EmailForm, page.form).email
+    operations.ask_for_reset(tx, email, client_address(page), passwords=page.settings.local_passwords)
+    return page.go("/password/forgotten", asked=1, emergency=page.form.get("emergency"))
 
 
 @pages.get("/password/set/{token}", can=None, public=True)
@@ -163,19 +167,24 @@ def set_password_form(tx: Tx, page: Page, token: str) -> Response:
     """Choose a password. Opening the link changes nothing, so that mail scanners which follow links do not use it up."""
     person_id, purpose = operations.link(tx, token)
     return page.render(
-        "identity/set_password.html", email=operations.email_of(tx, person_id), purpose=purpose, least=operations.MIN_PASSWORD
+        "identity/set_password.html",
+        email=operations.email_of(tx, person_id),
+        purpose=purpose,
+        least=operations.MIN_PASSWORD,
+        passwords=operations.password_used(tx, person_id, page.settings),
+        sign_on=f"/password/set/{token}/sign-on" if page.settings.sso and purpose == "invitation" else "",
     )
 
 
 def _new_password(tx: Tx, page: Page, token: str) -> str:
     form = read(PasswordForm, page.form)
-    return operations.new_password(tx, token, form.password, form.again)
+    return operations.new_password(tx, token, form.password, form.again, page.settings)
 
 
 @pages.post("/password/set/{token}", can=None, public=True, first=_new_password, again=set_password_form)
 def set_password(tx: Tx, page: Page, token: str) -> Response:
     """The link is used up, and the person signs in with what they chose."""
-    operations.set_password(tx, token, page.found)
+    operations.set_password(tx, token, page.found, page.settings)
     return page.go("/sign-in", said="password-set")
 
 
