@@ -30,6 +30,7 @@ from app.core.errors import Forbidden, NotFound, Refusal, SignInNeeded, TooLarge
 from app.core.tx import NOBODY, transaction
 from app.core.web import TOKEN_PATHS, Edge, takes_files, url
 from app.doors import Page
+from app.hr.scim import errors as scim
 from app.identity import access
 from app.identity.client_log import Calls
 from app.identity.limits import Limits
@@ -162,7 +163,7 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
         app.include_router(router)
     app.state.executor = ThreadPoolExecutor(config.threads, "page")
     plain = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/brand.css", brand)]
-    app.pages = PageTable([*rooms.page_routes(), *plain, *rooms.api_routes()])
+    app.pages = PageTable([*rooms.page_routes(), *plain, *rooms.api_routes(), *rooms.scim_routes()])
     build = ROOT / "app" / "static" / "build"
     app.mount("/static", StaticFiles(directory=build, check_dir=False), name="static")
     for kind, handler in {**HANDLERS, Exception: on_fault}.items():
@@ -231,6 +232,9 @@ def _problem(request: Request, problem: Refusal) -> Response:
     elif problem.status == 429 and "allowance" not in request.scope["state"]:  # that says it by itself
         headers["retry-after"] = "60"
     request.scope["state"]["code"] = problem.code
+    if request.url.path.startswith(scim.PREFIX):
+        status, said = scim.document(problem)
+        return JSONResponse(said, status, headers, media_type=scim.MEDIA_TYPE)
     document = problem_document(problem, request.state.request_id)
     if problem.status == 404:
         document["title"] = "Not found"  # to a program it is no page

@@ -118,6 +118,12 @@ def api_routes() -> list[Route]:
     return [Route(route.path, route.endpoint.handle, methods=route.methods) for route in found]  # type: ignore[attr-defined]
 
 
+def scim_routes() -> list[Route]:
+    """What a directory asks for, behind a door of its own."""
+    routes: list[Route] = import_module("app.hr.scim.door").routes
+    return routes
+
+
 def describe(app: FastAPI) -> None:
     """Complete the OpenAPI description with what FastAPI cannot see: security and problem documents."""
     original = app.openapi

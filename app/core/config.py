@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(0, ge=0, le=5, description="How many proxies in front set X-Forwarded-For; 0 ignores the header.")
     client_per_minute: int = Field(6000, ge=1, le=1_000_000, description="Requests a minute of an API client without a limit of its own.")
     token_minutes: int = Field(60, ge=5, le=1440, description="How long an API access token is good for.")
+    webhook_private: str = Field("", description="Hosts inside our network, or host:port, with commas between: webhooks may go there.")
+    scim_organisation: str = Field("", description="Code of the organisation that SCIM clients without a limit of their own provision.")
+    scim_unknown_department: str = Field(
+        "refuse", description="A department SCIM sends that is not here: refuse, or keep the word and leave the team.", pattern="^(refuse|keep)$"
+    )
     oidc_issuer: str = Field("", description="The identity provider's issuer, exactly as its tokens name it. Empty: no single sign-on.")
     oidc_client_id: str = Field("", description="What the provider calls this service.", max_length=200)
     oidc_client_secret: str = Field("", description="The secret it gave this service.", repr=False)
@@ -145,6 +150,11 @@ class Settings(BaseSettings):
         if words and shutil.which(words[0]) is None:
             raise ValueError("must begin with a program that is installed here")
         return value
+
+    @property
+    def private_webhooks(self) -> frozenset[str]:
+        """The hosts, or host:port, inside our own network that webhooks may go to, in small letters."""
+        return frozenset(host.strip().lower() for host in self.webhook_private.split(",") if host.strip())
 
     @property
     def officers(self) -> list[str]:

@@ -37,8 +37,10 @@ HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-TOKEN_PATHS = ("/api/", "/oauth/")  # authenticated by token, never by cookie
+TOKEN_PATHS = ("/api/", "/oauth/", "/scim/")  # authenticated by token, never by cookie
 UPLOADS: dict[str, re.Pattern[str]] = {}  # pages that take files; they add themselves, and all else keeps to the small limit
+BULK: set[str] = set()  # addresses that take many items at once; they add themselves
+BULK_KB = 4096  # the largest body of those, in kilobytes
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -85,7 +87,8 @@ class Edge:
             await send(event)
 
         files = scope["method"] == "POST" and given.get(b"content-type", b"").startswith(b"multipart/") and takes_files(path)
-        limit = self.settings.max_upload_mb * 1024 * 1024 if files else self.settings.max_body_kb * 1024
+        small = max(self.settings.max_body_kb, BULK_KB) if path in BULK else self.settings.max_body_kb
+        limit = self.settings.max_upload_mb * 1024 * 1024 if files else small * 1024
         refusal = _refusal(scope["method"], path, given, limit, at_once=not files)
         try:
             if refusal:
@@ -148,7 +151,10 @@ def _host_of(origin: bytes) -> str | None:
 
 
 async def _plain(send: Any, path: str, request_id: str, status: int, code: str, words: str) -> None:
-    if path.startswith(TOKEN_PATHS):
+    if path.startswith("/scim/"):  # RFC 7644 §3.12 names its own shape
+        shape = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": str(status), "detail": words}
+        body, kind = json.dumps(shape).encode(), b"application/scim+json"
+    elif path.startswith(TOKEN_PATHS):
         said = {"title": "Request refused", "status": status, "code": code, "detail": words, "request_id": request_id}
         body = json.dumps({"type": f"urn:academy:problem:{code}", **said}).encode()
         kind = b"application/problem+json"

@@ -1,0 +1,222 @@
+"""Users: created, changed, taken away. Everything about the person goes through the operations that pages and extracts use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+
+from app import policy
+from app.core.config import Settings
+from app.core.db import FOREVER
+from app.core.tx import Tx, meaning
+from app.hr.directory_models import Departure, ScimUser
+from app.hr.scim import placing, users
+from app.hr.scim.errors import ScimRefusal
+from app.hr.scim.users import NOT_STATED, UserState
+from app.identity import directory, external
+from app.people import operations as people
+from app.people.models import Duty, Person, Responsibility
+from app.policy import Can, operation
+
+meaning(
+    "uq_scim_users_name",
+    "scim_users.organisation_id, scim_users.user_name_key",
+    message="A user with this userName is already here.",
+    code="user-name-taken",
+)
+meaning("pk_scim_users", "scim_users.person_id", message="This person is already here as a user.", code="user-exists")
+
+LONGEST = {"user_name": 256, "external_id": 256, "first_name": 100, "last_name": 100, "display_name": 256, "title": 200}
+LONGEST |= {"email": 254, "employee_number": 60, "organization": 200, "division": 200, "department": 200}
+CALLED = {"user_name": "userName", "external_id": "externalId", "first_name": "name.givenName", "last_name": "name.familyName"}
+CALLED |= {"display_name": "displayName", "email": "emails", "employee_number": "employeeNumber", "manager_id": "manager"}
+
+
+@operation(Can.PROVISION)
+def create(tx: Tx, config: Settings, organisation_id: int, wanted: UserState) -> int:
+    """A user of this organisation, and with them a person: one who is here already, from HR or from before, or a new one.
+
+    409 if the directory has this user already, or somebody else has their address or number. Returns the person's id.
+    """
+    _check(UserState(user_name=""), wanted)
+    key = users.name_key(wanted.user_name)
+    known = select(ScimUser.person_id).where(ScimUser.organisation_id == organisation_id, ScimUser.user_name_key == key)
+    if tx.scalar(known.where(ScimUser.deleted_at.is_(None))) is not None:
+        raise ScimRefusal("A user with this userName is already here.", "uniqueness", 409)
+    active = wanted.active is not False
+    person_id = _known(tx, organisation_id, wanted)
+    here = person_id is not None
+    if person_id is None:
+        personal = {name: getattr(wanted, name) for name in ("first_name", "last_name", "email", "employee_number")}
+        person_id = people.create_person(tx, organisation_id, **personal)
+    else:
+        _come_back(tx, person_id)
+    values = dict(user_name=wanted.user_name, user_name_key=key, active=active, updated_at=tx.now, deleted_at=None)
+    again = update(ScimUser).where(ScimUser.person_id == person_id, ScimUser.deleted_at.is_not(None))
+    if not here or tx.db.execute(again.values(**values, external_id=None, version=ScimUser.version + 1)).rowcount == 0:
+        new = dict(person_id=person_id, organisation_id=organisation_id, details={}, created_at=tx.now, version=1)
+        tx.db.execute(insert(ScimUser), {**new, **values, "external_id": None})
+    tx.record("scim.user-created", "people", person_id, person_id=person_id, known=here)
+    before = users.state(users.found(tx, organisation_id, person_id))
+    told = {name: value for name, value in asdict(wanted).items() if value is not None}
+    _apply(tx, config, organisation_id, person_id, before, replace(before, **told))
+    if here or not active:
+        directory.set_active(tx, person_id, active)
+    return person_id
+
+
+def _known(tx: Tx, organisation_id: int, wanted: UserState) -> int | None:
+    """Who of the organisation this is: by employee number, else by e-mail, else by what the directory called them before.
+
+    As in HR's extracts, a number nobody has yet still finds somebody without one. A user name alone, which directories give to others
+    later, finds nobody whose address is another.
+    """
+
+    def person(how: ColumnElement[bool]) -> int | None:
+        key = tx.scalar(select(Person.id).where(Person.organisation_id == organisation_id, how))
+        return None if key is None else int(key)
+
+    number = wanted.employee_number
+    if number is not None and (of_number := person(Person.employee_number == number)) is not None:
+        return of_number
+    unnumbered = Person.employee_number.is_(None) if number is not None else Person.id.is_not(None)
+    if wanted.email is not None and (of_email := person(and_(Person.email == wanted.email.lower(), unnumbered))) is not None:
+        return of_email
+    same_name = and_(
+        ScimUser.user_name_key == users.name_key(wanted.user_name),
+        or_(Person.email.is_(None), Person.id.is_not(None) if wanted.email is None else Person.email == wanted.email.lower()),
+    )
+    before = or_(same_name, ScimUser.external_id == wanted.external_id) if wanted.external_id else same_name
+    gone = select(ScimUser.person_id).join(Person, Person.id == ScimUser.person_id)
+    mine = (ScimUser.organisation_id == organisation_id, ScimUser.deleted_at.is_not(None), before, unnumbered)
+    key = tx.scalar(gone.where(*mine).order_by(ScimUser.deleted_at.desc()).limit(1))
+    return None if key is None else int(key)
+
+
+def _come_back(tx: Tx, person_id: int) -> None:
+    """Somebody known: a departure that only the directory had asked for is dropped, and whoever had left is employed again."""
+    row = policy.person(tx, Can.PROVISION, person_id, lock=True)
+    asked = (Departure.person_id == person_id, Departure.source == "scim", Departure.state == "waiting")
+    dropped = dict(state="dropped", decided_at=tx.now, reason="The directory has them again.", version=Departure.version + 1)
+    if tx.db.execute(update(Departure).where(*asked).values(**dropped)).rowcount:
+        tx.record("departure.dropped", "people", person_id, person_id=person_id, source="scim")
+    if row.leaving_on is not None and row.leaving_on < tx.today:
+        people.change_person(tx, person_id, started_on=tx.today, leaving_on=None)
+
+
+@operation(Can.PROVISION)
+def change(tx: Tx, config: Settings, organisation_id: int, person_id: int, before: UserState, after: UserState) -> None:
+    """Make what changed between these two true, from today. Refused as a whole if any of it cannot be."""
+    policy.person(tx, Can.PROVISION, person_id, lock=True)
+    _check(before, after)
+    _apply(tx, config, organisation_id, person_id, before, after)
+
+
+@operation(Can.PROVISION)
+def remove(tx: Tx, organisation_id: int, person_id: int) -> None:
+    """The directory has them no longer. They cannot sign in; whether they leave, HR or a person confirms."""
+    policy.person(tx, Can.PROVISION, person_id, lock=True)
+    mine = (ScimUser.person_id == person_id, ScimUser.organisation_id == organisation_id, ScimUser.deleted_at.is_(None))
+    if tx.db.execute(update(ScimUser).where(*mine).values(deleted_at=tx.now, updated_at=tx.now, active=False)).rowcount == 0:
+        raise ScimRefusal("There is no user with that id.", "", 404)
+    tx.record("scim.user-deleted", "people", person_id, person_id=person_id)
+    directory.set_active(tx, person_id, False)
+    from app.hr.operations import leaving
+
+    leaving.ask(tx, person_id, "scim", f"scim:{tx.actor.id}:{tx.today.isoformat()}")
+
+
+def _check(before: UserState, after: UserState) -> None:
+    """What changed has a length that can be kept, and what must be there is."""
+    for name, longest in LONGEST.items():
+        value = getattr(after, name)
+        if value is not None and value != getattr(before, name) and len(value) > longest:
+            raise ScimRefusal(f"{CALLED.get(name, name)} must be {longest} characters or fewer.")
+    for name in ("user_name", "first_name", "last_name"):
+        if not getattr(after, name):
+            raise ScimRefusal(f"{CALLED[name]} is needed.")
+
+
+def _apply(tx: Tx, config: Settings, organisation_id: int, person_id: int, before: UserState, after: UserState) -> None:
+    old, new = asdict(before), asdict(after)
+    changed = sorted(name for name in new if new[name] != old[name])
+    if not changed:
+        return
+    personal = {name: new[name] for name in ("first_name", "last_name", "email", "employee_number") if name in changed}
+    if personal:
+        people.change_person(tx, person_id, **personal)
+    values: dict[str, Any] = {"updated_at": tx.now, "version": ScimUser.version + 1}
+    for name, what in _CHANGES.items():
+        if name in changed:
+            values |= what(tx, config, person_id, after)
+    details = _details(tx, person_id)
+    if "display_name" in changed:
+        details["displayName"] = after.display_name
+    if {"department", "division", "organization"} & set(changed):
+        details |= placing.place(tx, config, organisation_id, person_id, before, after)
+    kept = {name: value for name, value in details.items() if value is not None}
+    tx.db.execute(update(ScimUser).where(ScimUser.person_id == person_id).values(**values, details=kept))
+    tx.record("scim.user-changed", "people", person_id, person_id=person_id, fields=changed)
+
+
+def _details(tx: Tx, person_id: int) -> dict[str, Any]:
+    return dict(tx.scalar(select(ScimUser.details).where(ScimUser.person_id == person_id)) or {})
+
+
+def _user_name(_tx: Tx, _config: Settings, _person_id: int, after: UserState) -> dict[str, Any]:
+    return {"user_name": after.user_name, "user_name_key": users.name_key(after.user_name)}
+
+
+def _external_id(tx: Tx, config: Settings, person_id: int, after: UserState) -> dict[str, Any]:
+    external.directory_says(tx, person_id, after.external_id, config)
+    return {"external_id": after.external_id}
+
+
+def _active(tx: Tx, _config: Settings, person_id: int, after: UserState) -> dict[str, Any]:
+    directory.set_active(tx, person_id, after.active is not False)
+    return {"active": after.active is not False}
+
+
+def _title(tx: Tx, _config: Settings, person_id: int, after: UserState) -> dict[str, Any]:
+    people.set_job_title(tx, person_id, after.title or NOT_STATED, tx.today)
+    return {}
+
+
+def _manager(tx: Tx, _config: Settings, person_id: int, after: UserState) -> dict[str, Any]:
+    """The manager must be a user too. What HR has planned for a later day stands."""
+    if after.manager_id is not None:
+        here = policy.person(tx, Can.PROVISION, person_id).organisation_id
+        live = select(ScimUser.person_id).where(ScimUser.person_id == after.manager_id, ScimUser.deleted_at.is_(None))
+        if tx.scalar(live.where(ScimUser.organisation_id == here)) is None:
+            raise ScimRefusal(f"manager: there is no user {after.manager_id}. Send the manager's own user first.")
+    people.set_manager(tx, person_id, after.manager_id, tx.today, _until(tx, person_id))
+    return {}
+
+
+def _until(tx: Tx, person_id: int) -> date:
+    mine = (Responsibility.person_id == person_id, Responsibility.kind == Duty.MANAGER.value, Responsibility.superseded_at.is_(None))
+    row = tx.one(
+        select(Responsibility.valid_from, Responsibility.valid_to)
+        .where(*mine, Responsibility.valid_to > tx.today)
+        .order_by(Responsibility.valid_from)
+        .limit(1)
+    )
+    if row is None:
+        return FOREVER
+    until: date = row.valid_to if row.valid_from <= tx.today else row.valid_from
+    return until
+
+
+_CHANGES: dict[
+    str, Callable[[Tx, Settings, int, UserState], dict[str, Any]]
+] = {  # in this order: linking makes the account that is suspended
+    "user_name": _user_name,
+    "external_id": _external_id,
+    "active": _active,
+    "title": _title,
+    "manager_id": _manager,
+}
