@@ -20,7 +20,7 @@ from app.core.tx import SYSTEM, Tx, clock, transaction
 from app.frameworks import queries as frameworks
 from app.identity.operations import PASSWORDS
 from app.people.models import Person
-from seed import afterwards, rows, session_rows, supervision_rows
+from seed import afterwards, hr_answers, rows, session_rows, supervision_rows
 from seed.booking_life import carry_on
 from seed.content import content
 from seed.frameworks import load_frameworks
@@ -98,6 +98,8 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
     carry_on(stage)
     certify(stage)
     carry_programmes(stage, moment)
+    with transaction(database, SYSTEM, writes=True, now=moment) as tx:
+        counts["training_confirmations"] = hr_answers.answer(tx, today, moment)
     settle(database, moment)
     return counts
 

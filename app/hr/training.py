@@ -31,13 +31,13 @@ from app.programmes.models import Enrolment
 from app.programmes.panel_models import Decision
 
 State = Literal["waiting", "confirmed", "refused", "changed"]
-STATES: dict[str, tuple[str, str]] = {  # what it means, and the colour of its tag
-    "waiting": ("HR has not said anything", "yellow"),
-    "changed": ("Changed since HR took it over", "orange"),
-    "refused": ("Refused by HR", "red"),
-    "confirmed": ("In HR’s system", "green"),
+STATES: dict[str, str] = {
+    "changed": "Changed since HR took them over",
+    "refused": "Refused by HR",
+    "waiting": "Waiting for HR",
+    "confirmed": "In HR’s system",
 }
-ORDER: tuple[State, ...] = ("changed", "refused", "waiting", "confirmed")  # what needs somebody comes first
+ORDER: tuple[State, ...] = ("changed", "refused", "waiting", "confirmed")  # what needs somebody comes first; in STATES, too
 KINDS = ("completion", "programme")
 
 
@@ -100,6 +100,11 @@ _COMPLETION_MARK: ColumnElement[str] = (
 )
 _PROGRAMME_MARK: ColumnElement[str] = func.coalesce(Enrolment.outcome, "") + " " + cast(Enrolment.decision_id, String)
 _TITLE = func.coalesce(ProgrammeVersion.title, Programme.title)
+
+
+def mark_of(table: type[Completion] | type[Enrolment]) -> ColumnElement[str]:
+    """The mark of a row of this table, as SQL."""
+    return _COMPLETION_MARK if table is Completion else _PROGRAMME_MARK
 
 
 def _state(mark: ColumnElement[str]) -> ColumnElement[str]:
@@ -251,8 +256,7 @@ def marks(table: type[Completion] | type[Enrolment], keys: Collection[int], whos
     """Number, id, person and present mark of those of these rows that are training records of somebody in reach."""
     found = _completions() if table is Completion else _programmes()
     odd = 0 if table is Completion else 1
-    mark = _COMPLETION_MARK if table is Completion else _PROGRAMME_MARK
-    columns = ((table.id * 2 + odd).label("number"), table.id, table.person_id, mark.label("mark"))
+    columns = ((table.id * 2 + odd).label("number"), table.id, table.person_id, mark_of(table).label("mark"))
     return found.with_only_columns(*columns, maintain_column_froms=True).where(table.id.in_(keys), *whose)
 
 
