@@ -61,6 +61,7 @@ PROBLEMS = {
     "413": "The body is too large",
     "422": "A field is wrong, unknown or missing; see `errors`",
     "428": "If-Match is missing",
+    "429": "The client has used up this minute; RateLimit-Reset says how many seconds are left of it",
     "503": "Very busy; nothing was changed",
 }
 IDEMPOTENCY = {
@@ -119,8 +120,22 @@ EXAMPLES: dict[str, Any] = {
     },
     "SessionPatch": {"capacity": 24},
     "NewCompletion": {"person_id": 12, "course_id": 4, "completed_on": "2026-11-03", "minutes": 40},
+    "ManyCompletions": {"items": [{"person_id": 12, "course_id": 4, "completed_on": "2026-11-03"}]},
+    "ManyPeople": {
+        "items": [
+            {"employee_number": "104417", "first_name": "Amina", "last_name": "Okafor", "unit": "NORTH-TEAM", "manager_number": "104002"},
+            {"employee_number": "104418", "first_name": "Sam", "last_name": "Lee", "fte": 0.6, "manager_number": "104002"},
+        ]
+    },
+    "NewAnswers": {"answers": [{"id": 24, "mark": "3f0c1a", "state": "confirmed", "reference": "TR-88121"}]},
+    "Applying": {"confirm_leavers": 12},
 }
-UNVERSIONED = ("/api/v1/completions",)  # nobody changes them, so they carry no ETag
+UNVERSIONED = (
+    "/api/v1/completions",
+    "/api/v1/people/bulk",
+    "/api/v1/imports",
+    "/api/v1/training-records",
+)  # with all below: these carry no ETag
 
 
 def finish(document: dict[str, Any], routes: Iterable[BaseRoute]) -> dict[str, Any]:
@@ -154,9 +169,9 @@ def _complete(operation: dict[str, Any], method: str, path: str, door: dict[str,
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
         _never_null(parameter)
-    one = path.endswith("}")
+    one = path.endswith("}") and not path.startswith(UNVERSIONED)
     has_body, changes = "requestBody" in operation, method in ("POST", "PATCH")
-    codes = ["401", "403", "422", "503"]
+    codes = ["401", "403", "422", "429", "503"]
     codes += ["404"] if "{" in path or method == "POST" else []
     codes += ["400"] if has_body else []
     codes += ["409", "413"] if changes else []
@@ -177,7 +192,7 @@ def _complete(operation: dict[str, Any], method: str, path: str, door: dict[str,
         }
     for status, response in operation["responses"].items():
         response["description"] = {"200": "Done", "201": "Made"}.get(status, response["description"])
-        if status in ("200", "201") and (one or changes) and path not in UNVERSIONED:
+        if status in ("200", "201") and (one or changes) and not path.startswith(UNVERSIONED):
             response["headers"] = {"ETag": ETAG}
         if status == "201":
             response.setdefault("headers", {})["Location"] = {"description": "Where it can be read.", "schema": {"type": "string"}}

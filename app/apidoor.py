@@ -49,18 +49,18 @@ def api(scope: str, *, writes: bool = False, status: int = 200) -> Callable[[Cal
             key = request.headers.get("idempotency-key") if writes else None
             try:
                 with ClientTx(database, request, scope, writes) as tx:
-                    if key is not None and (before := _answered(tx, request, body, key)):
+                    if key is not None and (before := answered(tx, request, body, key)):
                         return before
-                    response = _reply(function(tx, **sent.read(request, body)), status)
+                    response = reply_of(function(tx, **sent.read(request, body)), status)
                     if key is not None:
-                        _remember(tx, request, body, key, response)
+                        remember(tx, request, body, key, response)
                 return response if writes else _unless_known(request, response)
             except Refusal as lost:
                 # Two requests with one key at once: if the other one won, its answer is ours, whatever stood in the way of a second go.
                 if key is None or lost.status in (401, 403):
                     raise
                 with ClientTx(database, request, scope, False) as tx:
-                    if before := _answered(tx, request, body, key):
+                    if before := answered(tx, request, body, key):
                         return before
                 raise
 
@@ -180,7 +180,8 @@ class ClientTx(AbstractContextManager[Tx]):
         return self.inner.__exit__(*wrong)
 
 
-def _reply(result: Any, status: int) -> Response:
+def reply_of(result: Any, status: int) -> Response:
+    """What a function returns, as the answer that a client gets: JSON, and an ETag where what is shown has a version."""
     if isinstance(result, Response):
         return result
     if not isinstance(result, Reply):
@@ -226,7 +227,8 @@ def _fingerprint(request: Request, body: bytes) -> str:
     return hashlib.sha256(f"{request.method} {request.scope['path']}\n".encode() + body).hexdigest()
 
 
-def _answered(tx: Tx, request: Request, body: bytes, key: str) -> Response | None:
+def answered(tx: Tx, request: Request, body: bytes, key: str) -> Response | None:
+    """What the same request under the same key was answered before; None: it is the first. Invalid for another request under it."""
     if not re.fullmatch(r"[\x20-\x7e]{1,100}", key):
         raise Invalid("Idempotency-Key must be 1 to 100 plain characters.", code="bad-idempotency-key")
     row = tx.one(select(IdempotencyKey.__table__).where(IdempotencyKey.client_id == tx.actor.id, IdempotencyKey.key == key))
@@ -237,7 +239,8 @@ def _answered(tx: Tx, request: Request, body: bytes, key: str) -> Response | Non
     return Response(row.body, row.status, {**json.loads(row.headers), "idempotent-replayed": "true"}, "application/json")
 
 
-def _remember(tx: Tx, request: Request, body: bytes, key: str, response: Response) -> None:
+def remember(tx: Tx, request: Request, body: bytes, key: str, response: Response) -> None:
+    """Keep an answer under the request's key."""
     kept = {name: response.headers[name] for name in ("etag", "location") if name in response.headers}
     tx.db.execute(
         insert(IdempotencyKey),

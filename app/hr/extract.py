@@ -239,3 +239,8 @@ class _Reader:
         named = self.headings.named.get(column, "")
         value = getattr(row, column) if column else ""
         row.problems.append(Problem(row.line, named, "" if value is None else shown(value), wrong, remedy))
+
+
+def reading(headings: Headings, mapping: Mapping) -> Callable[[int, list[Cell]], Row]:
+    """How to read lines that come from elsewhere than a file: the number of the line and its cells, as a Row with its problems."""
+    return _Reader(headings, mapping).row

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from app.apidoor import Reply, api, if_match
 from app.core.listing import HAS_WORD, NO_NUL, BodyKey, Closed, Day, Key, Whole, keyset
 from app.core.tx import Tx
+from app.core.web import BULK
 from app.learning import listings, operations, results
 from app.learning.listings import Bucket, CompletionOut, CompletionsOut, CompletionsQuery, CourseOut, CoursesOut, CoursesQuery, Kind
 from app.learning.models import Completion, Course
@@ -143,3 +144,41 @@ def report(tx: Tx, new: NewCompletion) -> Reply:
     if not fresh:
         return Reply(body, 200)
     return Reply(body, 201, location=f"/api/v1/completions?person={row.person_id}&course={row.course_id}")
+
+
+class ManyCompletions(Closed):
+    """Results of e-learning, up to 1,000 at once."""
+
+    items: list[NewCompletion] = Field(min_length=1, max_length=1000)
+
+
+class CompletionMade(BaseModel):
+    """What one item has become."""
+
+    id: int = Field(description="The completion's.")
+    new: bool = Field(description="false: it was reported before, and nothing has changed.")
+
+
+class ManyMade(BaseModel):
+    """The completions, in the order of the items."""
+
+    items: list[CompletionMade]
+
+
+BULK.add("/api/v1/completions/bulk")
+
+
+@router.post(
+    "/completions/bulk",
+    response_model=ManyMade,
+    summary="Report many results of e-learning",
+    operation_id="create_completions",
+    tags=["Completions"],
+)
+@api("completions:write", writes=True)
+def report_many(tx: Tx, many: ManyCompletions) -> dict[str, Any]:
+    """As for one, all of them or none: `errors` names each item that is wrong."""
+    made = results.record_results(
+        tx, [results.Result(item.person_id, item.course_id, item.completed_on, item.minutes) for item in many.items]
+    )
+    return {"items": [{"id": key, "new": new} for key, new in made]}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, insert, select, update
 
 from app.core.calendar import add_months
 from app.core.ledger import Audit, entry
@@ -111,17 +111,8 @@ def complete(tx: Tx, course: Row[Any], people: dict[int, date], source: str, *, 
         _completion(tx, renewed, renewed.person_id, people[renewed.person_id], source, session_id, course.id)
         for renewed in _renewed(tx, course.id, people)
     ]
-    tx.db.execute(insert(Completion), rows)
-    made = tx.rows(
-        select(Completion.id, Completion.person_id, Completion.course_id, Completion.by_course_id)
-        .where(
-            Completion.person_id.in_(list(people)),
-            or_(Completion.course_id == course.id, Completion.by_course_id == course.id),
-            Completion.recorded_at == tx.now,
-            Completion.superseded_at.is_(None),
-        )
-        .order_by(Completion.id)
-    )
+    columns = (Completion.id, Completion.person_id, Completion.course_id, Completion.by_course_id)
+    made = sorted(tx.db.execute(insert(Completion).returning(*columns), rows).all())
     _audit(tx, "completion.recorded", "completions", [(row.id, row.person_id, {"course_id": row.course_id}) for row in made])
     own = {row.person_id: row.id for row in made if row.course_id == course.id and row.by_course_id is None}
     certificates.issue(tx, list(own.values()))

@@ -160,6 +160,7 @@ def begin(tx: Tx, extract: Extract, mapping: Mapping, *, file_name: str, sha256:
         headings=dict(extract.headings.named),
         ignored=list(extract.ignored),
         counts={},
+        organisation_id=tx.actor.organisation_id if tx.actor.kind == "client" else None,
         created_by=tx.actor.person_id,
         created_at=tx.now,
     )
@@ -270,5 +271,7 @@ def finish(tx: Tx, import_id: int) -> None:
     for some in (keys[n : n + 500] for n in range(0, len(keys), 500)):
         ranked = select(ImportRow.id, place).where(ImportRow.import_id == import_id, ImportRow.person_key.in_(some)).subquery()
         tx.db.execute(update(ImportRow).where(ImportRow.id.in_(select(ranked.c.id).where(ranked.c.place > 1))).values(lead=False))
-    employers = tx.db.execute(select(ImportRow.organisation_id).where(ImportRow.import_id == import_id).distinct()).scalars().all()
-    tx.update(Import, import_id, state="staged", organisation_id=employers[0] if len(employers) == 1 else None)
+    known = (ImportRow.import_id == import_id, ImportRow.organisation_id.is_not(None))
+    employers = tx.db.execute(select(ImportRow.organisation_id).where(*known).distinct()).scalars().all()
+    whose = {} if not employers else {"organisation_id": employers[0] if len(employers) == 1 else None}  # all lines wrong: whoever sent it
+    tx.update(Import, import_id, state="staged", **whose)
