@@ -75,24 +75,45 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("file", type=Path)
     command.add_argument("--dry-run", action="store_true", help="show what would change; change nothing")
     command.add_argument("--map", type=Path, dest="mapping", help="a YAML file that names the extract's headings")
-    command.add_argument("--confirm-leavers", type=int, default=None, help="how many leavers by omission are expected")
+    command.add_argument("--confirm-leavers", type=int, default=None, help="how many leavers are expected")
     command.add_argument("--as-at", type=date.fromisoformat, default=None, help="the date of the extract; today by default")
     command = add("load-frameworks", load_frameworks, "Load programmes, standards and rules from YAML files; see docs/frameworks.md.")
     command.add_argument("files", type=Path, nargs="+", metavar="FILE")
     command.add_argument("--dry-run", action="store_true", help="show what would be loaded; change nothing")
     command.add_argument("--publish", action="store_true", help="publish what is loaded as a draft")
-    command = add("client", client, "Manage API clients.")
-    actions = command.add_subparsers(required=True, metavar="ACTION")
-    create = actions.add_parser("create", help="print a new client's id and secret as JSON; the secret is shown this once")
-    create.add_argument("--name", required=True)
-    create.add_argument("--scope", action="append", required=True, help="may be repeated")
-    create.add_argument("--organisation", help="code of the only organisation whose people it may see")
-    create.set_defaults(run=client)
+    command = add("client", client, "Manage API clients: create, list, rotate, token, disable, enable.")
+    client_actions(command)
     command = add("check-invariants", check_invariants, "Check every rule the data must obey; exits 1 if one is broken.")
     command.add_argument("--json", action="store_true")
     add("check-files", check_files, "Read every attached file and compare it with its digest; exits 1 if one is missing or altered.")
     add("openapi", openapi, "Print the REST interface's description.")
     return top
+
+
+def client_actions(command: argparse.ArgumentParser) -> None:
+    """What `client` can do. Each prints JSON; a secret or token is shown this once."""
+    actions = command.add_subparsers(required=True, metavar="ACTION", dest="action")
+
+    def add(name: str, words: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=words, description=words)
+        action.set_defaults(run=client)
+        if name not in ("create", "list"):
+            action.add_argument("--client", required=True, help="its client id, such as client-0123456789ab")
+        return action
+
+    create = add("create", "print a new client's id and secret as JSON; the secret is shown this once")
+    create.add_argument("--name", required=True)
+    create.add_argument("--scope", action="append", required=True, help="may be repeated")
+    create.add_argument("--organisation", help="code of the only organisation whose people it may see")
+    create.add_argument("--per-minute", type=_between(1, 1_000_000), help="requests a minute, instead of the setting")
+    create.add_argument("--contact", help="who looks after the system")
+    add("list", "print every client as JSON, with when it was last used")
+    rotate = add("rotate", "print a new secret as JSON, this once; the old one is good for a while")
+    rotate.add_argument("--hours", type=_between(0, 168), default=24, help="how long the old secret is good; 0 ends it at once")
+    token = add("token", "print a long-lived token as JSON, this once; for directories that cannot ask for tokens themselves")
+    token.add_argument("--days", type=_between(1, 366), required=True)
+    add("disable", "its tokens stop working at once, and it gets no more")
+    add("enable", "it gets tokens again, with the secret it had")
 
 
 def _between(least: int, most: int) -> Callable[[str], int]:
@@ -122,6 +143,8 @@ def serve(options: argparse.Namespace, config: Settings) -> int:
     )
     where = f"http://{options.host}:{options.port}"
     print(f"Serving {config.service_name} on {where}" + (" (demonstration county)" if config.demo else ""), flush=True)
+    if config.demo:
+        _tell_of_sandbox(config, where)
     alone = options.processes <= 1
     app = create_app(config, background=alone and not options.no_worker)
     if alone:
@@ -152,6 +175,21 @@ def serve(options: argparse.Namespace, config: Settings) -> int:
             os._exit(0)
         children[child] = [*again, "worker"]
     return supervisor.become(supervisor.Charge(children))
+
+
+def _tell_of_sandbox(config: Settings, where: str) -> None:
+    """Demonstration mode: a client that is ready for whoever wants to try the API."""
+    from app.identity import sandbox
+
+    opened = database(config)
+    try:
+        made = sandbox.prepare(opened, config)
+    except DBAPIError:
+        return  # there are no tables yet; `serve` answers that it is not ready
+    finally:
+        opened.dispose()
+    if made is not None:
+        print(f"To try the API at {where}/api/v1: client id {made.client_id}, secret {made.secret} (see docs/nightly-sync.md)", flush=True)
 
 
 def _answer(app: Any, listener: socket.socket, tally: int | None = None, number: int = 0) -> None:
@@ -244,29 +282,10 @@ def load_frameworks(options: argparse.Namespace, config: Settings) -> int:
 
 
 def client(options: argparse.Namespace, config: Settings) -> int:
-    """Create an API client and print its secret, this once."""
-    from sqlalchemy import select
+    """Manage API clients; see `app.identity.command`."""
+    from app.identity import command
 
-    from app.core.errors import Refusal
-    from app.core.work import job
-    from app.identity import clients
-    from app.people.models import Unit
-
-    scopes = [scope for given in options.scope for scope in given.split()]
-    try:
-        with job(database(config)) as tx:
-            organisation = None
-            if options.organisation:
-                organisation = tx.scalar(select(Unit.id).where(Unit.code == options.organisation, Unit.kind == "organisation"))
-                if organisation is None:
-                    print(f"There is no organisation with the code {options.organisation}.", file=sys.stderr)
-                    return 2
-            client_id, secret = clients.create_client(tx, options.name, scopes, organisation)
-    except Refusal as problem:
-        print(problem.message, file=sys.stderr)
-        return 2
-    print(json.dumps({"client_id": client_id, "client_secret": secret, "scopes": sorted(set(scopes))}))
-    return 0
+    return command.run(database(config), options)
 
 
 def check_invariants(options: argparse.Namespace, config: Settings) -> int:
