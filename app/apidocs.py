@@ -131,3 +131,72 @@ EXAMPLES: dict[str, Any] = {
     "Applying": {"confirm_leavers": 12},
 }
 UNVERSIONED = ("/api/v1/completions", "/api/v1/people/bulk", "/api/v1/imports")  # with all below: these carry no ETag
+
+
+def finish(document: dict[str, Any], routes: Iterable[BaseRoute]) -> dict[str, Any]:
+    """The same description, true: each operation with its scope, its headers and every refusal it may answer with."""
+    document["components"]["securitySchemes"] = {
+        "oauth2": {
+            "type": "oauth2",
+            "flows": {"clientCredentials": {"tokenUrl": "/oauth/token", "scopes": {name: SAID[name] for name in SCOPES}}},
+        }
+    }
+    schemas = document["components"]["schemas"]
+    for left_over in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(left_over, None)
+    schemas["Problem"] = PROBLEM
+    for name, example in EXAMPLES.items():
+        schemas[name]["examples"] = [example]
+    for route in routes:
+        door = getattr(getattr(route, "endpoint", None), "door", None)
+        for method in getattr(route, "methods", None) or ():
+            operation = document["paths"].get(getattr(route, "path", ""), {}).get(method.lower())
+            if operation is not None:
+                _complete(operation, method, getattr(route, "path", ""), door)
+    return document
+
+
+def _complete(operation: dict[str, Any], method: str, path: str, door: dict[str, Any] | None) -> None:
+    if door is None:  # the token endpoint describes itself
+        operation["responses"].pop("422", None)
+        return
+    operation["security"] = [{"oauth2": [door["scope"]]}]
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        _never_null(parameter)
+    one = path.endswith("}") and not path.startswith(UNVERSIONED)
+    has_body, changes = "requestBody" in operation, method in ("POST", "PATCH")
+    codes = ["401", "403", "422", "429", "503"]
+    codes += ["404"] if "{" in path or method == "POST" else []
+    codes += ["400"] if has_body else []
+    codes += ["409", "413"] if changes else []
+    if method == "POST":
+        parameters.append(IDEMPOTENCY)
+    elif method == "PATCH":
+        parameters.append(IF_MATCH)
+        codes += ["412", "428"]
+    elif one:
+        parameters.append(IF_NONE_MATCH)
+        operation["responses"]["304"] = {"description": "You have it already", "headers": {"ETag": ETAG}}
+    if not parameters:
+        del operation["parameters"]
+    for status in sorted(codes):
+        operation["responses"][status] = {
+            "description": PROBLEMS[status],
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    for status, response in operation["responses"].items():
+        response["description"] = {"200": "Done", "201": "Made"}.get(status, response["description"])
+        if status in ("200", "201") and (one or changes) and not path.startswith(UNVERSIONED):
+            response["headers"] = {"ETag": ETAG}
+        if status == "201":
+            response.setdefault("headers", {})["Location"] = {"description": "Where it can be read.", "schema": {"type": "string"}}
+
+
+def _never_null(parameter: dict[str, Any]) -> None:
+    """A parameter is left out or has a value; there is no null in a query."""
+    schema = parameter["schema"]
+    options = [option for option in schema.get("anyOf", []) if option.get("type") != "null"]
+    if len(options) == 1:
+        del schema["anyOf"]
+        schema.update(options[0])
