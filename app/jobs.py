@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import OperationalError
 
-from app.bookings.operations import approval, evaluate, leavers, offers, queue, quotas, reminders, reservations, running
+from app.bookings.operations import approval, evaluate, offers, queue, quotas, reminders, reservations, running
 from app.core import files
 from app.core.config import Settings
 from app.core.db import Database
@@ -20,6 +20,8 @@ from app.core.tx import Tx
 from app.core.tx import clock as read_clock
 from app.core.work import job
 from app.hr import feed as changes
+from app.hr.operations import leaving_clock
+from app.hr.webhooks import fan_out, noting
 from app.identity import operations as identity
 from app.notifications import preferences
 from app.programmes.operations import applying, chasing, contribute, exports, feed, heads, notices
@@ -29,9 +31,11 @@ Job = Callable[[Tx, datetime], None]
 When = timedelta | Callable[[datetime], datetime | None]  # every so long, counted from midnight UTC; or what says which turn is due, if any
 TIMETABLE: dict[str, tuple[When, Job]] = {
     "tidy-identity": (timedelta(days=1), identity.tidy),
+    "tidy-webhooks": (timedelta(days=1), noting.tidy),
     "ask-evaluation": (timedelta(hours=1), evaluate.ask_due),
     "chase-approvals": (timedelta(hours=1), approval.chase),
-    "places-of-leavers": (timedelta(hours=1), leavers.free_all),
+    "leavers-look-again": (timedelta(hours=1), leaving_clock.look_again),
+    "facts-of-the-day": (leaving_clock.turn, leaving_clock.tell_of_the_day),
     "decisions-due": (timedelta(hours=1), running.ask_due),
     "kept-places": (timedelta(hours=1), quotas.look_again),
     "remind": (reminders.turn, reminders.remind),
@@ -57,7 +61,10 @@ CLOCKS: tuple[Callable[[Database], int], ...] = (
     quotas.release_due,
     queue.pass_on_due,
     contribute.expire_due,
+    leaving_clock.register_unknown,
+    leaving_clock.take_effect_due,
     changes.number_due,
+    fan_out.make_out_due,
 )
 
 

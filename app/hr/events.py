@@ -181,4 +181,5 @@ def tell(tx: Tx, which: Any, last: int) -> int:
         once.c.resource_id,
         once.c.person_id,
     )
-    return int(tx.db.execute(insert(Change).from_select(names, numbered, include_defaults=False)).rowcount)
+    tx.db.execute(insert(Change).from_select(names, numbered, include_defaults=False))
+    return int(tx.scalar(select(func.coalesce(func.max(Change.number), 0)))) - last  # SQLite's driver does not count what begins with WITH
