@@ -317,6 +317,16 @@ class ImportFinished(Everyone):
     link: str  # the import's page
 
 
+class WebhookStopped(Everyone):
+    """webhook_stopped: to the administrators who look after the client. A system's name, and numbers."""
+
+    subscription: str
+    client: str
+    what: str  # happened, in a sentence or two
+    waiting: int  # deliveries
+    link: str  # the subscription's page
+
+
 class Digest(Everyone):
     """digest: what somebody chose to hear once a day."""
 
@@ -361,6 +371,7 @@ FACTS: dict[str, Any] = {
     "invitation": Invitation,
     "password_reset": PasswordReset,
     "import_finished": ImportFinished,
+    "webhook_stopped": WebhookStopped,
     "digest": Digest,
     **programme_kinds.FACTS,
 }
@@ -422,6 +433,7 @@ WORDS = {
     "email.invitation": "Invitation to set a password",
     "email.password_reset": "Link to set a new password",
     "email.import_finished": "HR import finished",
+    "email.webhook_stopped": "Another system takes no changes",
     "email.digest": "Daily summary",
     **programme_kinds.WORDS,
 }

@@ -34,6 +34,7 @@ ALWAYS = {
     "invitation",
     "password_reset",
     "import_finished",
+    "webhook_stopped",
     "digest",
     "plan_changed",
     "change_asked",
