@@ -98,7 +98,7 @@ def show_user(call: Call) -> Response:
 
 def create_user(call: Call) -> Response:
     """POST /Users."""
-    sent = reading.user(reading.parsed(call.body), new=True)
+    sent = reading.user(reading.parsed(call.body))
     with understood():
         made = schemas.Person.model_validate(sent, scim_ctx=Context.RESOURCE_CREATION_REQUEST)
     person_id = user_operations.create(call.tx, call.config, call.organisation_id, users.wanted(made))
@@ -108,11 +108,9 @@ def create_user(call: Call) -> Response:
 def replace_user(call: Call) -> Response:
     """PUT /Users/{id}: what is not sent is taken away, as far as it can be. Whether they are active stays unless it is sent."""
     row = _user_row(call)
-    sent = reading.user(reading.parsed(call.body), new=False)
+    sent = reading.user(reading.parsed(call.body), active=row.active)
     with understood():
         made = schemas.Person.model_validate(sent, scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST)
-    if made.active is None:
-        made.active = row.active
     before = users.state(row)
     user_operations.change(call.tx, call.config, call.organisation_id, row.person_id, before, users.wanted(made))
     return _user(call, row.person_id)
@@ -128,8 +126,6 @@ def patch_user(call: Call) -> Response:
         with understood():
             patch = PatchOp[schemas.Person].model_validate(sent, scim_ctx=Context.RESOURCE_PATCH_REQUEST)
             patch.patch(made)
-        if made.active is None:
-            made.active = True  # RFC 7643 §4.1.1 gives no default; ours is that of a new user
         user_operations.change(call.tx, call.config, call.organisation_id, row.person_id, before, users.wanted(made))
     return _user(call, row.person_id)
 

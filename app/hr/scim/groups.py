@@ -12,7 +12,7 @@ from app.core.facts import current
 from app.core.tx import Tx
 from app.hr.directory_models import ScimGroup, ScimUser
 from app.hr.scim.errors import ScimRefusal
-from app.people.models import Membership, Person, Unit
+from app.people.models import Membership, Unit
 
 _today: Any = bindparam("today")
 _MINE = and_(ScimGroup.organisation_id == bindparam("organisation"), ScimGroup.deleted_at.is_(None))
@@ -47,13 +47,12 @@ GROUPS = (
 )
 _COUNT = select(func.count()).select_from(ScimGroup).where(_MINE)
 _MEMBERS = (
-    select(Membership.unit_id, Membership.person_id, Person.name)
+    select(Membership.unit_id, Membership.person_id)
     .join(ScimUser, and_(ScimUser.person_id == Membership.person_id, ScimUser.deleted_at.is_(None)))
-    .join(Person, Person.id == Membership.person_id)
     .where(current(Membership, _today), ScimUser.organisation_id == bindparam("organisation"))
     .order_by(Membership.unit_id, Membership.person_id)
 )
-Members = dict[int, list[tuple[int, str]]]
+Members = dict[int, list[int]]
 
 
 def page(tx: Tx, organisation_id: int, first: int, most: int) -> tuple[int, Sequence[Row[Any]]]:
@@ -79,11 +78,11 @@ def found(tx: Tx, organisation_id: int, unit_id: int) -> Row[Any]:
 
 
 def members(tx: Tx, organisation_id: int, units: Sequence[int]) -> Members:
-    """By unit, (id, name) of each member."""
+    """By unit, the ids of its members."""
     by_unit: Members = {unit: [] for unit in units}
     if units:
         for row in tx.rows(_MEMBERS.where(Membership.unit_id.in_(units)), organisation=organisation_id, today=tx.today):
-            by_unit[row.unit_id].append((row.person_id, row.name))
+            by_unit[row.unit_id].append(row.person_id)
     return by_unit
 
 
@@ -93,15 +92,13 @@ def version(row: Row[Any]) -> str:
     return f'W/"{blake2b(repr(told).encode(), digest_size=9).hexdigest()}"'
 
 
-def resource(row: Row[Any], base: str, belong: list[tuple[int, str]] | None) -> Any:
+def resource(row: Row[Any], base: str, belong: list[int] | None) -> Any:
     """A row of `GROUPS` as a Group. `belong` None: its members were not asked for."""
     from scim2_models import Meta
 
     from app.hr.scim import schemas
 
-    told = [
-        {"value": str(person_id), "$ref": f"{base}/Users/{person_id}", "type": "User", "display": name} for person_id, name in belong or ()
-    ]
+    told = [{"value": str(person_id), "$ref": f"{base}/Users/{person_id}", "type": "User"} for person_id in belong or ()]
     changed = row.updated_at if row.since is None else max(row.updated_at, row.since)
     meta = Meta(
         resource_type="Group",

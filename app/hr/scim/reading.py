@@ -62,8 +62,9 @@ def truths(text: str) -> str:
     return _TRUTH.sub(lambda found: f"{found[1]}{found[2]}{found[3].lower()}", text)
 
 
-def user(sent: dict[str, Any], *, new: bool) -> dict[str, Any]:
-    """A User to create (`new`) or replace."""
+def user(sent: dict[str, Any], *, active: bool | None = None) -> dict[str, Any]:
+    """A User to create, or to replace one who is `active` or not, which they stay unless it says otherwise."""
+    new = active is None
     kept: dict[str, Any] = {}
     employment: dict[str, Any] = {}
     for key, value in sent.items():
@@ -80,6 +81,8 @@ def user(sent: dict[str, Any], *, new: bool) -> dict[str, Any]:
             kept[key] = value
     if employment:
         kept[ENTERPRISE] = employment
+    if not any(key.lower() == "active" for key in _without_nothing(kept)):
+        kept["active"] = active is not False
     _name(kept)
     _one_email(kept)
     return {"schemas": [CORE, ENTERPRISE] if employment else [CORE], **_without_nothing(kept)}
@@ -172,7 +175,7 @@ def _work(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
     entries = [{name.lower(): item for name, item in entry.items()} for entry in given]
     entries = [entry for entry in entries if entry.get("value") not in (None, "")]
     ranked = sorted(entries, key=lambda entry: (str(entry.get("type", "")).lower() != "work", not entry.get("primary")))
-    return [{"value": entry["value"], "type": "work", "primary": True} for entry in ranked[:1]]
+    return [{"value": entry["value"], "type": "work", "primary": entry.get("primary", True)} for entry in ranked[:1]]
 
 
 def operations(sent: dict[str, Any], *, of_user: bool) -> dict[str, Any]:

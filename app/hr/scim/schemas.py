@@ -37,10 +37,7 @@ GUIDE = "https://www.rfc-editor.org/rfc/rfc6750"
 
 
 class Name(ComplexAttribute):
-    """What somebody is called. The Academy shows the name they go by, where they have told it one."""
-
-    formatted: Annotated[str | None, Mutability.read_only] = None
-    """The whole name, as the Academy shows it."""
+    """What somebody is called."""
 
     family_name: Annotated[str | None, Required.true] = None
     """Last name."""
@@ -59,7 +56,7 @@ class Email(ComplexAttribute):
     """Always "work"."""
 
     primary: bool | None = None
-    """Always true: there is one."""
+    """Kept only to be given back: there is one address."""
 
 
 class UserGroup(ComplexAttribute):
@@ -92,8 +89,8 @@ class User(Resource[AnyExtension]):
     title: str | None = None
     """Job title of their main post, from today."""
 
-    active: bool | None = None
-    """Whether they may sign in. False never makes anybody a leaver."""
+    active: Annotated[bool | None, Required.true] = None
+    """Whether they may sign in; true where a new user does not say. False never makes anybody a leaver."""
 
     emails: list[Email] | None = None
     """The work e-mail address: one."""
@@ -112,9 +109,6 @@ class Manager(ComplexAttribute):
         None, serialization_alias="$ref", validation_alias="$ref"
     )
     """The address of the manager's User."""
-
-    display_name: Annotated[str | None, Mutability.read_only] = None
-    """The manager's name."""
 
 
 class EnterpriseUser(Extension):
@@ -151,9 +145,6 @@ class Member(ComplexAttribute):
 
     type: Annotated[str | None, Mutability.immutable] = Field(None, examples=["User"])
     """Always "User": a team has no teams as members."""
-
-    display: Annotated[str | None, Mutability.read_only] = None
-    """The person's name."""
 
 
 class Group(Resource[Any]):

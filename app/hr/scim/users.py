@@ -34,6 +34,7 @@ class UserState:
     title: str | None = None
     active: bool | None = None
     email: str | None = None
+    primary: bool | None = None  # what the directory says of the address
     employee_number: str | None = None
     organization: str | None = None
     division: str | None = None
@@ -47,7 +48,7 @@ def name_key(user_name: str) -> str:
 
 
 _today: Any = bindparam("today")
-_boss, _boss_user = aliased(Person), aliased(ScimUser)
+_boss_user = aliased(ScimUser)
 USERS = (
     select(
         ScimUser.person_id,
@@ -60,7 +61,6 @@ USERS = (
         ScimUser.updated_at,
         Person.first_name,
         Person.last_name,
-        Person.name,
         Person.email,
         Person.employee_number,
         Person.version.label("person_version"),
@@ -70,7 +70,6 @@ USERS = (
         ScimGroup.display_name.label("group_name"),
         Post.job_title,
         _boss_user.person_id.label("manager_id"),
-        _boss.name.label("manager_name"),
     )
     .select_from(ScimUser)
     .join(Person, Person.id == ScimUser.person_id)
@@ -83,7 +82,6 @@ USERS = (
         and_(Responsibility.person_id == Person.id, Responsibility.kind == Duty.MANAGER.value, current(Responsibility, _today)),
     )
     .outerjoin(_boss_user, and_(_boss_user.person_id == Responsibility.holder_id, _boss_user.deleted_at.is_(None)))
-    .outerjoin(_boss, _boss.id == _boss_user.person_id)
     .where(ScimUser.organisation_id == bindparam("organisation"), ScimUser.deleted_at.is_(None))
 )
 _ONE_USER = USERS.where(ScimUser.person_id == bindparam("person"))
@@ -142,6 +140,7 @@ def state(row: Row[Any]) -> UserState:
         title=None if row.job_title in (None, "", NOT_STATED) else row.job_title,
         active=row.active,
         email=row.email,
+        primary=details.get("primary"),
         employee_number=row.employee_number,
         organization=details.get("organization"),
         division=details.get("division"),
@@ -159,7 +158,7 @@ def resource(row: Row[Any], base: str) -> Any:
     now = state(row)
     manager = None
     if now.manager_id is not None:
-        manager = {"value": str(now.manager_id), "$ref": f"{base}/Users/{now.manager_id}", "displayName": row.manager_name}
+        manager = {"value": str(now.manager_id), "$ref": f"{base}/Users/{now.manager_id}"}
     employment = dict(
         employee_number=now.employee_number,
         organization=now.organization,
@@ -176,11 +175,11 @@ def resource(row: Row[Any], base: str) -> Any:
         id=str(row.person_id),
         external_id=now.external_id,
         user_name=now.user_name,
-        name={"formatted": row.name, "familyName": now.last_name, "givenName": now.first_name},
+        name={"familyName": now.last_name, "givenName": now.first_name},
         display_name=now.display_name,
         title=now.title,
         active=now.active,
-        emails=[{"value": now.email, "type": "work", "primary": True}] if now.email else None,
+        emails=[{"value": now.email, "type": "work", "primary": now.primary is not False}] if now.email else None,
         groups=groups,
         EnterpriseUser=extension(**employment) if any(value is not None for value in employment.values()) else None,
         meta=Meta(
@@ -196,6 +195,7 @@ def resource(row: Row[Any], base: str) -> Any:
 def wanted(made: Any) -> UserState:
     """A User as it was sent, or as a PATCH leaves it, in plain values; 400 for what cannot be meant."""
     employment, name = made.EnterpriseUser, made.name
+    email = _email(made.emails or [])
     return UserState(
         user_name=_text(made.user_name) or "",
         external_id=_text(made.external_id),
@@ -204,7 +204,8 @@ def wanted(made: Any) -> UserState:
         display_name=_text(made.display_name),
         title=_text(made.title),
         active=made.active,
-        email=_email(made.emails or []),
+        email=_text(email.value) if email else None,
+        primary=False if email and email.primary is False else None,
         employee_number=_text(employment.employee_number) if employment else None,
         organization=_text(employment.organization) if employment else None,
         division=_text(employment.division) if employment else None,
@@ -217,12 +218,12 @@ def _text(given: str | None) -> str | None:
     return (normal(given) or None) if given else None
 
 
-def _email(entries: list[Any]) -> str | None:
+def _email(entries: list[Any]) -> Any:
     given = [entry for entry in entries if entry.value]
     if other := [entry for entry in given if entry.type is not None and entry.type.lower() != "work"]:
         words = "emails: the Academy keeps the work address only. Take emails of the type “{}” out of the mapping."
         raise ScimRefusal(words.format(other[0].type[:40]))
-    return _text(given[-1].value) if given else None
+    return given[-1] if given else None
 
 
 def reference(given: Any, what: str, place: str) -> int | None:

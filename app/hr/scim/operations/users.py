@@ -154,8 +154,7 @@ def _apply(tx: Tx, config: Settings, organisation_id: int, person_id: int, befor
         if name in changed:
             values |= what(tx, config, person_id, after)
     details = _details(tx, person_id)
-    if "display_name" in changed:
-        details["displayName"] = after.display_name
+    details |= {"displayName": after.display_name, "primary": after.primary}
     if {"department", "division", "organization"} & set(changed):
         details |= placing.place(tx, config, organisation_id, person_id, before, after)
     kept = {name: value for name, value in details.items() if value is not None}
