@@ -37,7 +37,7 @@ EVENTS = {
 """Resource, as in its address, → what a change of it is called; `removed` says what it is called when it is gone."""
 
 SILENT = (
-    *("person.viewed", "person.absence-ended", "person.absence-recorded", "person.deputy-ended", "person.deputy-named"),
+    *("person.absence-ended", "person.absence-recorded", "person.deputy-ended", "person.deputy-named"),
     *("session.check-in-closed", "session.check-in-opened", "session.register-finished"),
     *("booking.marked", "sample.shown"),
 )
@@ -48,15 +48,19 @@ ABOUT_PEOPLE = "person."
 
 KEPT_HERE = frozenset(
     "accounts api_clients applications apprenticeship_rules apprenticeship_standards booking_policies calendars cancel_reasons caseloads "
-    "certificates chain_entries claim_batches consequences contributions curricula daily_heads departures documents enrolment_changes "
+    "certificates chain_entries claim_batches consequences contributions curricula daily_heads departure_effects departures "
+    "document_comments documents enrolment_changes "
     "evaluations external_samples files groups imports interests journals leaver_runs learning_records otj_hours outbox portfolio_exports "
-    "portfolio_imports prior_learning priority_rules programme_calls programme_versions progress_reviews protected_time responsibilities "
-    "roles_held session_imports session_messages sittings standards_sets subscriptions supervision_imports supervision_rules "
+    "portfolio_imports prior_learning priority_rules programme_calls programme_versions progress_reviews protected_time "
+    "role_mappings roles_held session_imports session_messages sittings standards_sets subscriptions supervision_imports supervision_rules "
     "training_confirmations webhook_deliveries".split()
 )
 """Subjects of the ledger that no other system is told of; what follows for those that are told has ledger rows of its own."""
 
-LOOKED_THROUGH = frozenset({"panel_cases", "providers", "rooms", "series"})
+FACTS = ("memberships", "posts", "responsibilities", "stages")
+"""Dated facts about people: operations speak of the person; only departures speak of each fact."""
+
+LOOKED_THROUGH = frozenset({"panel_cases", "providers", "rooms", "series", *FACTS})
 """Subjects that are no resource, but change what is shown of one: see `_through`."""
 
 
@@ -128,7 +132,11 @@ def _through(fresh: Any, today: Any) -> list[Any]:
         _told(fresh, "courses", Course.id, null()).join(Course, Course.series_id == fresh.c.subject_id).where(fresh.c.subject == "series"),
         _told(fresh, "people", Membership.person_id, Membership.person_id)
         .join(Membership, and_(Membership.unit_id == fresh.c.subject_id, current(Membership, today)))
-        .where(fresh.c.subject == "units", fresh.c.action.not_in(("unit.created", "unit.cost-centre-set"))),
+        .where(fresh.c.action == "unit.renamed"),
+        # What ends with somebody's employment, or is taken back with a mistake about it.
+        _told(fresh, "people", Person.id, Person.id)
+        .join(Person, Person.id == fresh.c.person_id)
+        .where(fresh.c.subject.in_(FACTS), fresh.c.action.startswith("departure.")),
         # A panel's decision opens stages again, or sends an enrolment on.
         _told(fresh, "enrolments", PanelCase.enrolment_id, Enrolment.person_id)
         .join(PanelCase, PanelCase.id == fresh.c.subject_id)
@@ -154,7 +162,7 @@ def tell(tx: Tx, which: Any, last: int) -> int:
     Several rows about the same resource come as one change, that of the last of them. `which` is a condition on `Audit`.
     """
     fresh = (
-        select(Audit.id, Audit.at, Audit.action, Audit.subject, Audit.subject_id)
+        select(Audit.id, Audit.at, Audit.action, Audit.subject, Audit.subject_id, Audit.person_id)
         .where(which, Audit.subject.in_((*RESOURCES, *LOOKED_THROUGH)), Audit.subject_id.is_not(None))
         .cte("fresh")
     )

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, func, insert, literal, or_, select, text, union, update
+from sqlalchemy import and_, bindparam, exists, func, insert, or_, select, text, update
 
 from app.bookings import listings as bookings
 from app.core.db import ONE, Database, is_postgresql
@@ -26,12 +25,11 @@ from app.hr.change_models import Change, FeedMark
 from app.learning import listings as learning
 from app.people import listings as people
 from app.people import organisation
-from app.people.models import Membership, Post, Responsibility, Stage
 from app.programmes import listings as programmes
 from app.supervision import listings as supervision
 
 LOCK = 20261122  # of the numbering alone: two workers take turns
-MARK, DAYS = "changes", "days"
+MARK = "changes"
 AT_ONCE = 5_000  # rows of the ledger numbered in one transaction on SQLite, where everybody else waits meanwhile
 
 
@@ -47,13 +45,8 @@ _MOVE = update(FeedMark).where(FeedMark.name == bindparam("its")).values(mark=bi
 def number_due(database: Database) -> int:
     """Number what is committed, at each look of the worker; returns how many changes were numbered. Nothing is written if there is none."""
     with job(database, writes=False) as tx:
-        day = (tx.scalar(_MARK, name=DAYS) or 0) < tx.today.toordinal()
-        waiting = _waiting(tx)
-    if day:
-        with job(database) as tx:
-            day_came(tx)
-    if not day and not waiting:
-        return 0
+        if not _waiting(tx):
+            return 0
     done, more = 0, True
     while more:
         with job(database) as tx:
@@ -66,7 +59,7 @@ def number(tx: Tx) -> int:
     """Give the next numbers to what is committed for good; returns how many were given."""
     if is_postgresql(tx.db):
         tx.db.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))  # what is read below is read after its turn has come
-    mark = _mark(tx, MARK, 0)
+    mark = _mark(tx)
     if is_postgresql(tx.db):
         until = int(tx.db.execute(_COMMITTED).scalar_one())
         which = _committed(tx, mark, until)
@@ -102,44 +95,11 @@ def _waiting(tx: Tx) -> bool:
     return until < mark or tx.scalar(select(ONE).where(Audit.xid >= mark, Audit.xid < until).limit(1)) is not None
 
 
-def _mark(tx: Tx, name: str, first: int) -> int:
-    mark = tx.scalar(_MARK, name=name)
+def _mark(tx: Tx) -> int:
+    mark = tx.scalar(_MARK, name=MARK)
     if mark is None:
-        tx.db.execute(insert(FeedMark), dict(name=name, mark=first, moved_at=tx.now))
-        return first
-    return int(mark)
-
-
-def day_came(tx: Tx) -> int:
-    """Write into the ledger for whom a planned post, team, manager or stage begins or ends today, or did since the last look.
-
-    Nobody does anything on that day, and yet what is shown of them changes.
-    """
-    if is_postgresql(tx.db):
-        tx.db.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
-    today = tx.today.toordinal()
-    since = _mark(tx, DAYS, today)
-    if since >= today:
-        return 0
-    first, last = date.fromordinal(since + 1), tx.today
-    tables: tuple[Any, ...] = (Post, Membership, Stage, Responsibility)
-    parts = [
-        select(table.person_id).where(
-            table.superseded_at.is_(None),
-            table.person_id.is_not(None),
-            or_(table.valid_from.between(first, last), table.valid_to.between(first, last)),
-        )
-        for table in tables
-    ]
-    whose = union(*parts).subquery()
-    values = select(
-        literal(tx.now), literal(tx.actor.kind), literal("person.day-came"), literal("people"), whose.c.person_id, whose.c.person_id,
-        literal({}, Audit.facts.type),
-    )  # fmt: skip
-    columns = ["at", "actor_kind", "action", "subject", "subject_id", "person_id", "facts"]
-    done = tx.db.execute(insert(Audit).from_select(columns, values, include_defaults=False)).rowcount
-    tx.db.execute(_MOVE, dict(its=DAYS, to=today, at=tx.now))
-    return int(done)
+        tx.db.execute(insert(FeedMark), dict(name=MARK, mark=0, moved_at=tx.now))
+    return int(mark or 0)
 
 
 def last(tx: Tx) -> int:
