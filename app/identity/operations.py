@@ -17,7 +17,7 @@ from app.core.errors import Conflict, Invalid, Refusal, TooMany
 from app.core.tx import Actor, Tx
 from app.identity.access import digest
 from app.identity.attempts import key, recent
-from app.identity.models import Account, ApiCall, ApiToken, Attempt, IdempotencyKey, Link, RateWindow, SignIn
+from app.identity.models import Account, ApiCall, ApiToken, Attempt, IdempotencyKey, Link, ProviderAttempt, RateWindow, SignIn
 from app.people.models import Person
 from app.policy import Can, operation
 
@@ -403,6 +403,7 @@ def tidy(tx: Tx, now: datetime) -> None:
     tx.db.execute(delete(ApiCall).where(ApiCall.at < now - CALLS_KEPT))
     tx.db.execute(delete(RateWindow).where(RateWindow.minute < int(now.timestamp() // 60) - 60))
     tx.db.execute(delete(SignIn).where(SignIn.expires_at < now - timedelta(days=30)))
+    tx.db.execute(delete(ProviderAttempt).where(ProviderAttempt.created_at < now - timedelta(days=1)))
     over = or_(SignIn.ended_at.is_not(None), SignIn.expires_at < now)
     tx.db.execute(update(SignIn).where(SignIn.id_token.is_not(None), over).values(id_token=None))
     tx.db.execute(delete(Link).where(Link.expires_at < now - timedelta(days=30)))

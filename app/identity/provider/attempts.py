@@ -11,11 +11,11 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from app.core.config import Settings
 from app.core.tx import Tx
@@ -83,8 +83,3 @@ def take(tx: Tx, state: str, cookie: str) -> tuple[Row[Any] | None, str]:
     if row.created_at < tx.now - LIFE:
         return None, "late-state"
     return row, ""
-
-
-def tidy(tx: Tx, now: datetime) -> None:
-    """Forget attempts of yesterday."""
-    tx.db.execute(delete(ProviderAttempt).where(ProviderAttempt.created_at < now - timedelta(days=1)))
