@@ -27,6 +27,7 @@ from app.programmes import board, terms
 from app.programmes.eligibility import CONFIRMABLE
 from app.programmes.models import Side
 from app.programmes.operations import cohorts, enrol
+from app.programmes.operations.outlook import look
 
 pages = Pages()
 SAID = {
@@ -210,7 +211,7 @@ def enrol_form(tx: Tx, page: Page, cohort_id: int) -> Response:
         problems.add("who", f"Nobody you look after has the e-mail address or number “{said}”")
     outlook = None
     if person is not None and starts_on is not None and not problems.errors:
-        outlook = enrol.look(tx, cohort, person.id, starts_on, fte)
+        outlook = look(tx, cohort, person.id, starts_on, fte)
         page.saw("enrolment.considered", person.id)
     if page.problem is None and problems.errors:
         page.problem = Invalid(problems.errors[0]["message"] + ".", errors=problems.errors)

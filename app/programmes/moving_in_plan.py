@@ -11,28 +11,17 @@ from sqlalchemy import Row, func, select
 
 from app import policy
 from app.core.errors import Refusal
-from app.core.sheets import as_date
+from app.core.sheets import Problem, as_date
 from app.core.tx import Tx
-from app.frameworks.models import DocumentTemplate, ProgrammeStage, ProgrammeVersion
+from app.frameworks.models import DocumentTemplate
 from app.people.models import Person as PersonRow
 from app.policy import Can
 from app.programmes import terms
-from app.programmes.models import CAPACITIES, Cohort, Enrolment, StageRecord
-from app.programmes.operations.enrol import look
+from app.programmes.models import CAPACITIES, Cohort, StageRecord
+from app.programmes.operations import outlook
 from app.programmes.portfolio_models import Attachment, Document, Entry
 
 SIGNED = "Write it as “assessor: Ann Example, 1/3/2026”, with “;” between several"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with one cell, and what to do about it."""
-
-    line: int
-    column: str
-    value: str
-    wrong: str
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +108,7 @@ class Plan:
 
 
 def plan(tx: Tx, lines: Sequence[Mapping[str, Any]], files: Mapping[str, Any], refused: Mapping[str, str], unnamed: Sequence[str]) -> Plan:
-    """What these lines would do. A handful of questions for all of them, and the checks of enrolling for everybody new."""
+    """What these lines would do: the same few statements, however many people there are."""
     found, known = Plan(), _Known(tx, lines)
     by_person: dict[int, Person] = {}
     for each in lines:
@@ -144,36 +133,28 @@ class _Known:
         p, numbers = PersonRow, named("person", "assessor", "line manager")
         emails = [one.lower() for one in numbers if "@" in one]
         rows = tx.rows(
-            select(p.id, p.name, p.employee_number, p.swe_number, p.email)
+            select(p.__table__)
             .where((p.employee_number.in_(numbers)) | (p.swe_number.in_([one.upper() for one in numbers])) | (p.email.in_(emails)))
             .where(policy.within_reach(tx, Can.MANAGE_ENROLMENTS, p.id))
         )
         self.people = {str(name).lower(): row for row in rows for name in (row.employee_number, row.swe_number, row.email) if name}
         titles = [one.lower() for one in named("cohort")]
-        cohorts = tx.rows(
-            select(Cohort.__table__, ProgrammeVersion.definition)
-            .join(ProgrammeVersion, ProgrammeVersion.id == Cohort.version_id)
-            .where(func.lower(Cohort.title).in_(titles))
-        )
+        cohorts = tx.rows(select(Cohort.__table__).where(func.lower(Cohort.title).in_(titles)))
         self.cohorts = {
             row.title.lower(): row for row in cohorts if row.unit_id is None or policy.covers(tx, Can.MANAGE_ENROLMENTS, row.unit_id)
         }
         versions = {row.version_id for row in self.cohorts.values()}
-        self.stages = {
-            (row.version_id, row.code.lower()): row
-            for row in tx.rows(select(ProgrammeStage.__table__).where(ProgrammeStage.version_id.in_(versions)))
-        }
+        self.rows = {row.id: row for row in rows}
+        self.outlooks = outlook.Known(tx, self.rows, versions)
+        self.stages = {(key, row.code.lower()): row for key, found in self.outlooks.stages.items() for row in found}
         t = DocumentTemplate
         columns = (t.id, t.version_id, t.code, t.title, t.repeatable)
         self.templates = {(row.version_id, row.code.lower()): row for row in tx.rows(select(*columns).where(t.version_id.in_(versions)))}
-        self._here(tx, {row.id for row in rows}, versions)
+        self.enrolments = self.outlooks.running
+        self._here(tx, {row.id for row in self.enrolments.values() if row.version_id in versions})
 
-    def _here(self, tx: Tx, people: set[int], versions: set[int]) -> None:
-        """Who is on one of these programmes already, and what of theirs is there on paper."""
-        running = Enrolment.status.not_in(("completed", "withdrawn", "transferred"))
-        rows = tx.rows(select(Enrolment.__table__).where(Enrolment.person_id.in_(people), Enrolment.version_id.in_(versions), running))
-        self.enrolments = {(row.person_id, row.version_id): row for row in rows}
-        ids = {row.id for row in rows}
+    def _here(self, tx: Tx, ids: set[int]) -> None:
+        """What is there already of those who are on one of these programmes."""
         stages = select(StageRecord.enrolment_id, StageRecord.stage_id, StageRecord.state, StageRecord.on_paper)
         self.done = {(row.enrolment_id, row.stage_id): row for row in tx.rows(stages.where(StageRecord.enrolment_id.in_(ids)))}
         papers = tx.rows(
@@ -346,11 +327,17 @@ def _may_enrol(tx: Tx, found: Plan, known: _Known, person: Person) -> None:
     cohort = known.cohorts[person.cohort.lower()]
     if person.starts_on is None or any(one.line == person.line and one.column == "person" for one in found.problems):
         return
+    if cohort.closed_on is not None:
+        found.wrong(person.line, "cohort", person.cohort, "This cohort is closed", "Choose a cohort that takes people")
+        return
+    if person.person_id == tx.actor.person_id:
+        found.wrong(person.line, "person", person.name, "Nobody enrols themselves", "Ask a colleague of the Academy to send your line")
+        return
     try:
-        outlook = look(tx, cohort, person.person_id, person.starts_on)
+        seen = known.outlooks.outlook(known.rows[person.person_id], cohort.version_id, person.starts_on)
     except Refusal as refused:
         found.wrong(person.line, "person", person.name, refused.message, "Correct this first, or take the person out of the file")
         return
-    for check in outlook.checks:
+    for check in seen.checks:
         if not check.ok:
             found.wrong(person.line, "person", person.name, check.words, "Enrol them on the cohort's page, where this can be confirmed")

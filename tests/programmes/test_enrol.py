@@ -18,6 +18,7 @@ from app.people.models import Duty, Responsibility
 from app.programmes.models import Capacity, Cohort, Enrolment, Involvement, Plan, PlanLine, StageRecord
 from app.programmes.operations import cohorts, enrol
 from app.programmes.operations.involving import end_capacity, involve
+from app.programmes.operations.outlook import look
 from app.programmes.portfolio_models import Document
 from tests.factory import Make
 from tests.programmes.asye import asye, cohort, nqsw
@@ -139,7 +140,7 @@ def test_a_coordinator_enrols_only_people_in_reach(make: Make, database: Databas
                 with pytest.raises(NotFound):
                     enrol.enrol(tx, into, person.id, START)
             else:
-                assert enrol.look(tx, tx.get(Cohort, into), person.id, START).may
+                assert look(tx, tx.get(Cohort, into), person.id, START).may
 
 
 def test_an_assessor_must_be_registered_and_cannot_be_the_learner(make: Make) -> None:

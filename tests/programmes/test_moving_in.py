@@ -17,7 +17,7 @@ from app.core.files import Store
 from app.core.sheets import SheetRefused
 from app.core.tx import Actor, transaction
 from app.programmes import moving_in_file
-from app.programmes.models import Capacity, Enrolment, StageRecord
+from app.programmes.models import Capacity, Cohort, Enrolment, StageRecord
 from app.programmes.moving_in_plan import Plan
 from app.programmes.operations import moving_in
 from app.programmes.portfolio_models import Attachment, Document, Entry, PortfolioImport
@@ -162,6 +162,38 @@ def test_forty_people_come_in_at_once(make: Make, desk: Desk) -> None:
     made = desk.apply(key)
     assert (made.fresh_people, made.fresh_papers) == (40, 40)
     assert counts(make)[0] == 40 and make.rows(select(func.count().label("n")).where(Document.state == "on paper"))[0].n == 40
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_the_dry_run_asks_the_same_few_questions_for_many(make: Make, desk: Desk, count_queries: Any, earlier: bool) -> None:
+    """Three people or sixty; new ones, or (`earlier`) those who are here already."""
+    asked = []
+    for size in (3, 60):
+        lines = []
+        for n in range(size):
+            make.person(f"Learner {size} {n:02}", employee_number=f"L{size}-{n}", swe_number=f"SW90{size:02}{n:02}", account=False)
+            lines.append(f'L{size}-{n},September cohort,1/6/2025,A1,,ST-1,1/9/2025,SAA,,"assessor: Asa Sessor, 2/9/2025"')
+        if earlier:
+            desk.apply(desk.stage(table(*lines[:3]).encode(), "portfolios.csv"))
+        key = desk.stage(table(*lines).encode(), "portfolios.csv")
+        with count_queries() as queries:
+            plan = desk.plan(key)
+        assert plan.problems == [] and plan.fresh_people == size - (3 if earlier else 0)
+        asked.append(len(queries))
+    assert asked[0] == asked[1] <= 11, asked
+
+
+def test_what_enrolling_would_refuse_is_said_before(make: Make, desk: Desk) -> None:
+    with make.tx() as tx:
+        tx.update(Cohort, desk.cohort, closed_on=tx.today)
+    make.person("Nell Newly", employee_number="E100", swe_number="SW900301")
+    assert [(one.column, one.wrong) for one in desk.plan(desk.stage(ONE.replace("saa.pdf", "").encode(), "p.csv")).problems] == [
+        ("cohort", "This cohort is closed")
+    ]
+    with make.tx() as tx:
+        tx.update(Cohort, desk.cohort, closed_on=None)
+    own = desk.stage(table(f"{desk.coordinator.employee_number},September cohort,1/6/2025,A1,,,,,,").encode(), "p.csv")
+    assert [one.wrong for one in desk.plan(own).problems] == ["Nobody enrols themselves"]
 
 
 def test_somebody_who_began_here_is_left_as_they_are(make: Make, desk: Desk) -> None:

@@ -44,8 +44,14 @@ def _title(given: str) -> str:
 
 
 def version_for(tx: Tx, version_id: int, starts_on: date) -> Row[Any]:
-    """The version, if somebody can be enrolled on it from that day: published, not withdrawn, and meant for such a start."""
+    """The version, if somebody can be enrolled on it from that day."""
     version = tx.get(ProgrammeVersion, version_id, what="programme version")
+    takes(version, starts_on)
+    return version
+
+
+def takes(version: Row[Any], starts_on: date) -> None:
+    """Refused unless a version takes people from that day: published, not withdrawn, and meant for such a start."""
     if version.state != "published":
         draft = version.state == "draft"
         words = "This version is a draft: nobody is enrolled on a draft." if draft else "This version takes no new people."
@@ -56,7 +62,6 @@ def version_for(tx: Tx, version_id: int, starts_on: date) -> Row[Any]:
     if version.starts_to and starts_on > version.starts_to:
         message = f"This version is for starts until {long_date(version.starts_to)}"
         raise Invalid(message + ".", errors=[{"field": "starts_on", "message": message}], code="starts-too-late")
-    return version
 
 
 def mine(tx: Tx, can: Can, cohort_id: int, *, lock: bool = False) -> Row[Any]:

@@ -4,123 +4,29 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import Row, exists, insert, literal, select, update
+from sqlalchemy import insert, literal, select, update
 
 from app import policy
-from app.core.calendar import WEEK, long_date
-from app.core.db import ONE
+from app.core.calendar import long_date
 from app.core.errors import Conflict, Invalid
-from app.core.facts import current
 from app.core.tx import Tx
-from app.frameworks.models import DocumentTemplate, ProgrammeStage, ProgrammeVersion
-from app.people.models import Post
+from app.frameworks.models import DocumentTemplate, ProgrammeStage
 from app.policy import Can, operation
 from app.programmes import terms
 from app.programmes.access import part
 from app.programmes.due import DAY
-from app.programmes.eligibility import Candidate, Check, for_grant, to_take_part
-from app.programmes.models import CAPACITIES, Claim, Enrolment, Side, StageRecord
+from app.programmes.models import CAPACITIES, Enrolment, Side, StageRecord
 from app.programmes.operations import plans
-from app.programmes.operations.cohorts import mine, version_for
+from app.programmes.operations.cohorts import mine
 from app.programmes.operations.involving import involve
+from app.programmes.operations.outlook import look
 from app.programmes.portfolio_models import Document
 
 AHEAD = timedelta(days=366)  # nobody is enrolled longer before their first day
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no letters or digits that are taken for one another
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What enrolling somebody would mean: whether they may, whether the grant can be claimed, and when what would be due."""
-
-    person: Row[Any]
-    version: Row[Any]
-    fte: Decimal
-    checks: list[Check]
-    grant: list[Check]
-    stages: list[tuple[int, str, date]]  # id, title and due day, in order
-    lines: dict[int, date]
-    ends_on: date
-    already: bool  # on this version now
-
-    @property
-    def may(self) -> bool:
-        """Does everything hold that it takes?"""
-        return not self.already and all(check.ok for check in self.checks)
-
-    @property
-    def brings_grant(self) -> bool:
-        """Can the grant be claimed for them?"""
-        return bool(self.grant) and all(check.ok for check in self.grant)
-
-
-def look(
-    tx: Tx,
-    cohort: Row[Any],
-    person_id: int,
-    starts_on: date,
-    fte: Decimal | None = None,
-    *,
-    confirmed: Collection[str] = (),
-    funded_before: bool = False,
-    lock: bool = False,
-) -> Outlook:
-    """What would come of enrolling a person of the actor's on the version of this cohort. Nothing is changed."""
-    version = version_for(tx, cohort.version_id, starts_on)
-    person = policy.person(tx, Can.MANAGE_ENROLMENTS, person_id, lock=lock)
-    post = tx.one(
-        select(Post.job_title, Post.contract, Post.fte, Post.working_days)
-        .where(Post.person_id == person_id, Post.is_primary.is_(True), current(Post, max(starts_on, tx.today)))
-        .limit(1)
-    )
-    pattern = fte if fte is not None else Decimal(post.fte) if post else Decimal(1)
-    if not 0 < pattern <= Decimal("1.5"):
-        message = "The working pattern must be more than 0 and at most 1.5 of full time"
-        raise Invalid(message + ".", errors=[{"field": "fte", "message": message}])
-    candidate = Candidate(
-        person,
-        post.job_title if post else None,
-        post.contract if post else None,
-        starts_on,
-        funded_before or _claimed_before(tx, person_id, version.programme_code),
-    )
-    stages, clock = plans.stages_of(tx, version.id), plans.clock_of(version, starts_on, pattern)
-    lines, ends_on = plans.dates(version, stages, post.working_days if post else WEEK, clock)
-    on_it = select(ONE).where(
-        exists(
-            select(ONE).where(
-                Enrolment.person_id == person_id,
-                Enrolment.version_id == version.id,
-                Enrolment.status.not_in(("completed", "withdrawn", "transferred")),
-            )
-        )
-    )
-    return Outlook(
-        person,
-        version,
-        pattern,
-        to_take_part(candidate, version.definition, confirmed),
-        for_grant(candidate, version.definition),
-        [(row.id, row.title, lines[row.id]) for row in stages],
-        lines,
-        ends_on,
-        tx.scalar(on_it) is not None,
-    )
-
-
-def _claimed_before(tx: Tx, person_id: int, programme_code: str) -> bool:
-    claimed = (
-        select(Claim.enrolment_id)
-        .join(Enrolment, Enrolment.id == Claim.enrolment_id)
-        .join(ProgrammeVersion, ProgrammeVersion.id == Enrolment.version_id)
-        .where(Enrolment.person_id == person_id, ProgrammeVersion.programme_code == programme_code)
-    )
-    return tx.scalar(claimed.limit(1)) is not None
 
 
 @operation(Can.MANAGE_ENROLMENTS)
