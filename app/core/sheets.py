@@ -9,6 +9,7 @@ import codecs
 import csv
 import io
 import re
+from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from app.core.calendar import MONTHS
@@ -30,6 +31,17 @@ class SheetRefused(Invalid):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, errors=[{"field": "file", "message": message}])
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one cell, and what to do about it."""
+
+    line: int
+    column: str
+    value: str
+    wrong: str
+    remedy: str
 
 
 Line = tuple[int, list[str]]  # the number of the line, or of the row of the sheet, and its cells

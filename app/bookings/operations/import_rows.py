@@ -14,7 +14,7 @@ from app.bookings.operations import timetable
 from app.bookings.operations.timetable import PartNew
 from app.core.calendar import from_london, london_day, long_date
 from app.core.forms import time_of_day
-from app.core.sheets import SheetRefused, as_date
+from app.core.sheets import Problem, SheetRefused, as_date
 from app.core.text import shorten
 from app.core.tx import Tx
 from app.learning.models import Course
@@ -42,17 +42,6 @@ OF_A_SESSION = ("course", "places", "fewest", "waiting list", "booking opens", "
 _MEANS = {name: column for column, names in HEADINGS.items() for name in (column, *names)}
 _YES, _NO = ("yes", "y", "true", "1"), ("no", "n", "false", "0", "")
 REFERENCE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 ./_-]{0,29}$")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with one cell, and what to do about it."""
-
-    line: int
-    column: str
-    value: str
-    wrong: str
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from sqlalchemy import select
 
 from app.bookings.models import Session, SessionImport
 from app.bookings.operations import import_rows, sessions
-from app.bookings.operations.import_rows import Draft, Found, Plan, PlannedPart, Problem
+from app.bookings.operations.import_rows import Draft, Found, Plan, PlannedPart
 from app.core.calendar import when
 from app.core.errors import Conflict, Refusal
-from app.core.sheets import SheetRefused, read_sheet
+from app.core.sheets import Problem, SheetRefused, read_sheet
 from app.core.tx import Tx
 from app.policy import Can, operation
 

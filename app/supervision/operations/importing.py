@@ -13,7 +13,7 @@ from sqlalchemy import func, or_, select
 
 from app import policy
 from app.core.errors import Conflict, NotFound
-from app.core.sheets import SheetRefused, as_date, read_sheet
+from app.core.sheets import Problem, SheetRefused, as_date, read_sheet
 from app.core.text import shorten
 from app.core.tx import Tx
 from app.people.models import Person
@@ -45,17 +45,6 @@ def _meanings(words: dict[str, str]) -> dict[str, str]:
 
 
 _KINDS, _PLACES = _meanings(KINDS), _meanings(PLACES)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with one cell, and what to do about it."""
-
-    line: int
-    column: str
-    value: str
-    wrong: str
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
