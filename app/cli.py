@@ -1,4 +1,4 @@
-"""`python -m app serve | migrate | seed | worker | tick | import-people | load-frameworks | client | check-invariants | check-files
+"""`python -m app serve | migrate | seed | worker | tick | import-people | load-frameworks | client | account | check-invariants | check-files
 | openapi`"""
 
 from __future__ import annotations
@@ -83,6 +83,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--publish", action="store_true", help="publish what is loaded as a draft")
     command = add("client", client, "Manage API clients: create, list, rotate, token, disable, enable.")
     client_actions(command)
+    command = add("account", account, "Look after accounts: break-glass.")
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    emergency = actions.add_parser("break-glass", help="let this account's password work where passwords are switched off")
+    emergency.add_argument("email", metavar="EMAIL")
+    emergency.add_argument("--off", action="store_true", help="make it an ordinary account again")
+    emergency.set_defaults(run=account)
     command = add("check-invariants", check_invariants, "Check every rule the data must obey; exits 1 if one is broken.")
     command.add_argument("--json", action="store_true")
     add("check-files", check_files, "Read every attached file and compare it with its digest; exits 1 if one is missing or altered.")
@@ -196,11 +202,20 @@ def _answer(app: Any, listener: socket.socket, tally: int | None = None, number:
     """Requests, until told to stop; `tally` is the descriptor of what processes with the same listener share, if there are several."""
     import uvicorn
 
+    from app import patience
     from app.sharing import SharingServer, Tally
 
     # Whoever holds the writer's turn must not wait five milliseconds for Python's own lock after each call to the database.
     sys.setswitchinterval(SWITCH)
-    quiet = uvicorn.Config(app, ws="none", log_level="warning", access_log=False, server_header=False, proxy_headers=False)
+    quiet = uvicorn.Config(
+        app,
+        http=patience.protocol(app.state.settings.request_seconds),
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )
     server = uvicorn.Server(quiet) if tally is None else SharingServer(quiet, Tally(tally), number)
     server.run(sockets=[listener])
 
@@ -286,6 +301,21 @@ def client(options: argparse.Namespace, config: Settings) -> int:
     from app.identity import command
 
     return command.run(database(config), options)
+
+
+def account(options: argparse.Namespace, config: Settings) -> int:
+    """Make an account one for an emergency, or an ordinary one; see `app.identity.break_glass`."""
+    from app.core.errors import Refusal
+    from app.core.work import job
+    from app.identity import break_glass
+
+    try:
+        with job(database(config)) as tx:
+            print(break_glass.command(tx, options.email, options.off, config.base_url))
+    except Refusal as problem:
+        print(problem.message, file=sys.stderr)
+        return 2
+    return 0
 
 
 def check_invariants(options: argparse.Namespace, config: Settings) -> int:

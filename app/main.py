@@ -286,7 +286,10 @@ async def on_http(request: Request, wrong: Exception) -> Response:
             problem = TooLarge(f"What you sent is larger than {most} MB.", way_out="Go back and send fewer or smaller files at once.")
     else:
         problem = Refusal("That is not something this address does." if wrong.status_code == 405 else str(wrong.detail))
-        problem.status, problem.code = wrong.status_code, {405: "method-not-allowed"}.get(wrong.status_code, "bad-request")
+        problem.status, problem.code = (
+            wrong.status_code,
+            {405: "method-not-allowed", 408: "request-timeout"}.get(wrong.status_code, "bad-request"),
+        )
     response = _problem(request, problem) if is_api(request) else await run_in_threadpool(error_page, request, problem)
     if wrong.headers:
         response.headers.update(wrong.headers)

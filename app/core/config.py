@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     idle_minutes: int = Field(60, ge=5, le=1440, description="A sign-in ends after this many minutes without a request.")
     session_hours: int = Field(12, ge=1, le=72, description="A sign-in ends after this many hours in any case.")
     threads: int = Field(2, ge=1, le=64, description="Requests worked on at once in one process; also its pooled connections.")
+    request_seconds: int = Field(20, ge=1, le=600, description="Within so many seconds a request must arrive; files have longer.")
     max_body_kb: int = Field(256, ge=16, description="Largest request body in kilobytes, uploads excepted.")
     max_upload_mb: int = Field(50, ge=1, le=500, description="Largest form with files, in megabytes.")
     max_file_mb: int = Field(20, ge=1, le=500, description="Largest single file kept as evidence, in megabytes.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import secrets
@@ -41,6 +42,8 @@ TOKEN_PATHS = ("/api/", "/oauth/", "/scim/")  # authenticated by token, never by
 UPLOADS: dict[str, re.Pattern[str]] = {}  # pages that take files; they add themselves, and all else keeps to the small limit
 BULK: set[str] = set()  # addresses that take many items at once; they add themselves
 BULK_KB = 4096  # the largest body of those, in kilobytes
+LONGEST_QUERY = 8192  # characters
+SLOWEST = 32 * 1024  # bytes a second, at which even a slow line brings its files
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -89,12 +92,13 @@ class Edge:
         files = scope["method"] == "POST" and given.get(b"content-type", b"").startswith(b"multipart/") and takes_files(path)
         small = max(self.settings.max_body_kb, BULK_KB) if path in BULK else self.settings.max_body_kb
         limit = self.settings.max_upload_mb * 1024 * 1024 if files else small * 1024
-        refusal = _refusal(scope["method"], path, given, limit, at_once=not files)
+        refusal = _refusal(scope, given, limit, at_once=not files)
         try:
             if refusal:
                 await _plain(reply, path, request_id, *refusal)
                 return
-            await self.app(scope, _counted(receive, limit, int(given.get(b"content-length") or 0)), reply)
+            patience = self.settings.request_seconds
+            await self.app(scope, _counted(receive, limit, int(given.get(b"content-length") or 0), patience), reply)
         finally:
             if self.debug and private:
                 line = dict(event="request", id=request_id, method=scope["method"], route=_route(scope), status=status)
@@ -107,14 +111,29 @@ def takes_files(path: str) -> bool:
     return path in UPLOADS or any(pattern.match(path) for pattern in UPLOADS.values())
 
 
-def _counted(receive: Any, limit: int, declared: int) -> Any:
-    """Nothing is read of a body that says it is too large, and no more than the limit of one that says nothing or lies."""
+def _counted(receive: Any, limit: int, declared: int, patience: int) -> Any:
+    """Nothing is read of a body that says it is too large, and no more than the limit of one that says nothing or lies.
+
+    All of it must come within `patience` seconds, and a second more for each SLOWEST bytes that were announced.
+    """
     seen = declared if declared > limit else 0
+    ends = 0.0  # by the loop's clock
+    more = True
 
     async def counted() -> Any:
-        nonlocal seen
-        event = await receive() if seen <= limit else {}
+        nonlocal seen, ends, more
+        if seen > limit:
+            raise HTTPException(413, "The request is larger than this service accepts.")
+        if not more:
+            return await receive()  # to hear that the other side has gone
+        ends = ends or asyncio.get_running_loop().time() + patience + declared / SLOWEST
+        try:
+            async with asyncio.timeout_at(ends):
+                event = await receive()
+        except TimeoutError:
+            raise HTTPException(408, "The request took too long to arrive.", {"connection": "close"}) from None
         seen += len(event.get("body", b""))
+        more = bool(event.get("more_body", False))
         if seen > limit:
             raise HTTPException(413, "The request is larger than this service accepts.")
         return event
@@ -128,8 +147,11 @@ def _route(scope: Any) -> str:
     return getattr(route, "path", "") or ("(api)" if scope["path"].startswith("/api/") else "(page)")
 
 
-def _refusal(method: str, path: str, given: dict[bytes, bytes], limit: int, *, at_once: bool) -> tuple[int, str, str] | None:
+def _refusal(scope: Any, given: dict[bytes, bytes], limit: int, *, at_once: bool) -> tuple[int, str, str] | None:
     """`at_once`: a body that says it is too large is refused here. Where files belong a page says it, to those who may send any."""
+    method, path = scope["method"], scope["path"]
+    if len(scope["query_string"]) > LONGEST_QUERY:
+        return 414, "uri-too-long", f"The part of the address after the question mark must be {LONGEST_QUERY:,} characters or fewer."
     length = given.get(b"content-length", b"")
     if length and (not length.isdigit() or (at_once and int(length) > limit)):
         return 413, "too-large", "The request is larger than this service accepts."
