@@ -104,7 +104,7 @@ def _outcome(counts: dict[str, Any]) -> list[str]:
         said = plural(counts["problems"], "problem")
         return ["", f"Nothing was applied: {said} on {plural(counts['invalid'], 'line')}. Correct them and run the command again."]
     if counts["confirm"]:
-        return ["", f"Dry run: nothing was changed. To apply it, add --confirm-leavers {counts['left out']}."]
+        return ["", f"Dry run: nothing was changed. To apply it, add --confirm-leavers {counts['leaver']}."]
     return ["", "Dry run: nothing was changed."]
 
 

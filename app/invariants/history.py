@@ -63,7 +63,8 @@ HISTORY_RULES = (
         "again.",
         "bookings",
         "SELECT subject_id FROM (SELECT subject_id, state, action, lag(state) OVER (PARTITION BY subject_id ORDER BY id) AS was "
-        f"FROM {_HISTORY}) h WHERE was IS NOT NULL AND NOT (action = 'booking.restored' AND was = 'cancelled') AND was || '>' || state NOT IN "
+        f"FROM {_HISTORY}) h WHERE was IS NOT NULL AND NOT (action = 'booking.restored' AND was = 'cancelled') "
+        "AND was || '>' || state NOT IN "
         f"({listed(tuple(f'{was}>{now}' for was, then in MOVES.items() for now in then))}) GROUP BY subject_id",
     ),
     Rule(

@@ -87,7 +87,7 @@ FAULTS: dict[str, Fault] = {
     "whoever receives a place waits on": Fault(passing.pass_on_to, "fit.give_up_turn(tx, session.id, receiver_id)", "pass"),
     # leaving
     "the places of a leaver are forgotten": Fault(
-        leavers.free_places_of, "_pass_on(tx, sorted({row.session_id for row in wanted if row.place is not None}))", "pass"
+        leavers.free, "pass_on(tx, sorted({row.session_id for row in wanted if row.place is not None}))", "pass"
     ),
     "a leaver does not come on the last day": Fault(leavers._theirs, "row.leaving_on < london", "row.leaving_on <= london"),
 }

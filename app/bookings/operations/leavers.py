@@ -67,11 +67,6 @@ def lock(tx: Tx, people: Collection[int], sessions: Collection[int]) -> None:
                 tx.rows(select(table.id).where(table.id.in_(piece)).order_by(table.id).with_for_update(key_share=True))
 
 
-def free_all(tx: Tx, now: datetime) -> None:  # noqa: ARG001 - the timetable's signature
-    """The same for everybody with a last day, however it was entered."""
-    free_places_of(tx, select(Person.id).where(Person.leaving_on.is_not(None)))
-
-
 def _theirs(tx: Tx, people: AnySelect | Collection[int]) -> Sequence[Row[Any]]:
     """Their live bookings on sessions after their last day, and what they reserved there."""
     live: Any = literal_column("bookings.status NOT IN ('cancelled', 'declined', 'expired')")
@@ -140,5 +135,6 @@ def _now(sessions: Sequence[int], now: datetime) -> Any:
 
 
 def pieces(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Keys in portions that one statement takes."""
     for start in range(0, len(keys), _PIECE):
         yield keys[start : start + _PIECE]

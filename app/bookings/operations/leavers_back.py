@@ -1,4 +1,4 @@
-"""A leaver who was none gets back what they had: their place where it is still free, else their turn in the queue, as far as rules allow."""
+"""A leaver who was none gets back what they had: their place where it is still free, else their turn in the queue."""
 
 from __future__ import annotations
 

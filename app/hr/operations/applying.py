@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import count
 from typing import Any
 
-from sqlalchemy import case, delete, func, insert, literal, select, update
+from sqlalchemy import and_, case, delete, func, insert, literal, or_, select, update
 
-from app.bookings.operations import leavers
-from app.core.db import is_postgresql
+from app.bookings.operations.leavers import pieces
+from app.core.db import FOREVER, is_postgresql
 from app.core.errors import Conflict, Invalid
 from app.core.ledger import Audit
 from app.core.text import plural
 from app.core.tx import Tx
+from app.hr.directory_models import Departure
 from app.hr.models import Import, ImportProblem, ImportRow, ImportUnit, Label
-from app.hr.operations import checks, matching, periods
+from app.hr.operations import checks, leaving, leaving_effects, matching, periods
 from app.hr.operations.expressions import lines
 from app.hr.operations.labelling import WATCHED
 from app.hr.operations.staging import SEPARATOR
@@ -43,8 +45,8 @@ _NEW = (
 def apply(tx: Tx, import_id: int, *, confirmed_leavers: int | None = None) -> dict[str, Any]:
     """Make the preview true; returns its counts.
 
-    Refused with problems left, with more leavers by omission than were confirmed, and when people have changed since the
-    preview was made (then it has to be made again).
+    Refused with problems left, with more than 2% leavers unless their number is confirmed, and when people have changed since the
+    preview was made (then it has to be made again). Applied by a program, that many leavers wait for a person to confirm them.
     """
     found = find(tx, import_id, lock=True)
     _take_turns(tx, import_id)
@@ -53,14 +55,13 @@ def apply(tx: Tx, import_id: int, *, confirmed_leavers: int | None = None) -> di
     changes = any(found.counts[label] for label in _ACTIONS)
     if changes:
         periods.fill_posts(tx, import_id, found)
+        waits = _held_back(tx, found)
         _people(tx, import_id)
         for track in periods.tracks():
             periods.restate(tx, import_id, track)
         periods.restate_further_posts(tx, import_id, found)
         _trail(tx, import_id)
-        # Whoever leaves gives up their places on sessions after their last day, which pass on to those who wait.
-        about = lines(import_id, ImportRow.lead.is_(True), ImportRow.person_id.is_not(None))
-        leavers.free_places_of(tx, select(ImportRow.person_id).where(about))
+        _leave(tx, found, waits)
     tx.db.execute(delete(ImportRow).where(lines(import_id, ImportRow.label.in_([Label.SAME.value, Label.PASSED_OVER.value]))))
     tx.update(Import, import_id, state="applied", applied_at=tx.now, applied_by=tx.actor.person_id)
     tx.record("import.applied", "imports", import_id, counts=found.counts)
@@ -98,8 +99,9 @@ def _ready(tx: Tx, found: Any, confirmed: int | None) -> None:
             code="import-has-problems",
             way_out="Correct the lines that are listed and send the file again.",
         )
-    newer = select(Audit.id).where(Audit.id > found.ledger_mark, Audit.subject.in_(WATCHED), Audit.action.not_like("%.viewed")).limit(1)
-    if tx.scalar(newer):
+    unchanged = or_(Audit.action.like("%.viewed"), Audit.action == "person.took-effect")
+    newer = select(Audit.id).where(Audit.id > found.ledger_mark, Audit.subject.in_(WATCHED), ~unchanged).limit(1)
+    if tx.scalar(newer.where(or_(Audit.subject != "people", Audit.action.startswith("person.")))):  # signing in changes nobody
         raise Conflict(
             "Somebody changed people or teams since this preview was made.",
             code="import-out-of-date",
@@ -108,12 +110,49 @@ def _ready(tx: Tx, found: Any, confirmed: int | None) -> None:
     # Asked again, of whoever applies it and of the roles held now: the preview may be somebody else's, and giving a role changes no person.
     if tx.scalar(select(ImportRow.id).where(lines(found.id, checks.address_of_role(tx))).limit(1)):
         raise Conflict(EMAIL_NEEDS_ACCESS, code="email-needs-access", way_out=f"Compare again to see the lines. {EMAIL_WAY_OUT}")
-    if counts["confirm"] and confirmed != counts["left out"]:
-        said = plural(counts["left out"], "person", "people")
-        message = f"{said} of {counts['employed']:,} would leave because the file does not name them. Confirm that number to apply."
-        raise Invalid(
-            message, code="confirm-leavers", errors=[{"field": "confirm_leavers", "message": message}], leavers=counts["left out"]
-        )
+    if counts["confirm"] and not _by_program(tx) and confirmed != counts["leaver"]:
+        said, omitted = plural(counts["leaver"], "person", "people"), counts["left out"]
+        why = " because the file does not name them" if omitted == counts["leaver"] else ""
+        more = f", {omitted:,} of them because the file does not name them" if omitted and not why else ""
+        message = f"{said} of {counts['employed']:,} would leave{why}{more}. Confirm that number to apply."
+        raise Invalid(message, code="confirm-leavers", errors=[{"field": "confirm_leavers", "message": message}], leavers=counts["leaver"])
+
+
+def _by_program(tx: Tx) -> bool:
+    """No person applies it, so nobody is there to confirm that many people leave: those wait for one (product §9)."""
+    return tx.actor.kind == "client"
+
+
+def _held_back(tx: Tx, found: Any) -> dict[int, date]:
+    """Too many leavers for a program to decide about: they stay as they are, and their last days by person are what has to be confirmed."""
+    if not found.counts["confirm"] or not _by_program(tx):
+        return {}
+    row = ImportRow
+    leave = lines(found.id, row.label == Label.LEAVER.value, row.lead.is_(True), row.leaves_on.is_not(None))
+    rows = tx.rows(
+        select(row.id, row.person_id, row.leaves_on).join(Person, Person.id == row.person_id).where(leave, Person.leaving_on.is_(None))
+    )
+    keys = [one.person_id for one in rows]
+    for piece in pieces(keys):
+        still = lines(found.id, row.person_id.in_(piece))
+        tx.db.execute(update(row).where(still).values(leaves_on=None, old_end=FOREVER, new_end=FOREVER))
+    return {one.person_id: one.leaves_on for one in rows}
+
+
+def _leave(tx: Tx, found: Any, waits: dict[int, date]) -> None:
+    """What follows from last days that are new, moved or withdrawn."""
+    run = f"import:{found.id}"
+    known = select(Departure.id).where(Departure.person_id == ImportRow.person_id, Departure.state != "dropped").exists()
+    about = lines(found.id, ImportRow.lead.is_(True), ImportRow.person_id.is_not(None), or_(ImportRow.leaves_on.is_not(None), known))
+    asked = bool(found.counts["confirm"]) and not waits
+    joined = (Label.JOINER.value, Label.REJOINER.value)
+    ids = leaving.register(
+        tx, select(ImportRow.person_id).where(about, ImportRow.label.in_(("leaver", "mover", "changed"))), "import", run, confirmed=asked
+    )
+    leaving.register(tx, select(ImportRow.person_id).where(about, ImportRow.label.in_(joined)), "import")  # an end that is agreed already
+    leaving_effects.cut_by_import(tx, found.id, ids)
+    if waits:
+        leaving.await_confirmation(tx, waits, "import", run)
 
 
 def _create_units(tx: Tx, import_id: int, found: Any) -> None:
@@ -203,7 +242,8 @@ def _differs_from_row(import_id: int, column: str) -> Any:
 def _trail(tx: Tx, import_id: int) -> None:
     """One audit row for each person that the import changed."""
     row, actor = ImportRow, tx.actor
-    action = case(*((row.label == label, name) for label, name in _ACTIONS.items()), else_="person.changed")
+    stays = and_(row.label == Label.LEAVER.value, row.leaves_on.is_(None))  # it waits to be confirmed that they leave
+    action = case((stays, "person.changed"), *((row.label == label, name) for label, name in _ACTIONS.items()), else_="person.changed")
     about = select(
         literal(tx.now), literal(actor.kind), literal(actor.id, Audit.actor_id.type), action, literal("people"), row.person_id,
         row.person_id, literal({"import": import_id}, Audit.facts.type), literal(tx.request_id, Audit.request_id.type),

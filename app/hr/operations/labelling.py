@@ -22,6 +22,7 @@ from app.core.tx import Tx
 from app.hr.models import Import, ImportProblem, ImportRow, Label
 from app.hr.operations import checks, matching
 from app.hr.operations.expressions import covers, day, differs, end_after, fresh_statistics, later, lines
+from app.hr.operations.leaving_runs import too_many
 from app.hr.queries import find
 from app.people.details import person_values
 from app.people.models import Duty, Membership, Person, Post, Responsibility, Stage
@@ -29,9 +30,6 @@ from app.policy import Can, operation
 
 WATCHED = ("people", "units", "unit", "imports")
 """What the ledger's rows are about when they make a preview out of date."""
-
-CONFIRM_OVER = 0.02
-"""The share of an organisation's people that may leave by omission without being confirmed."""
 
 NAMED = ("first_name", "last_name", "known_as", "email", "swe_number", "employee_number")
 DETAILS = (*NAMED, "registration_status", "entry_route", "qualified_in", "started_on")
@@ -246,13 +244,23 @@ def _count(tx: Tx, found: Any) -> dict[str, Any]:
         ).all()
     )  # fmt: skip
     omitted = tx.scalar(select(func.count()).where(lines(found.id, row.line == 0)))
-    before = tx.scalar(select(func.count()).select_from(Person).where(employed(found.id, found.as_at)))
+    before = _by_organisation(tx, select(Person.organisation_id).where(employed(found.id, found.as_at)), Person.organisation_id)
+    leavers = select(Person.organisation_id).join(row, row.person_id == Person.id)
+    leave = _by_organisation(
+        tx, leavers.where(lines(found.id, row.lead.is_(True), row.label == Label.LEAVER.value)), Person.organisation_id
+    )
     return {
         **{label_.value: int(people.get(label_.value, 0)) for label_ in Label if label_ is not Label.INVALID},
         "rows": int(tx.scalar(select(func.count()).where(lines(found.id, row.line > 0))) or 0),
         "problems": int(tx.scalar(select(func.count()).select_from(ImportProblem).where(ImportProblem.import_id == found.id)) or 0),
         "invalid": int(tx.scalar(select(func.count(func.distinct(ImportProblem.line))).where(ImportProblem.import_id == found.id)) or 0),
         "left out": int(omitted or 0),
-        "employed": int(before or 0),
-        "confirm": bool(omitted and before and omitted > before * CONFIRM_OVER),
+        "employed": sum(before.values()),
+        "confirm": any(too_many(number, before.get(organisation, 0)) for organisation, number in leave.items()),
     }
+
+
+def _by_organisation(tx: Tx, statement: Any, organisation: Any) -> dict[int, int]:
+    """How many people a statement finds in each organisation."""
+    counted: Any = statement.with_only_columns(organisation, func.count()).group_by(organisation)
+    return {key: int(number) for key, number in tx.db.execute(counted)}
