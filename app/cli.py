@@ -1,5 +1,5 @@
-"""`python -m app serve | migrate | seed | worker | tick | import-people | load-frameworks | client | account | check-invariants | check-files
-| openapi`"""
+"""`python -m app serve | migrate | seed | worker | tick | import-people | load-frameworks | client | account | check-invariants
+| check-files | openapi`"""
 
 from __future__ import annotations
 

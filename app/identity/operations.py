@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from app import policy
 from app.core.config import Settings
 from app.core.errors import Conflict, Invalid, Refusal, TooMany
 from app.core.tx import Actor, Tx
+from app.identity import break_glass
 from app.identity.access import digest
 from app.identity.attempts import key, recent
 from app.identity.models import Account, ApiCall, ApiToken, Attempt, IdempotencyKey, Link, ProviderAttempt, RateWindow, SignIn
@@ -110,7 +111,7 @@ def require_password_use(tx: Tx, person_id: int, settings: Settings) -> None:
         raise PasswordsOff
 
 
-def sign_in(tx: Tx, person_id: int, agent: str, settings: Settings, provider: dict[str, str | None] | None = None) -> str:
+def sign_in(tx: Tx, person_id: int, agent: str, settings: Settings, provider: Mapping[str, str | None] | None = None) -> str:
     """Start a sign-in and return its token, which only the browser keeps. `provider`: what the identity provider calls it, if it did it."""
     token, email = secrets.token_urlsafe(32), email_of(tx, person_id)
     tx.actor = Actor("person", person_id)
@@ -132,6 +133,8 @@ def sign_in(tx: Tx, person_id: int, agent: str, settings: Settings, provider: di
     if provider is None:
         tx.db.execute(delete(Attempt).where(Attempt.key == key("account", email)))
     tx.record("sign-in.made", "people", person_id, person_id=person_id, via=via)
+    if provider is None:
+        break_glass.note_use(tx, person_id)
     return token
 
 

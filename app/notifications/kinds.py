@@ -317,6 +317,14 @@ class ImportFinished(Everyone):
     link: str  # the import's page
 
 
+class BreakGlassUsed(Everyone):
+    """break_glass_used: to administrators, each time a password opens an account that is kept for an emergency."""
+
+    who: str
+    at: str  # instant
+    link: str
+
+
 class WebhookStopped(Everyone):
     """webhook_stopped: to the administrators who look after the client. A system's name, and numbers."""
 
@@ -372,6 +380,7 @@ FACTS: dict[str, Any] = {
     "password_reset": PasswordReset,
     "import_finished": ImportFinished,
     "webhook_stopped": WebhookStopped,
+    "break_glass_used": BreakGlassUsed,
     "digest": Digest,
     **programme_kinds.FACTS,
 }
@@ -433,6 +442,7 @@ WORDS = {
     "email.invitation": "Invitation to set a password",
     "email.password_reset": "Link to set a new password",
     "email.import_finished": "HR import finished",
+    "email.break_glass_used": "Emergency sign-in",
     "email.webhook_stopped": "Another system takes no changes",
     "email.digest": "Daily summary",
     **programme_kinds.WORDS,

@@ -35,6 +35,7 @@ ALWAYS = {
     "password_reset",
     "import_finished",
     "webhook_stopped",
+    "break_glass_used",
     "digest",
     "plan_changed",
     "change_asked",

@@ -63,6 +63,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "problems": 3,
         "link": "/imports/9",
     },
+    "break_glass_used": {
+        "to": "ada@westmarch.example",
+        "name": "Ada Officer",
+        "who": "Max Key",
+        "at": "2026-11-21T22:40:00Z",
+        "link": "/access/people/7",
+    },
     "webhook_stopped": {
         "to": "ada@westmarch.example",
         "name": "Ada Officer",
@@ -328,6 +335,7 @@ def test_an_unknown_kind() -> None:
         ("password_reset", {}, None),
         ("import_finished", {}, None),
         ("webhook_stopped", {}, None),
+        ("break_glass_used", {}, None),
         ("booking_offered", {}, None),
         ("offer_lapsed", {}, None),
         ("booking_passed", {}, "REQUEST"),
