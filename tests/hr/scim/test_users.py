@@ -1,0 +1,320 @@
+"""Users: who is recognised, who comes back, what follows and what is refused. Nothing that was refused is answered 200 or half done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from app.core.db import Database
+from app.hr.directory_models import Departure, ScimUser
+from app.people import operations as people
+from app.people.models import Membership, Person
+from tests.conftest import Ledger
+from tests.factory import LONG_AGO, Make
+from tests.hr.scim.conftest import Place
+from tests.hr.scim.directory import CORE, ENTERPRISE, Directory, token
+
+
+def count(make: Make, table: Any) -> int:
+    return int(make.rows(select(func.count()).select_from(table))[0][0])
+
+
+def body(name: str = "ann", /, **values: Any) -> dict[str, Any]:
+    return {"schemas": [CORE], "userName": f"{name}@westmarch.example", "name": {"givenName": name.title(), "familyName": "Lee"}, **values}
+
+
+NUMBERED = {"emails": [{"value": "ann@westmarch.example"}], ENTERPRISE: {"employeeNumber": "7"}}
+
+# Who it is -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("here", "sent"),
+    [
+        ({"employee_number": "7", "email": "old@westmarch.example"}, {ENTERPRISE: {"employeeNumber": "7"}}),
+        ({"email": "ann@westmarch.example"}, {"emails": [{"value": "Ann@westmarch.example", "type": "work"}]}),
+        ({"email": "ann@westmarch.example", "employee_number": None}, NUMBERED),
+    ],
+)
+def test_somebody_from_hrs_extract_is_linked(entra: Directory, place: Place, here: dict[str, str], sent: dict[str, Any]) -> None:
+    ann = place.make.person("Ann Lee", team=place.teams["North Team"], **here)
+    reply = entra.post("/Users", body(**sent))
+    assert (reply.status_code, reply.json()["id"]) == (201, str(ann.id)), reply.text
+    assert count(place.make, Person) == 1
+    facts = place.facts(ann.id)
+    assert facts["team"] == "North Team", "what the directory does not say stays"
+    assert reply.json()[ENTERPRISE]["department"] == "North Team", "and is told"
+
+
+def test_an_address_of_somebody_with_another_number_finds_nobody(entra: Directory, place: Place) -> None:
+    place.make.person("Ann Lee", email="ann@westmarch.example", employee_number="6")
+    reply = entra.post("/Users", body(emails=[{"value": "ann@westmarch.example"}], **{ENTERPRISE: {"employeeNumber": "7"}}))
+    assert (reply.status_code, reply.json()["scimType"]) == (409, "uniqueness")
+    assert count(place.make, Person) == 1
+
+
+def test_somebody_of_another_organisation_is_never_taken_over(entra: Directory, place: Place) -> None:
+    partner = place.make.organisation("Eastmere Council", host=False)
+    place.make.person("Ann Lee", organisation=partner, email="ann@westmarch.example", employee_number="7")
+    reply = entra.post("/Users", body(emails=[{"value": "ann@westmarch.example"}]))
+    assert (reply.status_code, reply.json()["scimType"]) == (409, "uniqueness")
+    fresh = entra.post("/Users", body(**{ENTERPRISE: {"employeeNumber": "7"}}))
+    assert fresh.status_code == 201, "numbers are each organisation's own"
+
+
+def test_deleted_and_created_again_is_the_same_person(entra: Directory, place: Place) -> None:
+    """Their team and everything else is theirs again, and nobody is asked any more whether they leave."""
+    ann = entra.user("ann", title="Social worker", externalId="x1", employment={"employeeNumber": "7", "department": "North Team"})
+    assert entra.delete(f"/Users/{ann['id']}").status_code == 204
+    assert entra.get(f"/Users/{ann['id']}").status_code == 404
+    facts = place.facts(ann["id"])
+    assert (facts["suspended"], facts["team"], facts["leaving"]) == ("directory", "North Team", None), (
+        "whether they leave a person confirms"
+    )
+    assert [row.state for row in place.make.rows(select(Departure.state))] == ["waiting"]
+    for again in (body("other", externalId="x1"), body("other"), body("third", **{ENTERPRISE: {"employeeNumber": "7"}})):
+        reply = entra.post("/Users", again)
+        assert (reply.status_code, reply.json()["id"]) == (201, ann["id"]), again
+        assert place.facts(ann["id"])["suspended"] is None
+        assert "waiting" not in {row.state for row in place.make.rows(select(Departure.state))}
+        assert entra.delete(f"/Users/{ann['id']}").status_code == 204
+    assert count(place.make, Person) == 1
+
+
+def test_a_user_name_that_was_given_to_somebody_else_is_somebody_else(entra: Directory, place: Place) -> None:
+    ann = entra.user("ann", emails=[{"value": "ann.lee@westmarch.example", "type": "work"}])
+    entra.delete(f"/Users/{ann['id']}")
+    other = entra.post("/Users", body(emails=[{"value": "ann.other@westmarch.example", "type": "work"}]))
+    assert other.status_code == 201
+    assert other.json()["id"] != ann["id"]
+
+
+def test_a_leaver_who_comes_back_is_employed_again(entra: Directory, place: Place) -> None:
+    with place.make.tx() as tx:
+        gone = tx.today - timedelta(days=400)
+    ann = place.make.person("Ann Lee", employee_number="7", leaving_on=gone, started_on=LONG_AGO)
+    assert entra.post("/Users", body(**{ENTERPRISE: {"employeeNumber": "7"}})).status_code == 201
+    row = place.make.row(Person, ann.id)
+    assert row.leaving_on is None
+    assert row.started_on > gone
+
+
+# What follows --------------------------------------------------------------------------------------------------------
+
+
+def test_what_hr_has_planned_for_a_later_day_stands(entra: Directory, place: Place) -> None:
+    """A directory knows of today. A move that HR has dated is not lost because somebody moves before it."""
+    ann = entra.user("ann", employment={"department": "North Team"})
+    east = place.make.unit("East Team")
+    with place.make.tx() as tx:
+        later = tx.today + timedelta(days=30)
+        people.set_team(tx, int(ann["id"]), east, later)
+    entra.patch(f"/Users/{ann['id']}", {"op": "replace", "path": f"{ENTERPRISE}:department", "value": "South Team"})
+    rows = place.make.rows(
+        select(Membership.unit_id, Membership.valid_from).where(Membership.superseded_at.is_(None)).order_by(Membership.valid_from)
+    )
+    assert [row.unit_id for row in rows][-2:] == [place.teams["South Team"], east]
+    assert rows[-1].valid_from == later
+
+
+def test_a_new_title_leaves_contract_and_hours(entra: Directory, place: Place) -> None:
+    ann = place.make.person("Ann Lee", employee_number="7")
+    with place.make.tx() as tx:
+        people.set_post(tx, ann.id, "Social worker", "fixed term", "0.6", LONG_AGO, working_days="1110000")
+    user = entra.user("ann", title="Senior social worker", employment={"employeeNumber": "7"})
+    assert user["title"] == "Senior social worker"
+    reply = entra.patch(f"/Users/{ann.id}", {"op": "remove", "path": "title"})
+    assert "title" not in reply.json()
+    with place.make.tx(writes=False) as tx:
+        row = tx.rows(select(people.Post.__table__).where(people.Post.superseded_at.is_(None)).order_by(people.Post.valid_from))[-1]
+    assert (row.job_title, row.contract, float(row.fte), row.working_days) == ("Not stated", "fixed term", 0.6, "1110000")
+
+
+def test_put_takes_away_what_it_does_not_name(entra: Directory, place: Place) -> None:
+    bob = entra.user("bob")
+    ann = entra.user(
+        "ann", externalId="x", displayName="A", employment={"department": "North Team", "manager": bob["id"], "employeeNumber": "7"}
+    )
+    entra.patch(f"/Users/{ann['id']}", {"op": "replace", "path": "active", "value": False})
+    reply = entra.put(f"/Users/{ann['id']}", body())
+    assert reply.status_code == 200, reply.text
+    said = reply.json()
+    assert {"externalId", "displayName", ENTERPRISE} & said.keys() == set()
+    assert said["active"] is False, "whoever was disabled is not let in again by silence"
+    facts = place.facts(ann["id"])
+    assert (facts["team"], facts["manager"], facts["number"]) == (None, None, None)
+
+
+def test_an_administrators_suspension_is_not_the_directorys_to_lift(entra: Directory, place: Place, make: Make) -> None:
+    from app.identity import operations as identity
+
+    ann = make.person("Ann Lee", employee_number="7")
+    entra.user("ann", employment={"employeeNumber": "7"})
+    with make.tx() as tx:
+        identity.suspend(tx, ann.id)
+    for active in (False, True):
+        assert entra.patch(f"/Users/{ann.id}", {"op": "replace", "path": "active", "value": active}).status_code == 200
+        assert place.facts(ann.id)["suspended"] == "administrator"
+
+
+def test_changes_are_in_the_trail(entra: Directory, ledger: Ledger) -> None:
+    ledger.start()
+    ann = entra.user("ann", title="Social worker", employment={"department": "North Team"})
+    assert ledger.actions()[:2] == ["person.created", "scim.user-created"]
+    assert {"person.post-set", "person.moved-team", "scim.user-changed"} <= set(ledger.actions())
+    ledger.start()
+    entra.patch(f"/Users/{ann['id']}", {"op": "replace", "path": "title", "value": "Social worker"})
+    assert ledger.actions() == [], "nothing changed, nothing is said"
+
+
+# What is refused -----------------------------------------------------------------------------------------------------
+
+REFUSED: list[tuple[dict[str, Any], int, str]] = [
+    ({"op": "replace", "path": "title", "value": 5}, 400, "invalidValue"),
+    ({"op": "replace", "path": "title", "value": "x" * 300}, 400, "invalidValue"),
+    ({"op": "replace", "path": "active", "value": "maybe"}, 400, "invalidValue"),
+    ({"op": "replace", "path": "userName", "value": ""}, 400, "mutability"),
+    ({"op": "replace", "path": "userName", "value": "BOB@westmarch.example"}, 409, "uniqueness"),
+    ({"op": "remove", "path": "userName"}, 400, "mutability"),
+    ({"op": "remove", "path": "active"}, 400, "mutability"),
+    ({"op": "replace", "path": "id", "value": "12"}, 400, "mutability"),
+    ({"op": "replace", "path": "groups", "value": [{"value": "1"}]}, 400, "mutability"),
+    ({"op": "replace", "path": "favouriteColour", "value": "blue"}, 400, "invalidPath"),
+    ({"op": "replace", "value": {"favouriteColour": "blue"}}, 400, "invalidPath"),
+    ({"op": "replace", "path": "emails[", "value": "x"}, 400, "invalidPath"),
+    ({"op": "replace", "path": 'emails[type eq "home"].value', "value": "a@b.example"}, 400, "invalidValue"),
+    ({"op": "replace", "path": 'emails[type eq "work"].value', "value": "not an address"}, 400, "invalidValue"),
+    ({"op": "replace", "path": 'emails[type eq "work"].value', "value": "bob@westmarch.example"}, 409, "uniqueness"),
+    ({"op": "replace", "path": "password", "value": "x"}, 400, "invalidValue"),
+    ({"op": "replace", "path": f"{ENTERPRISE}:employeeNumber", "value": "8"}, 409, "uniqueness"),
+    ({"op": "replace", "path": f"{ENTERPRISE}:department", "value": "No Such Team"}, 400, "invalidValue"),
+    ({"op": "replace", "path": f"{ENTERPRISE}:department", "value": "Twin Team"}, 400, "invalidValue"),
+    ({"op": "replace", "path": f"{ENTERPRISE}:division", "value": "No Such Service"}, 400, "invalidValue"),
+    ({"op": "replace", "path": f"{ENTERPRISE}:organization", "value": "Eastmere Council"}, 400, "invalidValue"),
+    ({"op": "replace", "path": f"{ENTERPRISE}:manager", "value": "999999"}, 400, "invalidValue"),
+    ({"op": "replace", "path": f"{ENTERPRISE}:manager", "value": "a1b2"}, 400, "invalidValue"),
+    ({"op": "replace", "path": f"{ENTERPRISE}:manager", "value": "{self}"}, 400, "invalidValue"),
+    ({"op": "replace", "path": f"{ENTERPRISE}:manager", "value": "{below}"}, 400, "invalidValue"),
+    ({"op": "remove"}, 400, "noTarget"),
+    ({"op": "add", "path": "title"}, 400, "invalidValue"),
+    ({"op": "frobnicate", "path": "title", "value": "x"}, 400, "invalidValue"),
+    ({"path": "title", "value": "x"}, 400, "invalidValue"),
+    ({"op": "replace", "path": 7, "value": "x"}, 400, "invalidPath"),
+]
+
+
+def test_a_change_that_cannot_be_applied_is_refused_whole(entra: Directory, place: Place) -> None:
+    """Each together with a change that could be: neither is made."""
+    make = place.make
+    service = make.unit("Adults", "service")
+    for parent in (service, None):
+        make.unit("Twin Team", parent=parent)
+    entra.user("bob", emails=[{"value": "bob@westmarch.example"}], employment={"employeeNumber": "8"})
+    ann = entra.user("ann", employment={"employeeNumber": "7", "department": "North Team"})
+    below = entra.user("cat", employment={"manager": ann["id"]})
+    before = entra.get(f"/Users/{ann['id']}").json()
+    people_named = {"{self}": ann["id"], "{below}": below["id"]}
+    for given, status, scim_type in REFUSED:
+        operation = {key: people_named.get(str(value), value) for key, value in given.items()}
+        reply = entra.patch(f"/Users/{ann['id']}", {"op": "replace", "path": "displayName", "value": "Changed"}, operation)
+        assert (reply.status_code, reply.json().get("scimType")) == (status, scim_type), (operation, reply.text)
+        assert reply.json()["status"] == str(status)
+        assert reply.json()["detail"]
+        assert reply.headers["content-type"] == "application/scim+json"
+        assert entra.get(f"/Users/{ann['id']}").json() == before, operation
+    told = entra.patch(f"/Users/{ann['id']}", {"op": "replace", "path": f"{ENTERPRISE}:department", "value": "Twin Team"})
+    assert "2 parts of the organisation" in told.json()["detail"]
+    fine = {"op": "replace", "value": {f"{ENTERPRISE}:department": "twin-team", f"{ENTERPRISE}:division": "Adults"}}
+    assert entra.patch(f"/Users/{ann['id']}", fine).status_code == 200, "its division tells them apart"
+    with make.tx(writes=False) as tx:
+        here = select(Membership.unit_id).where(Membership.person_id == int(ann["id"]), Membership.superseded_at.is_(None))
+        unit = tx.get(people.Unit, tx.rows(here)[-1].unit_id)
+    assert unit.parent_id == service
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"userName": None},
+        {"userName": 5},
+        {"name": {}, "displayName": None},
+        {"name": "Ann"},
+        {"emails": "ann@westmarch.example"},
+        {"emails": [{"value": "ann@"}]},
+        {"active": "perhaps"},
+        {"favouriteColour": "blue"},
+        {"urn:example:custom:2.0:User": {"a": 1}},
+        {ENTERPRISE: "x"},
+        {ENTERPRISE: {"department": "No Such Team"}},
+        {ENTERPRISE: {"manager": {"value": "999999"}}},
+        {ENTERPRISE: {"employeeNumber": ["7"]}},
+        {"externalId": "x" * 3000},
+        {"title": "a\x00b"},
+    ],
+)
+def test_nobody_is_created_of_what_cannot_be(entra: Directory, place: Place, wrong: dict[str, Any]) -> None:
+    reply = entra.post("/Users", {**body(), **wrong})
+    assert reply.status_code == 400, reply.text
+    assert reply.json()["scimType"] in ("invalidValue", "invalidSyntax")
+    assert count(place.make, Person) == 0
+
+
+def test_the_address_of_somebody_with_a_role_is_not_the_directorys_to_change(entra: Directory, place: Place) -> None:
+    ann = place.make.person("Ann Lee", email="ann@westmarch.example", employee_number="7", roles=("administrator",))
+    entra.user("ann", employment={"employeeNumber": "7"})
+    reply = entra.patch(f"/Users/{ann.id}", {"op": "Replace", "path": 'emails[type eq "work"].value', "value": "thief@westmarch.example"})
+    assert (reply.status_code, reply.json()["scimType"]) == (400, "mutability")
+    assert place.facts(ann.id)["email"] == "ann@westmarch.example"
+
+
+def test_departments_that_are_not_here_are_kept_as_words_if_the_setting_says_so(
+    entra: Directory, place: Place, ledger: Ledger, with_settings: Callable[..., None]
+) -> None:
+    ann = entra.user("ann", employment={"department": "North Team"})
+    with_settings(scim_unknown_department="keep")
+    reply = entra.patch(f"/Users/{ann['id']}", {"op": "replace", "path": f"{ENTERPRISE}:department", "value": "No Such Team"})
+    assert (reply.status_code, reply.json()[ENTERPRISE]["department"]) == (200, "No Such Team")
+    assert place.facts(ann["id"])["team"] == "North Team"
+    assert [row.facts["words"] for row in ledger.entries("scim.department-unknown")] == ["No Such Team"]
+
+
+# Versions ------------------------------------------------------------------------------------------------------------
+
+
+def test_entity_tags(entra: Directory, place: Place) -> None:
+    ann = entra.user("ann")
+    path = f"/Users/{ann['id']}"
+    tag = entra.get(path).headers["etag"]
+    assert tag == ann["meta"]["version"]
+    assert entra.http.get("/scim/v2" + path, headers={"if-none-match": tag}).status_code == 304
+    with place.make.tx() as tx:
+        people.set_team(tx, int(ann["id"]), place.teams["South Team"], tx.today)  # by somebody else
+    late = {"op": "replace", "path": "title", "value": "X"}
+    for reply in (
+        entra.patch(path, late, **{"if-match": tag}),
+        entra.put(path, body(), **{"if-match": tag}),
+        entra.delete(path, **{"if-match": tag}),
+    ):
+        assert (reply.status_code, reply.json()["status"]) == (412, "412")
+    fresh = entra.get(path).headers["etag"]
+    assert fresh != tag
+    assert entra.patch(path, late, **{"if-match": f'"other", {fresh}'}).status_code == 200
+    assert entra.delete(path, **{"if-match": "*"}).status_code == 204
+
+
+# Whose ---------------------------------------------------------------------------------------------------------------
+
+
+def test_whose_people(app: Any, database: Database, place: Place, with_settings: Callable[..., None]) -> None:
+    """A client without a limit provisions the organisation that the settings name, and nobody's if they name none."""
+    anywhere = Directory(app, token(database, None))
+    refused = anywhere.get("/Users")
+    assert (refused.status_code, "ACADEMY_SCIM_ORGANISATION" in refused.json()["detail"]) == (403, True)
+    with_settings(scim_organisation="westmarch-county-council")
+    ann = anywhere.user("ann")
+    row = place.make.rows(select(ScimUser.organisation_id).where(ScimUser.person_id == int(ann["id"])))[0]
+    assert row.organisation_id == place.organisation
