@@ -16,6 +16,7 @@ from app.policy import Can
 PAGES = (
     "app.desks.pages",
     "app.desks.learning_of",
+    "app.desks.systems",
     "app.identity.pages",
     "app.identity.details_pages",
     "app.identity.access_pages",
@@ -74,6 +75,7 @@ PAGES = (
     "app.programmes.sign_pages",
     "app.programmes.chain_pages",
     "app.hr.pages",
+    "app.hr.departure_pages",
     "app.hr.training_pages",
     "app.notifications.own_pages",
     "app.notifications.pages",
@@ -90,6 +92,7 @@ APIS = (
     "app.hr.bulk_api",
     "app.hr.feed_api",
     "app.hr.training_api",
+    "app.hr.webhooks.api",
 )
 
 # What stands in the navigation, in order, for those who may do it.
@@ -155,7 +158,7 @@ def navigation(roles: tuple[tuple[str, int | None], ...]) -> tuple[tuple[str, st
 def _has_some(reader: Actor, path: str, reaches: set[policy.Reach]) -> bool:
     """Pages of one's own people or sessions are no use to somebody who runs the offer and reaches everybody's."""
     if path == "/assessing":
-        return policy.Reach.ASSIGNED in reaches
+        return bool({policy.Reach.ASSIGNED, policy.Reach.REPORTS} & reaches)  # line managers sign, and stand in for whoever assesses
     if path == "/my-team":
         return policy.Reach.REPORTS in reaches or not policy.may(reader, Can.MANAGE_SESSIONS)
     return path != "/delivering" or policy.Reach.DELIVERED in reaches
@@ -174,7 +177,9 @@ MORE: tuple[tuple[str, str, Can], ...] = (
     ("Completions", "/completions", Can.EXPORT_COMPLETIONS),
     ("Programmes and standards", "/frameworks", Can.MANAGE_FRAMEWORKS),
     ("HR imports", "/hr/imports", Can.IMPORT_PEOPLE),
+    ("Leavers", "/hr/leavers", Can.CONFIRM_LEAVERS),
     ("HR records", "/hr/training-records", Can.READ_TRAINING_RECORDS),
     ("Access", "/access", Can.MANAGE_ACCESS),
+    ("Other systems", "/systems", Can.MANAGE_CLIENTS),
     ("Messages sent", "/deliveries", Can.READ_DELIVERIES),
 )

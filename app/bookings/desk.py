@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -107,6 +107,10 @@ def _number(statement: Any) -> Any:
     return select(func.count()).select_from(statement.subquery()).scalar_subquery()
 
 
+FURTHER: list[Callable[[Tx], Line]] = []
+"""What rooms above add to what waits for a decision: each a function that counts."""
+
+
 def glance(tx: Tx) -> Glance:
     """Every number of the desk, in one statement beside the council's figures."""
     found = fill(tx).subquery()
@@ -145,7 +149,8 @@ def glance(tx: Tx) -> Glance:
         today=tx.today,
     )
     assert row is not None
-    return Glance([line for line in _lines(row) if line.count], row)
+    further = [line(tx) for line in FURTHER]
+    return Glance([line for line in [*_lines(row), *further] if line.count], row)
 
 
 def _lines(row: Row[Any]) -> list[Line]:

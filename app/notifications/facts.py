@@ -67,6 +67,8 @@ def compose(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
         facts |= more
         if row.kind == "email.import_finished":
             facts["link"] = f"/hr/imports/{row.subject_id}"
+        if row.kind == "email.leavers_flagged":
+            facts["link"] = "/manage/leavers"
         # Times and rooms are told as they are now, so the calendar's sequence number has to be today's as well.
         dropped = ("sequence",) if row.subject in ("bookings", "sessions") else ()
         composed[row.id] = facts | {name: fact for name, fact in row.facts.items() if fact is not None and name not in dropped}

@@ -305,6 +305,13 @@ class PasswordReset(Everyone):
     expires_at: str
 
 
+class LeaversFlagged(Everyone):
+    """leavers_flagged: to coordinators. How many things people who leave have left behind, at once; never whose."""
+
+    flags: int
+    link: str  # the list of what is still to be seen to
+
+
 class ImportFinished(Everyone):
     """import_finished: to the HR officer. Numbers only, never names."""
 
@@ -379,6 +386,7 @@ FACTS: dict[str, Any] = {
     "invitation": Invitation,
     "password_reset": PasswordReset,
     "import_finished": ImportFinished,
+    "leavers_flagged": LeaversFlagged,
     "webhook_stopped": WebhookStopped,
     "break_glass_used": BreakGlassUsed,
     "digest": Digest,
@@ -442,6 +450,7 @@ WORDS = {
     "email.invitation": "Invitation to set a password",
     "email.password_reset": "Link to set a new password",
     "email.import_finished": "HR import finished",
+    "email.leavers_flagged": "Left behind by leavers",
     "email.break_glass_used": "Emergency sign-in",
     "email.webhook_stopped": "Another system takes no changes",
     "email.digest": "Daily summary",

@@ -52,6 +52,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "session_cancelled": BOOKING | {"was": "booked", "reason": "Too few people.", "sequence": 2, "course_url": "/courses/3"},
     "invitation": ACCOUNT | {"invited_by": "Hana Officer"},
     "password_reset": ACCOUNT,
+    "leavers_flagged": {"to": "cai@westmarch.example", "name": "Cai Cole", "flags": 3, "link": "/manage/leavers"},
     "import_finished": {
         "to": "hana@westmarch.example",
         "name": "Hana Officer",
@@ -334,6 +335,7 @@ def test_an_unknown_kind() -> None:
         ("invitation", {}, None),
         ("password_reset", {}, None),
         ("import_finished", {}, None),
+        ("leavers_flagged", {}, None),
         ("webhook_stopped", {}, None),
         ("break_glass_used", {}, None),
         ("booking_offered", {}, None),
