@@ -119,6 +119,9 @@ EXAMPLES: dict[str, Any] = {
         "parts": [{"starts_at": "2027-03-02T09:30:00Z", "ends_at": "2027-03-02T12:30:00Z", "room_id": 2, "trainer_ids": [31]}],
     },
     "SessionPatch": {"capacity": 24},
+    "NewSubscription": {"name": "Payroll", "url": "https://payroll.westmarch.example/academy", "events": ["person.changed"]},
+    "SubscriptionPatch": {"paused": True},
+    "Redrive": {"since": "2027-03-02T09:30:00Z"},
     "NewCompletion": {"person_id": 12, "course_id": 4, "completed_on": "2026-11-03", "minutes": 40},
     "ManyCompletions": {"items": [{"person_id": 12, "course_id": 4, "completed_on": "2026-11-03"}]},
     "ManyPeople": {
@@ -130,7 +133,11 @@ EXAMPLES: dict[str, Any] = {
     "NewAnswers": {"answers": [{"id": 24, "mark": "3f0c1a", "state": "confirmed", "reference": "TR-88121"}]},
     "Applying": {"confirm_leavers": 12},
 }
-UNVERSIONED = ("/api/v1/completions", "/api/v1/people/bulk", "/api/v1/imports")  # with all below: these carry no ETag
+_HOOK = "/api/v1/subscriptions/{subscription_id}"
+UNVERSIONED = (  # with all below: these carry no ETag
+    *("/api/v1/completions", "/api/v1/people/bulk", "/api/v1/imports"),
+    *(f"{_HOOK}/deliveries", f"{_HOOK}/test", f"{_HOOK}/redrive"),
+)
 
 
 def finish(document: dict[str, Any], routes: Iterable[BaseRoute]) -> dict[str, Any]:
@@ -165,14 +172,14 @@ def _complete(operation: dict[str, Any], method: str, path: str, door: dict[str,
     for parameter in parameters:
         _never_null(parameter)
     one = path.endswith("}") and not path.startswith(UNVERSIONED)
-    has_body, changes = "requestBody" in operation, method in ("POST", "PATCH")
+    has_body, changes = "requestBody" in operation, method in ("POST", "PATCH", "DELETE")
     codes = ["401", "403", "422", "429", "503"]
     codes += ["404"] if "{" in path or method == "POST" else []
     codes += ["400"] if has_body else []
     codes += ["409", "413"] if changes else []
     if method == "POST":
         parameters.append(IDEMPOTENCY)
-    elif method == "PATCH":
+    elif method in ("PATCH", "DELETE"):
         parameters.append(IF_MATCH)
         codes += ["412", "428"]
     elif one:
@@ -186,7 +193,7 @@ def _complete(operation: dict[str, Any], method: str, path: str, door: dict[str,
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     for status, response in operation["responses"].items():
-        response["description"] = {"200": "Done", "201": "Made"}.get(status, response["description"])
+        response["description"] = {"200": "Done", "201": "Made", "204": "Done"}.get(status, response["description"])
         if status in ("200", "201") and (one or changes) and not path.startswith(UNVERSIONED):
             response["headers"] = {"ETag": ETAG}
         if status == "201":

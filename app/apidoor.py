@@ -33,10 +33,13 @@ class Reply:
         self.body, self.status, self.headers = body, status, {key.replace("_", "-"): value for key, value in headers.items()}
 
 
-def api(scope: str, *, writes: bool = False, status: int = 200) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def api(
+    scope: str, *, writes: bool = False, status: int = 200, first: Callable[..., None] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An API endpoint: token → client → Tx → what was sent. With an Idempotency-Key, a repeated request is answered as before.
 
     The function takes a Tx, then any of: `query` (a model of the query), a model of the body, parameters of the path by name, `request`.
+    `first` is called as the function is, but without a Tx: between two transactions, for what may take its time, such as looking a name up.
     FastAPI describes the endpoint from these; `main` hands requests to its `handle`, since all else that FastAPI could do for it costs more
     than the door itself.
     """
@@ -48,6 +51,12 @@ def api(scope: str, *, writes: bool = False, status: int = 200) -> Callable[[Cal
             database: Database = request.app.state.database
             key = request.headers.get("idempotency-key") if writes else None
             try:
+                if first is not None:
+                    with ClientTx(database, request, scope, False) as tx:
+                        if key is not None and (before := answered(tx, request, body, key)):
+                            return before
+                        given = sent.read(request, body)
+                    first(**given)
                 with ClientTx(database, request, scope, writes) as tx:
                     if key is not None and (before := answered(tx, request, body, key)):
                         return before

@@ -113,7 +113,7 @@ def test_every_operation_says_its_scope_and_its_refusals(described: dict[str, An
                 assert list(response["content"]) == ["application/problem+json"], (path, status)
         headers = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "header"}
         assert ("Idempotency-Key" in headers) == (method == "post"), path
-        assert ("If-Match" in headers) == (method == "patch"), path
+        assert ("If-Match" in headers) == (method in ("patch", "delete")), path
 
 
 def test_bodies_are_closed_and_examples_fit_them(built_app: Any, described: dict[str, Any]) -> None:

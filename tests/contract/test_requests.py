@@ -69,7 +69,7 @@ def try_all(filled: Filled, examples: int) -> None:
     def right(case: Any) -> None:
         """A cursor cannot be made up, nor the version that somebody read; without these most requests would end there."""
         case.query.pop("cursor", None)
-        if case.method == "PATCH":
+        if case.method in ("PATCH", "DELETE"):
             case.headers["If-Match"] = "*"
         once(case)
 

@@ -147,6 +147,13 @@ def test_what_the_setting_names_is_allowed_and_nothing_beside_it() -> None:
         targets.addresses(other, leads_to("10.0.0.9"))
 
 
+def test_looking_up_takes_no_longer_than_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "LOOK_UP", 0.1)
+    monkeypatch.setattr(targets.socket, "getaddrinfo", lambda *_, **__: time.sleep(1.0) or [])
+    with pytest.raises(OSError):  # noqa: PT011 - TimeoutError is one
+        targets.look_up("slow.example.com", 443)
+
+
 # With TLS ----------------------------------------------------------------------------------------------------------
 
 
