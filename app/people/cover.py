@@ -1,6 +1,6 @@
-"""Who is away, and who stands in for a manager: recorded by the person, by those above them, or by HR; never why somebody is away.
+"""Who is away, and who stands in for a manager or an assessor: recorded by the person, by those above them, or by HR.
 
-The HR extract does not bring these, so its import leaves them alone.
+Why somebody is away is never kept. The HR extract does not bring these, so its import leaves them alone.
 """
 
 from __future__ import annotations
@@ -47,10 +47,11 @@ def deputies(tx: Tx, person_id: int) -> Sequence[Row[Any]]:
     )
 
 
-def manages(tx: Tx, person_id: int) -> bool:
-    """Is somebody anybody's line manager today?"""
-    duty = (Responsibility.kind == Duty.MANAGER.value, Responsibility.holder_id == person_id, current(Responsibility, tx.today))
-    return tx.scalar(select(Responsibility.id).where(*duty).limit(1)) is not None
+def duties(tx: Tx, person_id: int) -> frozenset[str]:
+    """For what somebody can be stood in for today: "manager" and "assessor", as far as they have anybody."""
+    kinds = (Duty.MANAGER.value, Duty.ASSESSOR.value)
+    held = (Responsibility.kind.in_(kinds), Responsibility.holder_id == person_id, current(Responsibility, tx.today))
+    return frozenset(row.kind for row in tx.rows(select(Responsibility.kind).where(*held).distinct()))
 
 
 # Absence -----------------------------------------------------------------------------------------------------------
@@ -81,14 +82,16 @@ def end_absence(tx: Tx, person_id: int, absence_id: int) -> None:
 
 @operation(Can.ARRANGE_COVER)
 def name_deputy(tx: Tx, person_id: int, deputy_id: int, from_: date, to: date = FOREVER) -> None:
-    """This colleague stands in for a manager from a day up to, but not including, another: they may do what the manager may.
+    """This colleague stands in for a manager or an assessor from a day up to, but not including, another.
 
-    The manager names them, or somebody above, or HR. The deputy works for the same organisation.
+    For a manager they may do what the manager may; for an assessor they see who waits and may ask to take over, and sign nothing in the
+    assessor's name (programmes.operations.covering). Whoever is stood in for names them, or somebody above, or HR. The deputy works for
+    the same organisation.
     """
     manager = policy.person(tx, Can.ARRANGE_COVER, person_id, lock=True)
     _check(from_, to)
-    if not manages(tx, person_id):
-        raise Conflict(f"{manager.name} manages nobody, so there is nothing to stand in for.", code="not-a-manager")
+    if not duties(tx, person_id):
+        raise Conflict(f"{manager.name} manages nobody and assesses nobody, so there is nothing to stand in for.", code="not-a-manager")
     deputy = tx.one(select(Person.__table__).where(Person.id == deputy_id, Person.organisation_id == manager.organisation_id))
     if deputy is None or (deputy.leaving_on is not None and deputy.leaving_on < max(from_, tx.today)):
         raise _wrong("deputy", "Choose a colleague who works here then")

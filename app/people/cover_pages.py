@@ -20,7 +20,7 @@ pages = Pages()
 _SAID = {
     "away": "The absence is recorded.",
     "back": "The absence is ended.",
-    "deputy": "The deputy is recorded. They may do now what the manager may, for as long as it lasts.",
+    "deputy": "The deputy is recorded. They stand in for as long as it lasts.",
     "ended": "The deputy no longer stands in.",
 }
 
@@ -36,7 +36,7 @@ def arrange(tx: Tx, page: Page, person_id: int) -> Response:
         you=person_id == tx.actor.person_id,
         absences=cover.absences(tx, person_id),
         deputies=cover.deputies(tx, person_id),
-        manages=cover.manages(tx, person_id),
+        duties=cover.duties(tx, person_id),
         today=tx.today,
         last=timedelta(days=1),
         said=_SAID.get(page.query("said"), ""),

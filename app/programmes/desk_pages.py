@@ -9,6 +9,8 @@ from app.doors import Page, Pages
 from app.policy import Can
 from app.programmes import asked, desk_queries
 from app.programmes.board import STATUSES
+from app.programmes.due import DAY
+from app.programmes.operations import covering
 
 pages = Pages()
 SHOWN = 12  # documents before the rest is folded away
@@ -29,4 +31,15 @@ def assessing(tx: Tx, page: Page) -> Response:
         covered=covered,
         statuses=STATUSES,
         today=tx.today,
+        one_day=DAY,
     )
+
+
+def _again(tx: Tx, page: Page, enrolment_id: int) -> Response:  # noqa: ARG001 - as the page that refuses has it
+    return assessing(tx, page)
+
+
+@pages.post("/assessing/covered/{enrolment_id:int}", can=Can.READ_ENROLMENT, again=_again)
+def take_over(tx: Tx, page: Page, enrolment_id: int) -> Response:
+    """Propose oneself as the assessor of somebody on a colleague's list; those who must agree are told."""
+    return page.go(f"/changes/{covering.ask_to_take_over(tx, enrolment_id)}", said="proposed")

@@ -1,7 +1,7 @@
 """The desk of those who assess: who waits for them and for how long, and how everybody of theirs is doing.
 
-A fixed number of statements, however many people there are. A deputy of an absent colleague sees the colleague's list too, so that nobody
-is forgotten; what they may open stays what they may open.
+A fixed number of statements, however many people there are. A deputy sees the colleague's list too, while the colleague is away or for the
+period for which they were named, so that nobody is forgotten; what they may open stays what they may open (`operations.covering`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, select
+from sqlalchemy import Row, and_, bindparam, func, or_, select
 
 from app import policy
 from app.core.calendar import london, working_day
@@ -65,6 +65,7 @@ class Learner:
     due_on: date | None
     late: int  # days past the due day; 0: in time, or the clock stands still
     opens: bool
+    assessed: bool  # does whose list this is assess them? Else they take another part
     contact_on: date | None = None
     contact: str = ""  # what the last contact was; empty where there was none, or the reader may not know
     waiting: list[Waiting] = field(default_factory=list)
@@ -76,7 +77,8 @@ class List:
 
     person_id: int
     name: str
-    back_on: date | None  # for a colleague: the first day back; None where nobody knows
+    back_on: date | None  # for a colleague: the first day back, or the first without a deputy; None where nobody knows
+    away: bool  # is the colleague away, or here and stood in for all the same?
     learners: list[Learner]
 
     @property
@@ -89,34 +91,39 @@ class List:
         return sum(each.late > 0 for each in self.learners)
 
 
-def absent_colleagues(tx: Tx) -> Sequence[Row[Any]]:
-    """Whom the reader stands in for today, of those who are away: (id, name, first day back)."""
+def covered_colleagues(tx: Tx) -> Sequence[Row[Any]]:
+    """Whom the reader stands in for today: (id, name, first day back or None, until when they stand in).
+
+    Colleagues who are away, and those for whom the reader was named for a period: somebody's standing deputy sees nothing while they are
+    here.
+    """
     return tx.rows(
-        select(Person.id, Person.name, func.max(Absence.valid_to).label("back_on"))
+        select(Person.id, Person.name, func.max(Absence.valid_to).label("back_on"), func.max(Responsibility.valid_to).label("until"))
         .join(Responsibility, Responsibility.person_id == Person.id)
-        .join(Absence, Absence.person_id == Person.id)
+        .outerjoin(Absence, and_(Absence.person_id == Person.id, current(Absence, tx.today)))
         .where(Responsibility.kind == Duty.DEPUTY.value, Responsibility.holder_id == tx.actor.person_id)
-        .where(current(Responsibility, tx.today), current(Absence, tx.today))
+        .where(current(Responsibility, tx.today), or_(Absence.id.is_not(None), Responsibility.valid_to < FOREVER))
         .group_by(Person.id, Person.name, Person.sort_name)
         .order_by(Person.sort_name, Person.id)
     )
 
 
 def desk(tx: Tx) -> list[List]:
-    """The reader's own list first, then one for each absent colleague they stand in for, as far as that has somebody on it."""
+    """The reader's own list first, then one for each colleague they stand in for today, as far as that has somebody on it."""
     me = tx.actor.person_id or 0
-    away = absent_colleagues(tx)
+    away = covered_colleagues(tx)
     held = _held(tx, [me, *(row.id for row in away)])
     ids = {enrolment for of_one in held.values() for enrolment in of_one}
     rows = {row.id: row for row in tx.rows(_LEARNERS, ids=sorted(ids))} if ids else {}
     papers = _papers(tx, ids, held)
     contacts = _contacts(tx, rows.values())
     mine = held.get(me, {})
-    found = [List(me, "", None, _learners(tx, me, rows, held, papers, contacts, mine))]
+    found = [List(me, "", None, False, _learners(tx, me, rows, held, papers, contacts, mine))]
     for row in away:
         theirs = _learners(tx, row.id, rows, held, papers, contacts, mine)
         if theirs:
-            found.append(List(row.id, row.name, row.back_on if row.back_on < FOREVER else None, theirs))
+            back_on = row.back_on or row.until
+            found.append(List(row.id, row.name, back_on if back_on < FOREVER else None, row.back_on is not None, theirs))
     return found
 
 
@@ -220,7 +227,18 @@ def _learners(
     for enrolment_id, capacities in held.get(holder, {}).items():
         row = rows[enrolment_id]
         late = (tx.today - row.due_on).days if row.due_on and row.status in CLOCK_RUNS else 0
-        one = Learner(row.id, row.person_id, row.name, row.cohort, row.status, row.stage, row.due_on, max(late, 0), enrolment_id in mine)
+        one = Learner(
+            row.id,
+            row.person_id,
+            row.name,
+            row.cohort,
+            row.status,
+            row.stage,
+            row.due_on,
+            max(late, 0),
+            enrolment_id in mine,
+            "assessor" in capacities,
+        )
         one.contact_on, one.contact = _contact(row, contacts.get(row.person_id), enrolment_id in mine)
         me, own = tx.actor.person_id or 0, mine.get(enrolment_id, set())
         for each, asked in papers.get(enrolment_id, ()):

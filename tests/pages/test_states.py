@@ -76,6 +76,7 @@ def test_who_is_not_signed_in_comes_back_to_the_page_they_wanted(demo_county: Co
 
 BUTTONS = (  # nothing can be left out of them
     "/changes/{change_id:int}/cancel",
+    "/assessing/covered/{enrolment_id:int}",
     "/apprenticeships/{enrolment_id:int}/hours",  # an apprentice's own, which no persona is: see tests/programmes/test_apprentice_pages.py
     "/apprenticeships/{enrolment_id:int}/ksbs",
     "/cohorts/{cohort_id:int}/close",
@@ -99,6 +100,9 @@ BUTTONS = (  # nothing can be left out of them
     "/access/clients/{client_id:int}/enable",
     "/access/clients/{client_id:int}/secret/end",
     "/access/clients/{client_id:int}/tokens/end",
+    "/access/single-sign-on/{mapping_id:int}/end",
+    "/access/people/{person_id:int}/identity/unlink",
+    "/oauth/back-channel-logout",  # the identity provider's: see tests/identity/sso
     "/sign-out",
     "/sign-out/everywhere",
     "/deliveries/{message_id:int}/retry",

@@ -96,7 +96,7 @@ def test_impossible_deputies_are_refused(make: Make, line: Any) -> None:
         for wrong in (stranger.id, gone.id, 999, line.mo.id):
             with pytest.raises(Invalid):
                 cover.name_deputy(tx, line.mo.id, wrong, tx.today)
-        with pytest.raises(Conflict, match="manages nobody"):
+        with pytest.raises(Conflict, match="manages nobody and assesses nobody"):
             cover.name_deputy(tx, line.ann.id, line.dee.id, tx.today)
         assert cover.colleague(tx, line.mo.id, f" {line.dee.email.upper()} ") == line.dee.id
         assert cover.colleague(tx, line.mo.id, line.dee.employee_number) == line.dee.id

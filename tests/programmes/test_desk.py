@@ -15,6 +15,7 @@ from app.programmes import desk_queries
 from app.programmes.models import Change
 from app.programmes.portfolio_models import Contribution, Document
 from tests.factory import Make
+from tests.programmes.asye import asye
 from tests.programmes.crowd import cohort_of
 from tests.programmes.making import Enrolled, Programmes
 
@@ -116,6 +117,47 @@ def test_a_deputy_sees_the_absent_colleagues_list_and_opens_nothing_new(make: Ma
     assert "/portfolios/" not in text and "/documents/" not in text
     for path in (f"/portfolios/{there.id}", f"/documents/{there.documents['SAA']}"):
         assert browser.get(path).status_code == 404
+
+
+def test_named_for_a_period_they_see_the_list_while_the_colleague_is_here(make: Make, sign_in: Any, there: Enrolled) -> None:
+    """An assessor who manages nobody names a deputy on their own page; only a standing deputy sees nothing while they are here."""
+    dee, standing = make.person("Dee Deputy"), make.person("Stan Ding")
+    with make.tx() as tx:
+        people.give_duty(tx, Duty.DEPUTY, standing.id, tx.today, person_id=there.assessor.id)
+        first, last = tx.today, tx.today + timedelta(days=6)
+    browser, path = sign_in(there.assessor), f"/people/{there.assessor.id}"
+    assert "sign nothing in your name" in browser.get(f"{path}/cover").text
+    form = {"deputy": dee.email}
+    for name, day in (("stand_from", first), ("stand_to", last)):
+        form |= {name: str(day.day), f"{name}-month": str(day.month), f"{name}-year": str(day.year)}
+    assert browser.post(f"{path}/deputies", data=form, follow_redirects=False).status_code == 303
+    assert [one.name for one in lists(make, dee)] == ["", there.assessor.name] and len(lists(make, standing)) == 1
+    text = sign_in(dee).get("/assessing").text
+    assert f"You stand in for {there.assessor.name} until" in text and "Ask to take over" in text and "Who waits for me" in text
+
+
+def test_a_deputy_asks_to_take_over_and_signs_nothing_before(make: Make, sign_in: Any) -> None:
+    programmes = Programmes(make)
+    there = programmes.enrolment(cohort=programmes.cohort(asye(make), "Covered"))
+    dee = make.person("Dee Deputy", swe_number="SW900388", registration_status="registered")
+    odd, coordinator = make.person("Odd Other"), make.person("Cora", roles=("coordinator",))
+    wait(make, there.documents["SAA"], "assessor", 12)
+    take_over = f"/assessing/covered/{there.id}"
+    assert sign_in(dee).post(take_over).status_code == 404
+    away(make, there.assessor, dee)
+    assert sign_in(odd).post(take_over).status_code == 404
+    asked = sign_in(dee).post(take_over, follow_redirects=False)
+    assert asked.status_code == 303
+    change = asked.headers["location"].partition("?")[0]
+    assert sign_in(dee).get(change).status_code == 200 and sign_in(dee).get(f"/documents/{there.documents['SAA']}").status_code == 404
+    assert sign_in(dee).post(take_over).status_code == 409  # one waits already
+    assert sign_in(there.nqsw).post(change, data={"answer": "agree"}, follow_redirects=False).status_code == 303
+    academy = sign_in(coordinator)
+    academy.post(change, data={"answer": "agree"})
+    assert sign_in(dee).get(f"/documents/{there.documents['SAA']}").status_code == 404
+    academy.post(f"{change}/for", data={"capacity": "assessor", "how": "Said so on the telephone"})
+    assert sign_in(dee).get(f"/documents/{there.documents['SAA']}").status_code == 200
+    assert sign_in(there.assessor).get(f"/documents/{there.documents['SAA']}").status_code == 404
 
 
 def test_who_stands_in_and_takes_part_may_open(make: Make, there: Enrolled) -> None:

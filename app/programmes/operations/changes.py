@@ -48,8 +48,24 @@ def propose_change(
     proposes has agreed in every part they have; if nobody else must agree, it is in effect at once.
     """
     mine = part(tx, Can.READ_ENROLMENT, enrolment_id, lock=True)
-    definition = _definition(tx, mine.enrolment)
+    definition = definition_of(tx, mine.enrolment)
     _may_ask(tx, mine, definition, kind)
+    return propose(tx, mine, definition, kind, from_on, to_on, reason_code, words, details)
+
+
+def propose(
+    tx: Tx,
+    mine: Part,
+    definition: terms.Definition,
+    kind: str,
+    from_on: date,
+    to_on: date = FOREVER,
+    reason_code: str = "",
+    words: str | None = None,
+    details: dict[str, Any] | None = None,
+) -> int:
+    """The same, for somebody of whom the caller has seen that they may: `mine` is the locked enrolment."""
+    enrolment_id = mine.enrolment.id
     if mine.enrolment.status in OVER:
         raise Conflict("This programme is over for them: there is nothing to change.", code="enrolment-over")
     proposal = Proposal(mine.enrolment, definition, kind, from_on, to_on, reason_code, words, dict(details or {}))
@@ -79,7 +95,8 @@ def propose_change(
     return change_id
 
 
-def _definition(tx: Tx, enrolment: Row[Any]) -> terms.Definition:
+def definition_of(tx: Tx, enrolment: Row[Any]) -> terms.Definition:
+    """What the version that it is pinned to says."""
     found: terms.Definition = tx.scalar(select(ProgrammeVersion.definition).where(ProgrammeVersion.id == enrolment.version_id))
     return found
 
