@@ -26,7 +26,7 @@ from app.hr.imports import stage
 from app.hr.mapping import Mapping
 from app.identity import access, clients, sandbox
 from app.identity import operations as identity
-from app.identity.models import ApiCall, ApiClient, Link
+from app.identity.models import ApiCall, ApiClient, Link, RoleMapping
 from app.learning import prior
 from app.notifications import feed
 from app.notifications.models import Feed
@@ -100,6 +100,7 @@ def _file_of(find: Callable[[Finder], PARAMETERS], file_type: str) -> Callable[[
 TOUR: tuple[Stop, ...] = (
     # Everyone
     Stop("/sign-in", None),
+    Stop("/sign-in/emergency", None),
     Stop("/password/forgotten", None),
     Stop("/password/forgotten", None, query="asked=1"),
     Stop("/password/set/{token}", None, lambda _: {"token": TOKEN}),
@@ -357,6 +358,7 @@ TOUR: tuple[Stop, ...] = (
     # People
     Stop("/my-details", "practitioner"),
     Stop("/my-details/change", "practitioner"),
+    Stop("/my-details/council-account", "practitioner"),
     Stop("/my-details/password", "practitioner"),
     Stop("/people", "psw", queries=HOT),
     Stop("/people", "psw", query="q=ni", queries=HOT),
@@ -395,6 +397,7 @@ TOUR: tuple[Stop, ...] = (
     Stop("/preferences", "board"),
     Stop("/calendar/{token}.ics", None, lambda _: {"token": FEED}, joining_link=True, file="text/calendar"),
     # HR
+    Stop("/systems", "administrator"),
     Stop("/hr/training-records", "hr"),
     Stop("/hr/training-records", "hr", query="state=confirmed"),
     Stop("/hr/training-records.csv", "hr", query="state=waiting", file="text/csv"),
@@ -418,6 +421,9 @@ TOUR: tuple[Stop, ...] = (
     Stop("/access/clients/{client_id:int}/edit", "administrator", lambda _: {"client_id": 1}),
     Stop("/access/clients/{client_id:int}/secret", "administrator", lambda _: {"client_id": 1}),
     Stop("/access/clients/{client_id:int}/calls", "administrator", lambda _: {"client_id": 1}),
+    Stop("/access/single-sign-on", "administrator"),
+    Stop("/access/single-sign-on/{mapping_id:int}/end", "administrator", lambda _: {"mapping_id": 1}),
+    Stop("/access/people/{person_id:int}/identity", "administrator", lambda finder: {"person_id": finder.somebody()}),
     Stop("/access/trail", "administrator"),
     Stop("/access/trail", "administrator", query="kind=booking"),
     Stop("/deliveries", "administrator"),
@@ -425,9 +431,13 @@ TOUR: tuple[Stop, ...] = (
 )
 
 
+# To an identity provider and back from it: without one these addresses lead nowhere. See tests/identity/sso.
+SIGNING_ON = {"/auth/sign-in", "/auth/callback", "/password/set/{token}/sign-on"}
+
+
 def missing() -> list[str]:
     """Pages that the tour leaves out."""
-    seen = {stop.path for stop in TOUR}
+    seen = {stop.path for stop in TOUR} | SIGNING_ON
     return sorted({route.path for route in page_routes() if "GET" in (route.methods or ())} - seen)
 
 
@@ -464,6 +474,7 @@ def arrange(database: Database) -> None:
         _link(tx, administrator)
         tx.insert_many(Feed, [dict(token_hash=feed.hashed(FEED), person_id=Finder(tx).person("practitioner"), created_at=tx.now)])
         _client(tx)
+        _claims(tx, administrator)
         tx.actor = Actor("person", Finder(tx).person("coordinator"), persona("coordinator").name, (("coordinator", None),))
         day = f"{tx.today + timedelta(days=70):%d/%m/%Y}"
         good = {"course": Finder(tx).plain_course().title, "date": day, "start": "9:30", "end": "16:00", "places": "12"}
@@ -504,6 +515,13 @@ def _client(tx: Tx) -> None:
     rows += [asked | {"route": "/api/v1/people", "status": 429, "code": "rate-limited", "request_id": f"{n:016x}"} for n in range(60)]
     tx.db.execute(insert(ApiCall), [{"code": None} | row for row in rows])
     tx.update(ApiClient, 1, last_used_at=tx.now)
+
+
+def _claims(tx: Tx, administrator: int) -> None:
+    """Claims that give roles; one value as long as providers send them."""
+    given = dict(unit_id=None, created_by=administrator, created_at=tx.now)
+    values = [("Academy.Coordinator", "coordinator"), ("5b0d1c9e-7f3a-4c55-9b8e-2d6f1a7c3e90-" * 4 + "board", "board viewer")]
+    tx.insert_many(RoleMapping, [given | {"claim": claim, "role": role} for claim, role in values])
 
 
 def _supervised(tx: Tx) -> None:
