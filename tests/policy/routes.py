@@ -172,6 +172,8 @@ FORMS: dict[str, Any] = {
         "unit": "Aldermoor team one",
         **day("from", ids["day"]),
     },
+    "POST /access/single-sign-on": {"claim": "Academy.Board", "role": "board viewer", "everywhere": "yes"},
+    "POST /access/people/{person_id:int}/identity": {"subject": "3f2b8c1e-5a70-4f0d-9c52-1f6a2d7e4b90"},
     "POST /access/clients/new": {"name": "A new system", "scope": "catalogue:read"},
     "POST /access/clients/{client_id:int}/edit": {"name": "The same system", "scope": "catalogue:read"},
     "POST /access/clients/{client_id:int}/secret": {"hours": "24"},

@@ -29,7 +29,7 @@ from app.hr.imports import stage
 from app.hr.mapping import Mapping
 from app.identity import access, clients
 from app.identity import operations as identity
-from app.identity.models import ApiClient, Link
+from app.identity.models import ApiClient, Link, RoleMapping
 from app.learning import certificates
 from app.learning.models import Certificate, Curriculum, CurriculumCourse, PriorLearning, Provider, Series
 from app.notifications import feed
@@ -138,6 +138,8 @@ def build(database: Database) -> World:
                 ),
             ],
         )
+        tx.insert(RoleMapping, claim="Academy.HR", role="HR officer", unit_id=None, created_by=None, created_at=tx.now)
+        world.here["mapping_id"] = world.elsewhere["mapping_id"] = 1
         waiting = tx.scalar(select(Outbox.id).order_by(Outbox.id))
         tx.update(Outbox, waiting, parked_at=tx.now, error="550 no such mailbox")
         own = tx.scalar(select(Outbox.id).where(Outbox.person_id == ann).order_by(Outbox.id))
