@@ -48,7 +48,7 @@ ABOUT_PEOPLE = "person."
 
 KEPT_HERE = frozenset(
     "accounts api_clients applications apprenticeship_rules apprenticeship_standards booking_policies calendars cancel_reasons caseloads "
-    "certificates chain_entries claim_batches consequences contributions curricula daily_heads departure_effects departures "
+    "certificates chain_entries claim_batches claims consequences contributions curricula daily_heads departure_effects departures "
     "document_comments documents enrolment_changes "
     "evaluations external_samples files groups imports interests journals leaver_runs learning_records otj_hours outbox portfolio_exports "
     "portfolio_imports prior_learning priority_rules programme_calls programme_versions progress_reviews protected_time "

@@ -69,6 +69,11 @@ class FeedOut(BaseModel):
 @api("changes:read")
 def changes(tx: Tx, query: Annotated[FeedQuery, Query()]) -> dict[str, Any]:
     """What changed since a number, in order, each resource once, as it is now. Ask again with `since` set to `last`: nothing is missed."""
+    return follow(tx, query)
+
+
+def follow(tx: Tx, query: FeedQuery) -> dict[str, Any]:
+    """One reply of the feed to the client that acts."""
     wanted = _wanted(tx, query.resource)
     top = feed.last(tx)  # asked first: all that has a number up to it is seen by the next question
     if query.since == "now":
