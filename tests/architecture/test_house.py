@@ -46,7 +46,7 @@ def test_nobody_but_policy_asks_for_a_role() -> None:
 
 def test_every_route_has_a_door() -> None:
     """A page or endpoint without a door would have no actor, no permission and no transaction."""
-    for route in rooms.page_routes():
+    for route in [*rooms.page_routes(), *rooms.scim_routes()]:
         assert hasattr(route, "door"), route.path
     for router in rooms.api_routers():
         for endpoint in router.routes:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from app.core.errors import Changed
 from app.hr.scim import groups, listing, reading, schemas, users
 from app.hr.scim.door import Call
-from app.hr.scim.errors import MEDIA_TYPE
+from app.hr.scim.errors import MEDIA_TYPE, ScimRefusal
 from app.hr.scim.library import understood
 from app.hr.scim.listing import GROUPS, USERS, Kind
 from app.hr.scim.operations import groups as group_operations
@@ -209,5 +209,7 @@ def _group(call: Call, unit_id: int, status: int = 200) -> Response:
 
 
 def _wanted(made: Any) -> GroupState:
-    members = [users.reference(member, "members", "/Users/") for member in made.members or ()]
+    members = {users.reference(member, "members", "/Users/") for member in made.members or ()}
+    if None in members:
+        raise ScimRefusal("members: each has a value, the id of a User.")
     return GroupState(made.display_name or "", made.external_id or None, frozenset(key for key in members if key is not None))

@@ -221,6 +221,8 @@ def _targeted(base: dict[str, Any], path: str, value: Any, of_user: bool, has_va
     path = truths(path)
     name, employed = _attribute(path)
     op = str(base["op"]).lower()
+    if name == "schemas":
+        raise ScimRefusal("schemas follows from the attributes that are there.", "mutability")
     if of_user:
         if name == "password":
             raise ScimRefusal("password: the Academy takes no passwords from a directory. Take it out of the mapping.")
