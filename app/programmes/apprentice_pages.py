@@ -171,7 +171,7 @@ def _weekly(given: str, problems: Problems) -> Decimal:
 def import_form(tx: Tx, page: Page) -> Response:
     """Where the provider's file is sent."""
     del tx
-    return page.render("programmes/apprentices/import.html", plan=None, activities=ACTIVITIES)
+    return page.render("programmes/apprentices/import.html", plan=None, activities=ACTIVITIES, results=gateway.RESULTS)
 
 
 def _parsed(tx: Tx, page: Page) -> list[tuple[int, dict[str, str]]]:
@@ -188,7 +188,7 @@ def take_in(tx: Tx, page: Page) -> Response:
     """Say what the file would bring; or take it in, all of it or nothing."""
     planned = provider_file.plan(tx, page.found)
     if planned.problems or not text(page.form, "now"):
-        return page.render("programmes/apprentices/import.html", plan=planned, activities=ACTIVITIES)
+        return page.render("programmes/apprentices/import.html", plan=planned, activities=ACTIVITIES, results=gateway.RESULTS)
     provider_file.take_in(tx, page.found)
     return page.go("/apprenticeships", said="taken")
 

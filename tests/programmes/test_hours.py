@@ -6,12 +6,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.sheets import SheetRefused
 from app.learning.models import LearningRecord
-from app.programmes.apprentice_models import OtjHours, ProgressReview
+from app.programmes.apprentice_models import Apprenticeship, OtjHours, ProgressReview
+from app.programmes.models import Enrolment
 from app.programmes.operations import hours, provider_file, reviews
 from app.programmes.operations.apprentices import apprenticeship
 from tests.factory import Make
@@ -198,3 +199,75 @@ def test_a_file_does_not_write_where_hours_are_kept_here(made: Apprentice) -> No
     rows = provider_file.parse(FILE.format(email=made.apprentice.email).encode())
     with made.coordinating(NOW) as tx:
         assert "are kept here" in provider_file.plan(tx, rows).problems[0].wrong
+
+
+# Results of the assessment -------------------------------------------------------------------------------------------
+
+RESULT = "person,what,date,standard,result,organisation\n{person},result,{day},{standard},{result},Westmarch Awards\n"
+
+
+def results(made: Apprentice, **cells: str) -> list[tuple[int, dict[str, str]]]:
+    usual = dict(person=made.apprentice.employee_number, day="20/11/2025", standard="ST0868", result="distinction")
+    return provider_file.parse(RESULT.format(**usual | cells).encode())
+
+
+def at_the_gateway(made: Apprentice) -> None:
+    """It was passed on 18 November 2025."""
+    with made.make.tx() as tx:
+        tx.db.execute(update(Apprenticeship).values(gateway_at=datetime(2025, 11, 18, 9, tzinfo=UTC)))
+        tx.update(Enrolment, made.id, status="in_progress")
+
+
+LATER = NOW
+
+
+def test_a_result_from_a_file_ends_the_apprenticeship_once(made: Apprentice) -> None:
+    at_the_gateway(made)
+    rows = results(made)
+    with made.coordinating(LATER) as tx:
+        planned = provider_file.plan(tx, rows)
+        assert (planned.count("result"), planned.problems) == (1, [])
+    assert made.make.row(Enrolment, made.id).status == "in_progress", "a dry run changes nothing"
+    with made.coordinating(LATER) as tx:
+        provider_file.take_in(tx, rows)
+    after = made.make.row(Enrolment, made.id)
+    assert (after.status, after.outcome) == ("completed", "pass")
+    (kept,) = made.make.rows(select(Apprenticeship.assessment, Apprenticeship.assessed_on, Apprenticeship.assessed_by))
+    assert tuple(kept) == ("distinction", date(2025, 11, 20), "Westmarch Awards")
+    with made.coordinating(LATER) as tx:
+        again = provider_file.take_in(tx, rows)
+        assert (again.rows, again.known) == ([], 1)
+        other = provider_file.plan(tx, results(made, result="pass"))
+    assert "is recorded for them already" in other.problems[0].wrong
+    assert made.make.row(Enrolment, made.id).decision_id == after.decision_id
+
+
+@pytest.mark.parametrize(
+    ("cells", "wrong"),
+    [
+        ({"standard": "ST0088"}, "on the standard ST0868"),
+        ({"standard": ""}, "on the standard ST0868"),
+        ({"result": "brilliant"}, "must be one of"),
+        ({"day": "17/11/2025"}, "the day of the gateway"),
+        ({"day": "2/12/2025"}, "the day of the gateway"),
+        ({"day": "soon"}, "not a date"),
+        ({"person": "E99999"}, "Nobody you look after"),
+    ],
+)
+def test_a_result_that_cannot_be_is_named(made: Apprentice, cells: dict[str, str], wrong: str) -> None:
+    at_the_gateway(made)
+    with made.coordinating(LATER) as tx:
+        (problem,) = provider_file.plan(tx, results(made, **cells)).problems
+    assert wrong in problem.wrong and problem.line == 2
+
+
+def test_no_result_before_the_gateway_in_a_break_twice_or_by_anybody(made: Apprentice) -> None:
+    with made.coordinating(LATER) as tx:
+        assert "gateway is not passed" in provider_file.plan(tx, results(made)).problems[0].wrong
+    at_the_gateway(made)
+    with made.coordinating(LATER) as tx:
+        assert "twice" in provider_file.plan(tx, [*results(made), (3, results(made)[0][1])]).problems[0].wrong
+        tx.update(Enrolment, made.id, status="paused")
+        assert "break in learning" in provider_file.plan(tx, results(made)).problems[0].wrong
+    with pytest.raises(Forbidden), made.as_(made.provider, now=LATER) as tx:
+        provider_file.take_in(tx, results(made))

@@ -15,22 +15,27 @@ from typing import Any
 from sqlalchemy import func, or_, select
 
 from app import policy
+from app.core.calendar import london, long_date
 from app.core.errors import Conflict
 from app.core.sheets import SheetRefused, as_date, read_sheet
 from app.core.tx import Tx
+from app.frameworks.models import ApprenticeshipStandard
 from app.people.models import Person
 from app.policy import Can, operation
 from app.programmes import access
 from app.programmes.apprentice_models import Apprenticeship, OtjHours, ProgressReview
 from app.programmes.models import Enrolment
 from app.programmes.operations.apprentices import OVER
+from app.programmes.operations.gateway import LONGEST, RESULTS, assessed
 from app.programmes.operations.hours import ACTIVITIES, check
 from app.programmes.operations.progress import plan_reviews
 from app.programmes.operations.reviews import last_held, take
 
 MOST_ROWS = 2000
-COLUMNS = ("person", "what", "date", "minutes", "activity", "words")
-KINDS = ("hours", "review")
+NOBODY = "Nobody you look after is on an apprenticeship under this e-mail address or employee number."
+NO_DATE = "The date is not a date. Give it like 8/12/2026, day first."
+COLUMNS = ("person", "what", "date", "minutes", "activity", "words", "standard", "result", "organisation")
+KINDS = ("hours", "review", "result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class Said:
     minutes: int = 0
     activity: str = ""
     words: str = ""
+    result: str = ""
+    organisation: str = ""
 
 
 @dataclass(slots=True)
@@ -83,10 +90,15 @@ def parse(content: bytes) -> list[tuple[int, dict[str, str]]]:
 def plan(tx: Tx, rows: Sequence[tuple[int, dict[str, str]]]) -> Plan:
     """What the lines would bring, what is there already, and what is wrong. Writes nothing: a dry run."""
     policy.require(tx, Can.MANAGE_ENROLMENTS)
-    people, made = _people(tx, {cells.get("person", "").lower() for _, cells in rows}), Plan()
+    people, made, results = _people(tx, {cells.get("person", "").lower() for _, cells in rows}), Plan(), set[int]()
     for line, cells in rows:
         enrolment = people.get(cells.get("person", "").lower())
-        said = _read(tx, line, cells, enrolment)
+        result = cells.get("what", "").lower() == "result"
+        said = _result(tx, line, cells, enrolment) if result else _read(tx, line, cells, enrolment)
+        if isinstance(said, Said) and result and said.enrolment_id in results:
+            said = Problem(line, "Their result stands there twice.")
+        elif isinstance(said, Said) and result:
+            results.add(said.enrolment_id)
         if isinstance(said, Problem):
             made.problems.append(said)
         else:
@@ -96,17 +108,19 @@ def plan(tx: Tx, rows: Sequence[tuple[int, dict[str, str]]]) -> Plan:
 
 
 def _people(tx: Tx, named: set[str]) -> dict[str, Any]:
-    """Running apprenticeships in reach whose record the provider keeps, by the apprentice's e-mail address or employee number."""
+    """Apprenticeships in reach by the apprentice's e-mail address or employee number: the one that runs, else the last."""
     found: dict[str, Any] = {}
     rows = tx.rows(
         select(Enrolment.__table__, Person.email, Person.employee_number, Apprenticeship.provider_keeps, Apprenticeship.gateway_at)
+        .add_columns(Apprenticeship.assessment, Apprenticeship.assessed_on, ApprenticeshipStandard.code.label("standard"))
         .join(Apprenticeship, Apprenticeship.enrolment_id == Enrolment.id)
+        .join(ApprenticeshipStandard, ApprenticeshipStandard.id == Apprenticeship.standard_id)
         .join(Person, Person.id == Enrolment.person_id)
         .where(
             or_(Person.email.in_(named), func.lower(Person.employee_number).in_(named)),
-            Enrolment.status.not_in(OVER),
             policy.within_reach(tx, Can.MANAGE_ENROLMENTS, Enrolment.person_id),
         )
+        .order_by(Enrolment.status.not_in(OVER), Enrolment.starts_on, Enrolment.id)
     )
     for row in rows:
         for name in {(row.email or "").lower(), (row.employee_number or "").lower()} - {""}:
@@ -116,16 +130,16 @@ def _people(tx: Tx, named: set[str]) -> dict[str, Any]:
 
 def _read(tx: Tx, line: int, cells: dict[str, str], enrolment: Any) -> Said | Problem:
     kind, on = cells.get("what", "").lower(), as_date(cells.get("date", ""))
-    if enrolment is None:
-        return Problem(line, "Nobody you look after is on an apprenticeship under this e-mail address or employee number.")
+    if enrolment is None or enrolment.status in OVER:
+        return Problem(line, NOBODY)
     if not enrolment.provider_keeps:
         return Problem(line, "The hours and reviews of this apprenticeship are kept here, not in the provider’s system.")
     if enrolment.gateway_at is not None:
         return Problem(line, "The gateway is passed: hours and reviews are closed.")
     if kind not in KINDS:
-        return Problem(line, "Say “hours” or “review”.")
+        return Problem(line, "Say “hours”, “review” or “result”.")
     if on is None:
-        return Problem(line, "The date is not a date. Give it like 8/12/2026, day first.")
+        return Problem(line, NO_DATE)
     if kind == "review":
         if not enrolment.starts_on <= on <= tx.today:
             return Problem(line, "The review must be between the start and today.")
@@ -140,6 +154,35 @@ def _read(tx: Tx, line: int, cells: dict[str, str], enrolment: Any) -> Said | Pr
     return Said(line, enrolment.id, kind, on, int(minutes), activity, words)
 
 
+def _result(tx: Tx, line: int, cells: dict[str, str], enrolment: Any) -> Said | Problem:
+    """The final result of somebody's assessment, whoever keeps the hours; `known` where it is recorded just so."""
+    on, result = as_date(cells.get("date", "")), cells.get("result", "").lower()
+    organisation = cells.get("organisation", "")
+    if enrolment is None:
+        return Problem(line, NOBODY)
+    if cells.get("standard", "").upper() != enrolment.standard:
+        return Problem(line, f"Their apprenticeship is on the standard {enrolment.standard}. Say the same under “standard”.")
+    if result not in RESULTS:
+        return Problem(line, f"The result must be one of: {', '.join(RESULTS)}.")
+    if on is None:
+        return Problem(line, NO_DATE)
+    said = Said(line, enrolment.id, "result", on, result=result, organisation=organisation)
+    if enrolment.assessment is not None:
+        same = (enrolment.assessment, enrolment.assessed_on) == (result, on)
+        return said if same else Problem(line, "Another result, or another day, is recorded for them already.")
+    if enrolment.status in OVER:
+        return Problem(line, NOBODY)
+    if enrolment.gateway_at is None:
+        return Problem(line, "The gateway is not passed yet. It comes before the assessment.")
+    if enrolment.status == "paused":
+        return Problem(line, "They are on a break in learning. Say first when they came back.")
+    if not london(enrolment.gateway_at).date() <= on <= tx.today:
+        return Problem(line, f"The day must be from {long_date(enrolment.gateway_at)}, the day of the gateway, to today.")
+    if not organisation or len(organisation) > LONGEST:
+        return Problem(line, "Say under “organisation” who assessed them.")
+    return said
+
+
 def _leave_known(tx: Tx, made: Plan) -> None:
     """Take out what an earlier file brought: the same as often as it is there already."""
     ids = {row.enrolment_id for row in made.rows}
@@ -152,6 +195,10 @@ def _leave_known(tx: Tx, made: Plan) -> None:
         ProgressReview.enrolment_id.in_(ids), ProgressReview.held_on.is_not(None)
     )
     there.update(("review", *row, 0, "", "") for row in tx.rows(held))
+    given = select(Apprenticeship.enrolment_id, Apprenticeship.assessed_on).where(
+        Apprenticeship.enrolment_id.in_(ids), Apprenticeship.assessment.is_not(None)
+    )
+    there.update(("result", *row, 0, "", "") for row in tx.rows(given))  # only the same result has come so far
     fresh = []
     for row in made.rows:
         key = (row.kind, row.enrolment_id, row.on, row.minutes, row.activity, row.words)
@@ -193,6 +240,8 @@ def take_in(tx: Tx, rows: Sequence[tuple[int, dict[str, str]]]) -> Plan:
     for row in made.rows:
         if row.kind == "review":
             _held(tx, row, enrolments[row.enrolment_id])
+        elif row.kind == "result":
+            assessed(tx, row.enrolment_id, row.result, row.on, row.organisation)
     for key in ids:
         tx.record("apprenticeship.taken-in", "enrolments", key, person_id=enrolments[key].person_id)
     return made
