@@ -204,7 +204,8 @@ def test_patches_that_nobody_means(entra: Directory, place: Place) -> None:
         [{"op": "add", "path": "name.givenName.more", "value": "x"}], [{"op": "add", "path": "schemas", "value": "x"}],
         [{"op": "add", "value": [1]}], [{"op": "add", "value": "x"}], [{"op": "add", "path": "title", "valeu": "x"}],
         [{"op": "replace", "path": "name", "value": "Ann"}], [{"op": "replace", "path": "name", "value": {"givenName": {"a": 1}}}],
-        [{"op": "replace", "path": "emails", "value": [5]}], [{"op": "replace", "path": f"{ENTERPRISE}:manager", "value": {"value": {"a": 1}}}],
+        [{"op": "replace", "path": "emails", "value": [5]}],
+        [{"op": "replace", "path": f"{ENTERPRISE}:manager", "value": {"value": {"a": 1}}}],
         [{"op": "replace", "path": f"{ENTERPRISE}:manager", "value": [{"value": "1"}, {"value": "2"}]}],
         [{"op": "replace", "path": ENTERPRISE, "value": 5}],
     ]  # fmt: skip
@@ -233,7 +234,8 @@ def test_two_clients_at_once(app: Any, database: Database, place: Place, make: M
         bodies = [{"schemas": [GROUP], "displayName": "Duty Team"} for _ in range(2)]
     path = "/Groups" if what == "groups" else "/Users"
     people = make.rows(select(func.count()).select_from(Person))[0][0]
-    gate, replies = threading.Barrier(2), [None, None]
+    gate = threading.Barrier(2)
+    replies: list[Any] = [None, None]
 
     def create(n: int) -> None:
         gate.wait()
@@ -244,8 +246,8 @@ def test_two_clients_at_once(app: Any, database: Database, place: Place, make: M
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(reply.status_code for reply in replies if reply is not None) == [201, 409], [reply.text for reply in replies if reply]
-    lost: Any = next(reply for reply in replies if reply is not None and reply.status_code == 409)
+    assert sorted(reply.status_code for reply in replies) == [201, 409], [reply.text for reply in replies]
+    lost = next(reply for reply in replies if reply.status_code == 409)
     assert lost.json()["scimType"] == "uniqueness"
     created = {"names": 1, "numbers": 1, "revived": 0, "groups": 0}[what]
     assert make.rows(select(func.count()).select_from(Person))[0][0] == people + created

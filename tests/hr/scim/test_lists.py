@@ -41,7 +41,7 @@ def many(make: Make, organisation: int, number: int, team: int) -> None:
 def known(entra: Directory, place: Place) -> dict[str, str]:
     """Names → ids of a few users."""
     boss = entra.user("boss", title="Team manager", displayName="Boss, The")
-    rest = {
+    rest: dict[str, dict[str, Any]] = {
         "ann": dict(title="Social worker", employment={"department": "North Team", "employeeNumber": "1", "manager": boss["id"]}),
         "bob": dict(title="Social Worker", active=False, employment={"department": "South Team", "employeeNumber": "2"}),
         "émile": dict(externalId="E-4", emails=[{"value": "emile@westmarch.example", "type": "work"}]),

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from app.core.db import Database
 from app.hr.directory_models import Departure, ScimUser
 from app.people import operations as people
-from app.people.models import Membership, Person
+from app.people.models import Membership, Person, Post, Unit
 from tests.conftest import Ledger
 from tests.factory import LONG_AGO, Make
 from tests.hr.scim.conftest import Place
@@ -40,7 +40,7 @@ NUMBERED = {"emails": [{"value": "ann@westmarch.example"}], ENTERPRISE: {"employ
         ({"email": "ann@westmarch.example", "employee_number": None}, NUMBERED),
     ],
 )
-def test_somebody_from_hrs_extract_is_linked(entra: Directory, place: Place, here: dict[str, str], sent: dict[str, Any]) -> None:
+def test_somebody_from_hrs_extract_is_linked(entra: Directory, place: Place, here: dict[str, Any], sent: dict[str, Any]) -> None:
     ann = place.make.person("Ann Lee", team=place.teams["North Team"], **here)
     reply = entra.post("/Users", body(**sent))
     assert (reply.status_code, reply.json()["id"]) == (201, str(ann.id)), reply.text
@@ -130,7 +130,9 @@ def test_a_new_title_leaves_contract_and_hours(entra: Directory, place: Place) -
     reply = entra.patch(f"/Users/{ann.id}", {"op": "remove", "path": "title"})
     assert "title" not in reply.json()
     with place.make.tx(writes=False) as tx:
-        row = tx.rows(select(people.Post.__table__).where(people.Post.superseded_at.is_(None)).order_by(people.Post.valid_from))[-1]
+        row = tx.rows(
+            select(Post.job_title, Post.contract, Post.fte, Post.working_days).where(Post.superseded_at.is_(None)).order_by(Post.valid_from)
+        )[-1]
     assert (row.job_title, row.contract, float(row.fte), row.working_days) == ("Not stated", "fixed term", 0.6, "1110000")
 
 
@@ -232,7 +234,7 @@ def test_a_change_that_cannot_be_applied_is_refused_whole(entra: Directory, plac
     assert entra.patch(f"/Users/{ann['id']}", fine).status_code == 200, "its division tells them apart"
     with make.tx(writes=False) as tx:
         here = select(Membership.unit_id).where(Membership.person_id == int(ann["id"]), Membership.superseded_at.is_(None))
-        unit = tx.get(people.Unit, tx.rows(here)[-1].unit_id)
+        unit = tx.get(Unit, tx.rows(here)[-1].unit_id)
     assert unit.parent_id == service
 
 
