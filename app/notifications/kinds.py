@@ -9,7 +9,7 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from app.notifications import programme_kinds
+from app.notifications import account_kinds, programme_kinds
 from app.notifications.everyone import Everyone
 
 Was = Literal["booked", "requested", "waiting", "offered", "reserved"]
@@ -287,22 +287,7 @@ class SupervisionDue(Everyone):
     link: str
 
 
-# Accounts and the service ------------------------------------------------------------------------------------------
-
-
-class Invitation(Everyone):
-    """invitation: to set a first password."""
-
-    link: str
-    expires_at: str
-    invited_by: NotRequired[str | None]
-
-
-class PasswordReset(Everyone):
-    """password_reset: a new password was asked for."""
-
-    link: str
-    expires_at: str
+# The service -------------------------------------------------------------------------------------------------------
 
 
 class LeaversFlagged(Everyone):
@@ -322,14 +307,6 @@ class ImportFinished(Everyone):
     unchanged: int
     problems: int  # rows that could not be used
     link: str  # the import's page
-
-
-class BreakGlassUsed(Everyone):
-    """break_glass_used: to administrators, each time a password opens an account that is kept for an emergency."""
-
-    who: str
-    at: str  # instant
-    link: str
 
 
 class WebhookStopped(Everyone):
@@ -383,13 +360,11 @@ FACTS: dict[str, Any] = {
     "dates_added": DatesAdded,
     "prior_learning_decided": PriorLearningDecided,
     "supervision_due": SupervisionDue,
-    "invitation": Invitation,
-    "password_reset": PasswordReset,
     "import_finished": ImportFinished,
     "leavers_flagged": LeaversFlagged,
     "webhook_stopped": WebhookStopped,
-    "break_glass_used": BreakGlassUsed,
     "digest": Digest,
+    **account_kinds.FACTS,
     **programme_kinds.FACTS,
 }
 
@@ -447,12 +422,10 @@ WORDS = {
     "email.dates_added": "New dates",
     "email.prior_learning_decided": "Earlier learning decided",
     "email.supervision_due": "Supervision overdue",
-    "email.invitation": "Invitation to set a password",
-    "email.password_reset": "Link to set a new password",
     "email.import_finished": "HR import finished",
     "email.leavers_flagged": "Left behind by leavers",
-    "email.break_glass_used": "Emergency sign-in",
     "email.webhook_stopped": "Another system takes no changes",
     "email.digest": "Daily summary",
+    **account_kinds.WORDS,
     **programme_kinds.WORDS,
 }
