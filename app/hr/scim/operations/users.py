@@ -14,6 +14,7 @@ from app.core.config import Settings
 from app.core.db import FOREVER
 from app.core.tx import Tx, meaning
 from app.hr.directory_models import Departure, ScimUser
+from app.hr.operations import leaving
 from app.hr.scim import placing, users
 from app.hr.scim.errors import ScimRefusal
 from app.hr.scim.users import NOT_STATED, UserState
@@ -106,6 +107,7 @@ def _come_back(tx: Tx, person_id: int) -> None:
         tx.record("departure.dropped", "people", person_id, person_id=person_id, source="scim")
     if row.leaving_on is not None and row.leaving_on < tx.today:
         people.change_person(tx, person_id, started_on=tx.today, leaving_on=None)
+        leaving.register(tx, [person_id], "scim")
 
 
 @operation(Can.PROVISION)
@@ -125,8 +127,6 @@ def remove(tx: Tx, organisation_id: int, person_id: int) -> None:
         raise ScimRefusal("There is no user with that id.", "", 404)
     tx.record("scim.user-deleted", "people", person_id, person_id=person_id)
     directory.set_active(tx, person_id, False)
-    from app.hr.operations import leaving
-
     leaving.ask(tx, person_id, "scim", f"scim:{tx.actor.id}:{tx.today.isoformat()}")
 
 
