@@ -186,7 +186,7 @@ def _leavers(tx: Tx) -> Iterator[Line]:
     row = _together(tx, waiting=about.where(mine, Departure.state == "waiting"), flagged=flagged)
     link = _link(tx, Can.CONFIRM_LEAVERS, "/hr/leavers")
     if not row.waiting and not row.flagged:
-        yield Line("Leavers", WELL, ["Nobody waits for confirmation, and nothing is left to see to"], link)
+        yield Line("Leavers", ("Nothing to do", "green"), ["Nobody waits for confirmation, and nothing is left to see to"], link)
     else:
         words = [
             f"{plural(row.waiting, 'leaver waits', 'leavers wait')} for HR to confirm",

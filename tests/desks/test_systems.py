@@ -33,7 +33,7 @@ def administrator(make: Make, sign_in: Callable[[Any], TestClient]) -> TestClien
 
 def test_nothing_is_connected_yet(administrator: TestClient) -> None:
     assert states(administrator) == {
-        "Leavers": "Works",
+        "Leavers": "Nothing to do",
         "E-mail": "Works",
         "API clients": "Not used",
         "Feed of changes": "Not used",
