@@ -52,6 +52,10 @@ class MailSettings(Protocol):
     def contact_phone(self) -> str: ...
     @property
     def mail_from(self) -> str: ...
+    @property
+    def sso(self) -> bool: ...
+    @property
+    def local_passwords(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,7 @@ def _words(kind: str, told: Mapping[str, Any], settings: MailSettings, now: date
     """The facts as words on one line each, which no template needs to format any further."""
     said: dict[str, Any] = {name: normal(fact) if isinstance(fact, str) else fact for name, fact in told.items()}
     said |= {"council_name": settings.council_name, "service_name": settings.service_name, "cancel_late": False}
+    said |= {"sso": settings.sso, "passwords": settings.local_passwords}
     said["contact"] = said["contact"] or f"{settings.contact_email} or {settings.contact_phone}"
     joining = kind in _SEES_LINK or _calendar(kind, told) == "REQUEST"
     for name, target in (("when", "parts"), ("before", "before"), ("off", "off"), ("dates", "dates")):

@@ -478,3 +478,17 @@ def test_another_contact() -> None:
     assert message.reply_to == "trainers@westmarch.example"
     assert "Questions? Ask trainers@westmarch.example." in message.plain
     assert made("booking_made", contact="01632 960 200").reply_to == "academy@westmarch.example"
+
+
+def test_an_invitation_says_how_people_sign_in_here() -> None:
+    usual = made("invitation")
+    assert usual.subject == "Set your password for Social Work Academy" and "Choose a password to start." in usual.plain
+    provider: dict[str, Any] = dict(
+        oidc_issuer="https://id.westmarch.example", oidc_client_id="a", oidc_client_secret="b", oidc_subject_claim="sub"
+    )
+    for passwords in (True, False):
+        there = Settings(base_url="https://academy.westmarch.example", smtp_url="smtp://mail", local_passwords=passwords, **provider)
+        message = render("invitation", SAMPLES["invitation"], there, message_id=41, now=NOW)
+        assert message.subject == "Your invitation to Social Work Academy"
+        assert ("choose a password if you have none" in message.plain) is passwords
+        assert "Sign in once with the account that you use at work" in message.plain
