@@ -34,16 +34,18 @@ def free_port() -> int:
 
 @dataclass
 class Service:
-    """`python -m app serve --processes 2 --no-worker` over a database."""
+    """`python -m app serve --processes 2` over a database, with or without the worker."""
 
     database: Database
     port: int
     processes: int = 2
+    worker: bool = False
     running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         environment = {**os.environ, "ACADEMY_DATABASE_URL": self.database.url, "ACADEMY_LOG_LEVEL": "error"}
-        command = [sys.executable, "-m", "app", "serve", "--port", str(self.port), "--processes", str(self.processes), "--no-worker"]
+        command = [sys.executable, "-m", "app", "serve", "--port", str(self.port), "--processes", str(self.processes)]
+        command += [] if self.worker else ["--no-worker"]
         self.running = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 30
         while self.ask("GET", "/readyz")[0] != 200:
@@ -82,8 +84,8 @@ class Service:
 
 
 @contextmanager
-def serving(database: Database) -> Iterator[Service]:
-    service = Service(database, free_port())
+def serving(database: Database, *, worker: bool = False) -> Iterator[Service]:
+    service = Service(database, free_port(), worker=worker)
     service.start()
     try:
         yield service
