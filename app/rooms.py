@@ -75,6 +75,7 @@ PAGES = (
     "app.programmes.sign_pages",
     "app.programmes.chain_pages",
     "app.hr.pages",
+    "app.hr.webhooks.pages",
     "app.hr.departure_pages",
     "app.hr.training_pages",
     "app.notifications.own_pages",

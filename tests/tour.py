@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, or_, select
 
 from app.bookings import operations as bookings
 from app.bookings.models import Booking, Session
@@ -24,16 +24,20 @@ from app.core.db import Database
 from app.core.tx import SYSTEM, Actor, Tx, transaction
 from app.hr.imports import stage
 from app.hr.mapping import Mapping
+from app.hr.operations import leaving
 from app.identity import access, clients, sandbox
 from app.identity import operations as identity
 from app.identity.models import ApiCall, ApiClient, Link, RoleMapping
 from app.learning import prior
 from app.notifications import feed
 from app.notifications.models import Feed
+from app.people.models import Person
+from app.programmes.models import Enrolment
 from app.rooms import page_routes
 from seed.personas import PERSONAS, persona
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
+from tests.hr.webhooks import world as webhooks
 from tests.programmes import enrolment_world, moving_world, places, portfolio_world, sign_world
 from tests.supervision import world as supervised
 from tests.visit import Finder
@@ -70,6 +74,10 @@ class Stop:
 
 def _session(which: str) -> Callable[[Finder], PARAMETERS]:
     return lambda finder: {"session_id": getattr(finder, which)()}
+
+
+def _departure(state: str) -> Callable[[Finder], PARAMETERS]:
+    return lambda finder: {"departure_id": finder.departure(state)}
 
 
 def _change(what: str) -> Callable[[Finder], PARAMETERS]:
@@ -398,10 +406,27 @@ TOUR: tuple[Stop, ...] = (
     Stop("/calendar/{token}.ics", None, lambda _: {"token": FEED}, joining_link=True, file="text/calendar"),
     # HR
     Stop("/systems", "administrator"),
+    Stop("/webhooks", "administrator"),
+    Stop("/webhooks/events", "administrator"),
+    Stop("/webhooks/{subscription_id:int}", "administrator", lambda _: {"subscription_id": 1}),
+    *(
+        Stop("/webhooks/{subscription_id:int}", "administrator", lambda _: {"subscription_id": 1}, query=f"show={one}")
+        for one in ("due", "sent")
+    ),
+    Stop("/webhooks/{subscription_id:int}", "administrator", lambda _: {"subscription_id": 2}, query="show=dropped"),
+    Stop("/webhooks/{subscription_id:int}/off", "administrator", lambda _: {"subscription_id": 1}),
+    Stop("/webhooks/{subscription_id:int}/rotate", "administrator", lambda _: {"subscription_id": 1}),
+    Stop(
+        "/webhooks/{subscription_id:int}/deliveries/{delivery_id:int}", "administrator", lambda _: {"subscription_id": 1, "delivery_id": 1}
+    ),
     Stop("/hr/training-records", "hr"),
     Stop("/hr/training-records", "hr", query="state=confirmed"),
     Stop("/hr/training-records.csv", "hr", query="state=waiting", file="text/csv"),
     Stop("/hr/training-records.xlsx", "hr", file="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    Stop("/hr/leavers", "hr"),
+    Stop("/hr/leavers/flags", "hr"),
+    *(Stop("/hr/leavers/{departure_id:int}", "hr", _departure(state)) for state in ("done", "waiting")),
+    Stop("/manage/leavers", "coordinator"),
     Stop("/hr/imports", "hr"),
     Stop("/hr/imports/new", "hr"),
     Stop("/hr/imports/{key:int}", "hr", lambda _: {"key": 1}),
@@ -474,6 +499,7 @@ def arrange(database: Database) -> None:
         _link(tx, administrator)
         tx.insert_many(Feed, [dict(token_hash=feed.hashed(FEED), person_id=Finder(tx).person("practitioner"), created_at=tx.now)])
         _client(tx)
+        _leavers(tx)
         _claims(tx, administrator)
         tx.actor = Actor("person", Finder(tx).person("coordinator"), persona("coordinator").name, (("coordinator", None),))
         day = f"{tx.today + timedelta(days=70):%d/%m/%Y}"
@@ -500,6 +526,25 @@ def arrange(database: Database) -> None:
     sandbox.prepare(database, load(demo=True))
 
 
+def _leavers(tx: Tx) -> None:
+    """Two whom a directory has deleted, somebody on a programme who leaves next week, and one who left yesterday."""
+    personas = [one.email for one in PERSONAS]
+    learning = select(Enrolment.person_id).where(Enrolment.status == "in_progress")
+    booked = select(Booking.person_id).where(Booking.status == "booked")
+    home = select(Person.organisation_id).where(Person.id == Finder(tx).person("hr")).scalar_subquery()
+    plain = select(Person.id).where(Person.leaving_on.is_(None), Person.organisation_id == home, Person.id != Finder(tx).somebody())
+    plain = plain.where(or_(Person.email.is_(None), Person.email.not_in(personas)))
+    deleted = tx.rows(plain.where(Person.id.not_in(learning)).order_by(Person.id.desc()).limit(2))
+    for row in deleted:
+        leaving.ask(tx, row.id)
+    learner = tx.scalar(plain.where(Person.id.in_(learning)).order_by(Person.id.desc()).limit(1))
+    gone = tx.scalar(plain.where(Person.id.in_(booked), Person.id.not_in([row.id for row in deleted])).order_by(Person.id.desc()).limit(1))
+    for person, last_day in ((learner, tx.today + timedelta(days=7)), (gone, tx.today - timedelta(days=1))):
+        if person is not None:
+            tx.update(Person, person, leaving_on=last_day)
+            leaving.register(tx, [person], "page")
+
+
 def _client(tx: Tx) -> None:
     """A system that asks a lot, with two secrets that are good and calls of every kind."""
     clients.create_client(tx, "Rota planner", ["people:read", "bookings:read"], contact="Duty desk, 01632 960 107")
@@ -514,6 +559,7 @@ def _client(tx: Tx) -> None:
     ]
     rows += [asked | {"route": "/api/v1/people", "status": 429, "code": "rate-limited", "request_id": f"{n:016x}"} for n in range(60)]
     tx.db.execute(insert(ApiCall), [{"code": None} | row for row in rows])
+    webhooks.arrange(tx, 1)
     tx.update(ApiClient, 1, last_used_at=tx.now)
 
 

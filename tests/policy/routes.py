@@ -118,6 +118,9 @@ OTHERS: dict[str, dict[str, str]] = {
     "GET /calendar/{token}.ics": {"token": "feed"},
     "POST /manage/sessions/{session_id:int}/publish": {"session_id": "draft_session"},
     "POST /api/v1/courses/{course_id}/publish": {"course_id": "draft_course"},
+    "GET /api/v1/units/{unit_id}": {"unit_id": "organisation_id"},
+    **{f"GET /api/v1/imports/{{import_id}}{tail}": {"import_id": "key"} for tail in ("", "/problems")},
+    **{f"POST /api/v1/imports/{{import_id}}/{verb}": {"import_id": "key"} for verb in ("apply", "compare", "discard")},
     "POST /api/v1/sessions/{session_id}/publish": {"session_id": "draft_session"},
 }
 
@@ -196,9 +199,17 @@ FORMS: dict[str, Any] = {
 BODIES: dict[str, Any] = {
     "POST /api/v1/people": lambda ids: {"first_name": "New", "last_name": "Starter", "organisation_id": ids["organisation_id"]},
     "PATCH /api/v1/people/{person_id}": {"known_as": "Annie"},
+    "POST /api/v1/subscriptions": {"name": "Payroll", "url": "https://hooks.westmarch.example/x"},
     "POST /api/v1/bookings": lambda ids: {"session_id": ids["free_session"], "person_id": ids["person_id"]},
     "POST /api/v1/bookings/{booking_id}/cancel": {"reason": "Called to court"},
     "POST /api/v1/completions": lambda ids: {"person_id": ids["person_id"], "course_id": ids["course_id"], "completed_on": "2026-03-03"},
+    "POST /api/v1/completions/bulk": lambda ids: {
+        "items": [{"person_id": ids["person_id"], "course_id": ids["course_id"], "completed_on": "2026-03-03"}]
+    },
+    "POST /api/v1/people/bulk": lambda ids: {
+        "organisation_id": ids["organisation_id"],
+        "items": [{"employee_number": "N1", "first_name": "New", "last_name": "Starter", "started_on": "2026-01-05"}],
+    },
     "POST /api/v1/courses": {"title": "A new course", "kind": "masterclass"},
     "POST /api/v1/training-records/answers": lambda ids: {"answers": [{"id": ids["number"], "mark": "-", "state": "confirmed"}]},
     "PATCH /api/v1/courses/{course_id}": {"summary": "In other words."},

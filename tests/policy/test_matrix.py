@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app.core.db import connect
+from app.identity.limits import Limits
 from app.main import create_app
 from app.policy import SCOPES
 from tests.county import Filled, Template, migrated
@@ -52,6 +53,7 @@ def walk(template: Template, ways: list[Way], ask: Callable[[Way], Any]) -> Cell
     while coming:
         with template.copy() as database:
             service().state.database = database
+            service().state.limits = Limits(database, settings().client_per_minute)
             changed = False
             while coming and not changed:
                 way = coming.pop(0)

@@ -27,6 +27,7 @@ from app.core.ledger import Outbox
 from app.core.tx import Actor, transaction
 from app.hr.imports import stage
 from app.hr.mapping import Mapping
+from app.hr.operations import leaving
 from app.identity import access, clients
 from app.identity import operations as identity
 from app.identity.models import ApiClient, Link, RoleMapping
@@ -44,6 +45,7 @@ from seed.frameworks import load_frameworks
 from tests.factory import Make
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
+from tests.hr.webhooks import world as webhooks
 from tests.programmes import apprentice_world, enrolment_world, moving_world, portfolio_world, sign_world
 from tests.programmes.making import Programmes
 from tests.supervision import world as supervised
@@ -75,7 +77,7 @@ class World:
 
 
 def settings() -> Settings:
-    return load(base_url="http://testserver", log_level="error")
+    return load(base_url="http://testserver", log_level="error", webhook_private=webhooks.HOST)
 
 
 def build(database: Database) -> World:
@@ -336,6 +338,9 @@ def _imports(make: Make, world: World, officer: int, council: int, neighbour: in
             path = write_csv(Path(folder) / "extract.csv", [SAM, SAM | {"Employee Number": "009", "Work email": "not an address"}])
             turn = partial(transaction, make.database, actor, writes=True)
             found["key"], _ = stage(turn, path, Mapping(), file_name="extract.csv")
+    for found, name in ((world.here, SUBJECT), (world.elsewhere, OUTSIDER)):
+        with make.tx() as tx:
+            found["departure_id"] = leaving.ask(tx, tx.scalar(select(Person.id).where(Person.name == name)))
 
 
 def _clients(make: Make, world: World, council: int, neighbour: int) -> None:
@@ -349,3 +354,6 @@ def _clients(make: Make, world: World, council: int, neighbour: int) -> None:
             world.tokens[name], _ = clients.token(tx, client_id, secret, [], 60)
             found = world.elsewhere if organisation == neighbour else world.here
             found["client_id"] = tx.scalar(select(ApiClient.id).where(ApiClient.client_id == client_id))
+    with make.tx() as tx:
+        for found in (world.here, world.elsewhere):
+            found["subscription_id"], found["delivery_id"] = webhooks.subscription(tx, found["client_id"])
