@@ -64,7 +64,7 @@ class Result(NamedTuple):
 def record_results(tx: Tx, results: Sequence[Result]) -> list[tuple[int, bool]]:
     """Many results, all of them or none; returns for each the completion's id and whether it is new, as `record_result` does for one.
 
-    A few statements for each course and day of a person, however many people. Invalid names every item that is wrong: `items.3.person_id`.
+    A few statements for each course and day of a person. A refusal names every item that is wrong: `items.3.course_id`.
     """
     courses = _checked(tx, results)
     known = _known(tx, results)
@@ -87,22 +87,24 @@ def _learnt(tx: Tx, course: Row[Any], result: Result) -> dict[str, Any]:
 
 
 def _checked(tx: Tx, results: Sequence[Result]) -> dict[int, Row[Any]]:
-    """The courses of these results; the people are locked. Invalid where a person, course or day is wrong."""
+    """The courses of these results; the people are locked. NotFound where one is nobody, Invalid where a course or day is wrong."""
     people = {result.person_id for result in results}
     whose = select(Person.id).where(Person.id.in_(people), policy.within_reach(tx, Can.WRITE_COMPLETIONS, Person.id)).order_by(Person.id)
     there = {row.id for row in tx.rows(whose.with_for_update(key_share=True) if is_postgresql(tx.db) else whose)}
     wanted = select(Course.__table__).where(Course.id.in_({result.course_id for result in results}), Course.status != "draft")
     courses = {row.id: row for row in tx.rows(wanted)}
+    wrong = "Nothing was recorded, because some items are wrong."
+    if strangers := [place for place, result in enumerate(results) if result.person_id not in there]:
+        said = [{"field": f"items.{place}.person_id", "message": "Nobody has this reference, or they are not yours"} for place in strangers]
+        raise NotFound(wrong, code="person-not-found", errors=said)
     errors = []
     for place, result in enumerate(results):
-        if result.person_id not in there:
-            errors.append({"field": f"items.{place}.person_id", "message": "Nobody has this reference, or they are not yours"})
         if result.course_id not in courses:
             errors.append({"field": f"items.{place}.course_id", "message": "There is no course with this reference"})
         if not EARLIEST <= result.completed_on <= tx.today:
             errors.append({"field": f"items.{place}.completed_on", "message": PAST})
     if errors:
-        raise Invalid("Nothing was recorded, because some items are wrong.", errors=errors)
+        raise Invalid(wrong, errors=errors)
     return courses
 
 
