@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, String, and_, case, cast, func, null, select, union_all
+from sqlalchemy import Row, String, and_, case, cast, func, null, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from app import policy
@@ -119,7 +119,8 @@ def due(tx: Tx) -> Sequence[Row[Any]]:
 
 def lately(tx: Tx) -> Sequence[Row[Any]]:
     """Who has left lately or was restored, the latest first."""
-    over = and_(Departure.state.in_(("done", "restored")), Departure.done_at > tx.now - LATELY)
+    recent = or_(Departure.last_day >= tx.today - LATELY, Departure.restored_at > tx.now - LATELY)
+    over = and_(Departure.state.in_(("done", "restored")), recent)
     return tx.rows(_listed(tx, over).order_by(Departure.last_day.desc(), Person.sort_name, Departure.id).limit(MOST))
 
 
