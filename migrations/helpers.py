@@ -137,6 +137,24 @@ def refuse(table: str, verb: str, name: str, when: str, *, hold: str = "") -> No
     op.execute(sa.text(f"CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"))
 
 
+def redactable(table: str, names: list[str], columns: list[str]) -> None:
+    """Never change or delete rows, but that words of `columns` give way to "[Redacted]". `names`: all of the table's columns."""
+    kept = [f"NEW.{name} IS NOT DISTINCT FROM OLD.{name}" for name in names if name not in columns]
+    words = [f"(NEW.{name} IS NOT DISTINCT FROM OLD.{name} OR coalesce(NEW.{name}, '') = '[Redacted]')" for name in columns]
+    refuse(table, "UPDATE", f"{table}_frozen_update", f"NOT ({' AND '.join(kept + words)})")
+    refuse(table, "DELETE", f"{table}_frozen_delete", f"OLD.{names[0]} IS NOT NULL")
+
+
+def no_longer(table: str, *names: str) -> None:
+    """Take triggers away, on PostgreSQL with their functions."""
+    for name in names:
+        if _postgresql():
+            op.execute(sa.text(f"DROP TRIGGER {name} ON {table}"))
+            op.execute(sa.text(f"DROP FUNCTION {name}()"))
+        else:
+            op.execute(sa.text(f"DROP TRIGGER {name}"))
+
+
 def unless_draft(table: str, columns: list[str]) -> None:
     """Change and delete drafts only; a published row may at most be withdrawn. `columns`: all of the table's."""
     same = " AND ".join(f"NEW.{name} IS NOT DISTINCT FROM OLD.{name}" for name in columns if name != "state")

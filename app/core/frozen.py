@@ -39,6 +39,22 @@ def refuse_ddl(dialect: str, table: str, verb: str, name: str, when: str, hold: 
     ]
 
 
+MARK = "[Redacted]"  # what stands where words were taken out as the law allows
+
+
+def redactable(table: Table, *columns: str) -> None:
+    """Rows of `table` are never changed or deleted, but that the words of these columns may give way to MARK, for good."""
+    for verb, when in redactable_when([column.name for column in table.columns], columns).items():
+        refuse(table, verb, f"{table.name}_frozen_{verb.lower()}", when)
+
+
+def redactable_when(names: list[str], columns: tuple[str, ...]) -> dict[str, str]:
+    """The conditions behind `redactable`, by verb; `names`: all of the table's columns, the first of them never NULL."""
+    kept = [f"NEW.{name} IS NOT DISTINCT FROM OLD.{name}" for name in names if name not in columns]
+    words = [f"(NEW.{name} IS NOT DISTINCT FROM OLD.{name} OR coalesce(NEW.{name}, '') = '{MARK}')" for name in columns]
+    return {"UPDATE": f"NOT ({' AND '.join(kept + words)})", "DELETE": f"OLD.{names[0]} IS NOT NULL"}
+
+
 def unless_draft(table: Table) -> None:
     """Rows of `table`, which has a `state`, are changed and deleted as drafts only; published ones may at most be withdrawn, just that."""
     for verb, when in unless_draft_when([column.name for column in table.columns]).items():

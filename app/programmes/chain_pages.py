@@ -136,7 +136,7 @@ def redact_form(tx: Tx, page: Page, enrolment_id: int) -> Response:
 
 def _groups(made: Chain) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """By entry, what stands there: (value of the box, label and beginning). The same content beside several signatures is shown once."""
-    seen: set[tuple[int | None, str, str]] = set()
+    seen: set[tuple[tuple[int | None, ...], str, str]] = set()
     for row, link in zip(made.rows, made.links, strict=True):
         if row.kind not in redact.KINDS:
             continue
@@ -144,9 +144,10 @@ def _groups(made: Chain) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         labels = {one["path"]: one["label"] for one in (*entry["items"], *entry["files"])} | {"statement": "What they said beside it"}
         found = []
         for path, opening in sorted(link.openings.items()):
-            key = (row.document_id, path if path != "statement" else f"{row.sequence}", opening.value)
+            about = (row.document_id, row.change_id, row.decision_id)
+            key = (about, path if path != "statement" else f"{row.sequence}", opening.value)
             words = str(json.loads(opening.value) or "")
-            if words and key not in seen and not path.startswith("_about/"):
+            if words and key not in seen and not path.startswith("_about/") and redact.words_at(row.kind, path):
                 seen.add(key)
                 found.append((f"{row.sequence}:{path}", f"{labels.get(path, path)}: {words[:SHOWN]}{'…' if len(words) > SHOWN else ''}"))
         if found:

@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import FOREVER, Base, Key, Model, append_only, no_overlap
+from app.core.frozen import redactable
 from app.core.ledger import Json
 from app.core.tx import meaning
 
@@ -191,7 +192,7 @@ class PlanLine(Base):
     due_on: Mapped[date]
 
 
-append_only(Plan.__table__)
+redactable(Plan.__table__, "words")
 append_only(PlanLine.__table__)
 
 
@@ -268,7 +269,9 @@ class Agreement(Base):
     at: Mapped[datetime]
 
 
-append_only(Agreement.__table__)
+redactable(Agreement.__table__, "words")
+KEPT = "A plan or an agreement stays as it was written: a change makes a new one."
+meaning("plans_frozen_update", "plans_frozen_delete", "agreements_frozen_update", "agreements_frozen_delete", message=KEPT, code="frozen")
 
 
 class ClaimBatch(Model):

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Base, Model, append_only
+from app.core.db import Base, Model
+from app.core.frozen import redactable
 from app.core.ledger import Json
 from app.core.tx import meaning
 
@@ -125,7 +126,9 @@ class Decision(Model):
     )
 
 
-append_only(Decision.__table__)
+redactable(Decision.__table__, "reasons", "to_learner", "to_assessor")
+KEPT = "What a panel decided stays as it was written; only its words can be redacted."
+meaning("panel_decisions_frozen_update", "panel_decisions_frozen_delete", message=KEPT, code="frozen")
 meaning("uq_panel_decisions_case", "panel_decisions.case_id", message="This has been decided.", code="already-decided")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.helpers import JSON_TYPE, KEY, add_to_end, reword
+from migrations.helpers import JSON_TYPE, KEY, add_to_end, append_only, no_longer, redactable, reword
 
 revision = "0009"
 down_revision = "0008"
@@ -23,6 +23,17 @@ COLUMNS = {
     "booking_policies": ("programme_chase_days", "programme_long_days"),
     "roles_held": ("mapped",),
     "sign_ins": ("via", "provider_session", "id_token"),
+}
+REDACTABLE = {  # records of signed words: the table's columns, and which of them may be redacted
+    "plans": (["id", "enrolment_id", "number", "reason", "words", "ends_on", "change_id", "made_at", "made_by"], ["words"]),
+    "agreements": (["change_id", "capacity", "person_id", "agreed", "words", "at"], ["words"]),
+    "panel_decisions": (
+        [
+            *("id", "enrolment_id", "case_id", "kind", "outcome", "reasons", "to_learner", "to_assessor"),
+            *("checklist", "decided_by", "decided_at"),
+        ],
+        ["reasons", "to_learner", "to_assessor"],
+    ),
 }
 TABLES = (
     "training_confirmations",
@@ -53,6 +64,14 @@ def upgrade() -> None:
     _clients()
     _changes()
     _directory()
+    _redactable()
+
+
+def _redactable() -> None:
+    """Decisions, agreements and plans are still never changed, but that their words may be redacted."""
+    for table, (names, columns) in REDACTABLE.items():
+        no_longer(table, *([f"{table}_append_only"] if _postgresql() else [f"{table}_no_update", f"{table}_no_delete"]))
+        redactable(table, names, columns)
 
 
 def _columns() -> None:
@@ -450,6 +469,9 @@ def _directory() -> None:
 
 
 def downgrade() -> None:
+    for table in REDACTABLE:
+        no_longer(table, f"{table}_frozen_update", f"{table}_frozen_delete")
+        append_only(table)
     op.drop_index("ix_people_leaving", table_name="people")
     for table in TABLES:
         op.drop_table(table)

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from app.core.config import Settings, load
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.files import File, store_of
+from app.core.frozen import MARK
 from app.programmes import chain_tables
-from app.programmes.operations import exports, redact
+from app.programmes.models import Agreement, Change, Plan
+from app.programmes.operations import changes, exports, redact
+from app.programmes.operations.judging import Verdict
+from app.programmes.panel_models import Decision
 from app.programmes.portfolio_models import Attachment, Entry, Export, Opening, Revision
 from tests.factory import Make
+from tests.programmes.asye import asye
 from tests.programmes.chains import report, unzipped
+from tests.programmes.making import Programmes
 from tests.programmes.signing import REPORT, Signing, signing
+from tests.programmes.test_panels import Room
 
 NAMED = "The Hart family"
 
@@ -81,6 +90,72 @@ def gone(room: Signing) -> list[dict[str, object]]:
     (row,) = room.make.rows(select(Entry.canonical).where(Entry.kind == "redaction"))
     found: list[dict[str, object]] = json.loads(row.canonical)["redacts"]
     return found
+
+
+def verified(room: Signing, settings: Settings) -> list[dict[str, str]]:
+    """What an export of today says is redacted, once everything else in it holds and the tables agree."""
+    with room.of() as tx:
+        assert [*chain_tables.altered(tx), *chain_tables.signed_otherwise(tx)] == []
+    with room.of(room.there.nqsw) as tx:
+        key = exports.ask_export(tx, room.there.id)
+    exports.make_waiting(room.make.database, settings, room.now)
+    digest = room.make.row(Export, key).digest
+    members = unzipped(store_of(settings).path(digest).read_bytes())
+    assert not any(NAMED.encode() in data for data in members.values())
+    check = report(members, json.loads(members["chain.json"])["entries"][0]["hash"])
+    assert check.findings == []
+    return list(check.redacted)
+
+
+def test_words_of_a_panels_decision(make: Make, settings: Settings) -> None:
+    programmes = Programmes(make)
+    room = Signing(make, programmes.enrolment())
+    programmes.finished(room.there)
+    panel = [make.person(name, roles=("panel member",)) for name in ("Cora Chair", "Finn First", "Sena Second")]
+    case = Room(make, programmes, room.there, make.person("Coco Ordinator", roles=("coordinator",)), *panel)
+    case.arrange()
+    case.list()
+    case.read()
+    decision = case.decide(Verdict("not_confirmed", f"{NAMED} is named.", "Not yet.", f"{NAMED}: say no names."))
+    room.later = timedelta(days=21)
+    cora = officer(room)
+    with pytest.raises(Conflict, match="own words"), room.of(cora, "coordinator") as tx:
+        redact.redact(tx, room.there.id, [(1, "outcome")], "family")
+    with room.of(cora, "coordinator") as tx:
+        redact.redact(tx, room.there.id, [(1, "reasons"), (1, "to_assessor")], "family")
+    kept = make.row(Decision, decision)
+    assert (kept.reasons, kept.to_learner, kept.to_assessor, kept.kind) == (MARK, "Not yet.", MARK, "not_confirmed")
+    assert {one["path"] for one in verified(room, settings)} == {"reasons", "to_assessor"}
+    for values in ({"kind": "return"}, {"reasons": "Something else"}, {"to_learner": None}):
+        with pytest.raises(Conflict, match="stays as it was written"), room.of() as tx:
+            tx.update(Decision, decision, **values)
+    with pytest.raises(Conflict, match="stays as it was written"), room.of() as tx:
+        tx.db.execute(delete(Decision))
+
+
+def test_words_of_a_change_and_of_who_agreed(make: Make, settings: Settings, sign_in: Any) -> None:
+    programmes = Programmes(make)
+    room = Signing(make, programmes.enrolment(cohort=programmes.cohort(asye(make), "Changes")))
+    there, cora = room.there, make.person("Cora Coordinator", roles=("coordinator",))
+    with room.of(there.nqsw) as tx:
+        more = {"ends_on": tx.today + timedelta(days=400)}
+        change = changes.propose_change(tx, there.id, "extension", tx.today, words=f"{NAMED} went to court.", details=more)
+    for person, said in ((there.assessor, f"{NAMED}: yes."), (there.line_manager, "Yes.")):
+        with room.of(person) as tx:
+            changes.agree(tx, change, True, said)
+    with room.of(cora, "coordinator") as tx:
+        changes.agree(tx, change, True, "Agreed.")
+    browser = sign_in(cora)
+    page = browser.get(f"/portfolios/{there.id}/redact").text
+    assert page.count("went to court") == 1, "the same words beside four agreements are offered once"
+    done = browser.post(f"/portfolios/{there.id}/redact", data={"reason": "family", "what": ["1:words", "2:statement"]})
+    assert done.status_code in (200, 303)
+    assert {make.row(Change, change).words, *[row.words for row in make.rows(select(Plan.words).where(Plan.change_id == change))]} == {MARK}
+    answers = {row.person_id: row.words for row in make.rows(select(Agreement.person_id, Agreement.words))}
+    assert answers == {there.nqsw.id: None, there.assessor.id: MARK, there.line_manager.id: "Yes.", cora.id: "Agreed."}
+    assert NAMED not in everything(room) and NAMED not in browser.get(f"/changes/{change}").text
+    wanted = {*((n, "words") for n in (1, 2, 3, 4)), (2, "statement")}
+    assert {(one["sequence"], one["path"]) for one in verified(room, settings)} == wanted
 
 
 def test_what_another_portfolio_shows_is_kept(room: Signing, settings: Settings) -> None:

@@ -1,7 +1,8 @@
 """Lawful redaction: words or a file are taken out of a signed portfolio, and the chain says that it was done, by whom, when and why.
 
 What goes is the content and its salt, wherever the same content stands: beside every signature that froze it, in the document's versions,
-in earlier exports. What stays are fingerprints that nobody can open any more, so that everything else still verifies.
+in the record of a decision or an agreement, in earlier exports. What stays are fingerprints that nobody can open any more, so that
+everything else still verifies.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from sqlalchemy import ColumnElement, Row, delete, select, update
 from app.core.db import Base
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.files import File
+from app.core.frozen import MARK
 from app.core.tx import Tx
 from app.policy import Can, operation
 from app.programmes.access import part
 from app.programmes.chain import STATEMENT, Redacted, salted
+from app.programmes.models import Agreement, Change, Plan
 from app.programmes.operations.chaining import add_entry
+from app.programmes.panel_models import Decision
 from app.programmes.portfolio_models import Attachment, Clash, Document, Entry, Export, Opening, Revision
 
 REASONS = {
@@ -28,8 +32,9 @@ REASONS = {
     "erasure": "Erasure was asked for and is granted",
     "elsewhere": "Belongs to another procedure, not to a portfolio",
 }
-MARK = "[Redacted]"  # what stands in the document instead
-KINDS = ("document", "declined", "addendum", "paper")  # the words of decisions and agreements are kept in records of their own
+KINDS = ("document", "declined", "addendum", "paper", "decision", "agreement")
+# Of what is a record of its own only what somebody wrote in their own words can go: its dates, outcome and kind are facts, not words.
+WORDS = {"decision": ("reasons", "to_learner", "to_assessor"), "agreement": ("words", STATEMENT)}
 DECLARATION = "I take this content out of the portfolio as the law allows. What was signed stays in the chain as a fingerprint."
 
 
@@ -72,9 +77,15 @@ def redact(tx: Tx, enrolment_id: int, picked: Sequence[tuple[int, str]], reason:
             .values(salt=None, value=None, redacted_at=tx.now)
         )
         _in_document(tx, entries[sequence], path, opening.value)
+        _in_record(tx, entries[sequence], path, json.loads(opening.value))
     _exports(tx, enrolment_id)
     tx.record("portfolio.redacted", "chain_entries", entry, person_id=given.enrolment.person_id, reason=reason, pieces=len(gone))
     return entry
+
+
+def words_at(kind: str, path: str) -> bool:
+    """Is this something that can be redacted in an entry of that kind?"""
+    return kind in KINDS and (kind not in WORDS or path in WORDS[kind])
 
 
 def _openings(tx: Tx, enrolment_id: int) -> dict[tuple[int, str], Row[Any]]:
@@ -87,16 +98,26 @@ def _openings(tx: Tx, enrolment_id: int) -> dict[tuple[int, str], Row[Any]]:
 def _same(
     entries: dict[int, Row[Any]], openings: dict[tuple[int, str], Row[Any]], sequence: int, path: str
 ) -> dict[tuple[int, str], Row[Any]]:
-    """The opening that was picked, and the same content at the same place of the same document beside other signatures."""
+    """The opening that was picked, and the same content at the same place of the same document, decision or change beside others."""
     opening = openings.get((sequence, path))
     if opening is None:
         raise NotFound("There is no such content in this portfolio.", code="content-not-found")
     if opening.redacted_at is not None:
         raise Conflict("This is redacted already.", code="already-redacted")
     entry = entries[sequence]
-    if entry.kind not in KINDS:
-        raise Conflict("The words of decisions and agreements cannot be redacted here.", code="not-here")
-    if path == STATEMENT or entry.document_id is None:
+    if entry.kind not in KINDS or not words_at(entry.kind, path):
+        raise Conflict("Only what somebody wrote in their own words can be redacted.", code="not-here")
+    if path == STATEMENT:
+        return {(sequence, path): opening}
+    if entry.kind in WORDS:
+        about = (entry.decision_id, entry.change_id)
+        return {
+            key: other
+            for key, other in openings.items()
+            if (entries[key[0]].decision_id, entries[key[0]].change_id) == about
+            and (key[1], other.value, other.redacted_at) == (path, opening.value, None)
+        }
+    if entry.document_id is None:
         return {(sequence, path): opening}
     wanted = _file(entry, path) or opening.value
     found = {}
@@ -142,6 +163,20 @@ def _in_document(tx: Tx, entry: Row[Any], path: str, value: str) -> None:
             update(Clash).where(Clash.document_id == entry.document_id, Clash.item == code, Clash.words == words).values(words=MARK)
         )
     tx.update(Document, entry.document_id, changed_at=tx.now)
+
+
+def _in_record(tx: Tx, entry: Row[Any], path: str, words: Any) -> None:
+    """The same words in the row of a decision, of what was proposed, of what somebody answered, and of the plan that followed."""
+    if not words:
+        return
+    if entry.decision_id is not None:
+        tx.db.execute(update(Decision).where(Decision.id == entry.decision_id).values({path: MARK}))
+    elif entry.change_id is not None and path == STATEMENT:
+        mine = (Agreement.change_id == entry.change_id) & (Agreement.person_id == entry.person_id)
+        tx.db.execute(update(Agreement).where(mine, Agreement.words == words).values(words=MARK))
+    elif entry.change_id is not None:
+        tx.db.execute(update(Change).where(Change.id == entry.change_id, Change.words == words).values(words=MARK))
+        tx.db.execute(update(Plan).where(Plan.change_id == entry.change_id, Plan.words == words).values(words=MARK))
 
 
 def _exports(tx: Tx, enrolment_id: int) -> None:
