@@ -151,7 +151,8 @@ def _refusal(scope: Any, given: dict[bytes, bytes], limit: int, *, at_once: bool
     """`at_once`: a body that says it is too large is refused here. Where files belong a page says it, to those who may send any."""
     method, path = scope["method"], scope["path"]
     if len(scope["query_string"]) > LONGEST_QUERY:
-        return 414, "uri-too-long", f"The part of the address after the question mark must be {LONGEST_QUERY:,} characters or fewer."
+        code = "uri-too-long"
+        return 414, code, f"The part of the address after the question mark must be {LONGEST_QUERY:,} characters or fewer."
     length = given.get(b"content-length", b"")
     if length and (not length.isdigit() or (at_once and int(length) > limit)):
         return 413, "too-large", "The request is larger than this service accepts."

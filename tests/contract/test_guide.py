@@ -34,6 +34,7 @@ SOURCES = [
     "main.py",
     "policy.py",
     "identity/access.py",
+    "identity/limits.py",
     *(f"people/{name}.py" for name in ("api", "details", "listings", "models", "operations")),
     *(f"learning/{name}.py" for name in ("api", "checks", "listings", "models", "operations", "results")),
     *(f"bookings/{name}.py" for name in ("api", "listings", "models", "rules")),
