@@ -19,7 +19,17 @@ from app.core.config import ROOT
 from app.core.tx import Tx
 from app.people import operations as people
 from app.people.models import Duty, Person, Responsibility
-from tests import plants, plants_chains, plants_frameworks, plants_messages, plants_portfolio, plants_programmes, plants_supervision
+from tests import (
+    plants,
+    plants_chains,
+    plants_directory,
+    plants_frameworks,
+    plants_leavers,
+    plants_messages,
+    plants_portfolio,
+    plants_programmes,
+    plants_supervision,
+)
 from tests.factory import LONG_AGO, Make
 from tests.plants import PLANTS, unguarded_tx
 
@@ -49,10 +59,12 @@ def test_every_rule_has_a_planted_violation() -> None:
     others = (
         plants_messages,
         plants_chains,
+        plants_directory,
         plants_supervision,
         plants_programmes,
         plants_portfolio,
         plants_frameworks,
+        plants_leavers,
     )  # the rest of the plants stand there
     assert all(other.__doc__ for other in others)
     assert sorted(PLANTS) == sorted(names) and len(set(names)) == len(names)

@@ -17,6 +17,7 @@ from app.core.facts import current
 from app.core.ledger import Outbox
 from app.core.tx import Tx
 from app.frameworks.models import ApprenticeshipStandard, ProgrammeVersion, StandardsSet, SupervisionRule
+from app.hr.directory_models import Departure
 from app.identity import operations as identity
 from app.learning.models import Certificate, Course, Curriculum, Prerequisite
 from app.people.models import Duty, GroupMember, Membership, Person, Responsibility, RoleHeld
@@ -73,6 +74,10 @@ class Finder:
 
     def name(self, person: int) -> str:
         return str(self._the(select(Person.name).where(Person.id == person), "person"))
+
+    def departure(self, state: str) -> int:
+        """One that is in this state."""
+        return int(self._the(select(Departure.id).where(Departure.state == state).order_by(Departure.id), f"departure that is {state}"))
 
     def message(self, of: str = "practitioner") -> int:
         """The newest message to them about a booking."""

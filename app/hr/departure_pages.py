@@ -107,29 +107,22 @@ def _flags(tx: Tx, page: Page, can: Can, back: str) -> Response:
 @pages.post("/manage/leavers/settle", can=Can.MANAGE_ENROLMENTS, again=desk_page)
 def settle_at_desk(tx: Tx, page: Page) -> Response:
     """A coordinator has seen to it."""
-    leaving.settle(tx, _effect(page))
+    leaving.settle(tx, forms.one_id(page.form, "effect") or 0)
     return page.go("/manage/leavers", settled="yes")
 
 
 @pages.post("/hr/leavers/flags", can=Can.CONFIRM_LEAVERS, again=flags_page)
 def settle(tx: Tx, page: Page) -> Response:
     """HR has seen to it; on to where it was seen."""
-    departure_id = leaving.settle(tx, _effect(page))
+    departure_id = leaving.settle(tx, forms.one_id(page.form, "effect") or 0)
     return page.go(f"/hr/leavers/{departure_id}" if page.form.get("from") == "departure" else "/hr/leavers/flags", settled="yes")
 
 
-def _effect(page: Page) -> int:
-    effect = forms.one_id(page.form, "effect")
-    if effect is None:
-        raise Invalid("Choose what you have seen to.", errors=[{"field": "effect", "message": "Choose what you have seen to"}])
-    return effect
-
-
-@pages.get("/hr/leavers/{key:int}", can=Can.CONFIRM_LEAVERS)
-def leaver_page(tx: Tx, page: Page, key: int) -> Response:
+@pages.get("/hr/leavers/{departure_id:int}", can=Can.CONFIRM_LEAVERS)
+def leaver_page(tx: Tx, page: Page, departure_id: int) -> Response:
     """What followed from one departure, line by line, and restoring it."""
-    found = departures.departure(tx, key)
-    lines = departures.lines(tx, key)
+    found = departures.departure(tx, departure_id)
+    lines = departures.lines(tx, departure_id)
     page.saw("departure.viewed", found.person_id)
     kinds: list[tuple[str, list[Any]]] = [
         (departures.HEADINGS.get(kind, kind), list(theirs)) for kind, theirs in groupby(lines, key=lambda line: line.kind)
@@ -146,8 +139,8 @@ def leaver_page(tx: Tx, page: Page, key: int) -> Response:
     )
 
 
-@pages.post("/hr/leavers/{key:int}/restore", can=Can.CONFIRM_LEAVERS, again=leaver_page)
-def restore(tx: Tx, page: Page, key: int) -> Response:
+@pages.post("/hr/leavers/{departure_id:int}/restore", can=Can.CONFIRM_LEAVERS, again=leaver_page)
+def restore(tx: Tx, page: Page, departure_id: int) -> Response:
     """They have not left after all; the page says what could not be taken back."""
-    leaving.restore(tx, key, forms.text(page.form, "reason"))
-    return page.go(f"/hr/leavers/{key}", restored="yes")
+    leaving.restore(tx, departure_id, forms.text(page.form, "reason"))
+    return page.go(f"/hr/leavers/{departure_id}", restored="yes")

@@ -19,8 +19,10 @@ from app.core.work import job
 from app.invariants.afterwards import AFTER_RULES
 from app.invariants.chains import CHAIN_RULES
 from app.invariants.clocks import CLOCK_RULES
+from app.invariants.directory import DIRECTORY_RULES
 from app.invariants.frameworks import FRAMEWORK_RULES
 from app.invariants.history import HISTORY_RULES
+from app.invariants.leavers import LEAVER_RULES
 from app.invariants.people import PEOPLE_RULES
 from app.invariants.places import PLACE_RULES
 from app.invariants.portfolio import PORTFOLIO_RULES
@@ -33,7 +35,8 @@ AHEAD = timedelta(days=9)  # so far before its cut-off a session has working hou
 LATELY = timedelta(hours=1)  # so long the worker may take
 RULES: tuple[Rule, ...] = (
     *(PLACE_RULES + HISTORY_RULES + CLOCK_RULES + AFTER_RULES + PEOPLE_RULES),
-    *(FRAMEWORK_RULES + CHAIN_RULES + SUPERVISION_RULES + PROGRAMME_RULES + PORTFOLIO_RULES),
+    *(FRAMEWORK_RULES + CHAIN_RULES + SUPERVISION_RULES + PROGRAMME_RULES + PORTFOLIO_RULES + LEAVER_RULES),
+    *DIRECTORY_RULES,
 )
 
 

@@ -229,6 +229,17 @@ def ask(tx: Tx, person_id: int, source: str = "scim", run: str = "") -> int:
     return departure_id
 
 
+def not_asked(tx: Tx, person_id: int, source: str, reason: str) -> None:
+    """Whoever asked whether this person leaves has them again: what waits on its word alone is over."""
+    asked = (Departure.person_id == person_id, Departure.source == source, Departure.state == "waiting", Departure.last_day.is_(None))
+    rows = tx.rows(select(Departure.id, Departure.person_id, Departure.run_id).where(*asked))
+    if rows:
+        over_ = update(Departure).where(Departure.id.in_([row.id for row in rows]))
+        tx.db.execute(over_.values(state="dropped", reason=reason, decided_at=tx.now, version=Departure.version + 1))
+        record_all(tx, "departure.dropped", [(row.id, row.person_id) for row in rows], reason=reason)
+        _decided(tx, rows)
+
+
 # What people decide ------------------------------------------------------------------------------------------------
 
 
