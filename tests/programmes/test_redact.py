@@ -154,7 +154,7 @@ def test_words_of_a_change_and_of_who_agreed(make: Make, settings: Settings, sig
     answers = {row.person_id: row.words for row in make.rows(select(Agreement.person_id, Agreement.words))}
     assert answers == {there.nqsw.id: None, there.assessor.id: MARK, there.line_manager.id: "Yes.", cora.id: "Agreed."}
     assert NAMED not in everything(room) and NAMED not in browser.get(f"/changes/{change}").text
-    wanted = {*((n, "words") for n in (1, 2, 3, 4)), (2, "statement")}
+    wanted: set[tuple[object, object]] = {*((n, "words") for n in (1, 2, 3, 4)), (2, "statement")}
     assert {(one["sequence"], one["path"]) for one in verified(room, settings)} == wanted
 
 
