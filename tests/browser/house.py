@@ -50,13 +50,16 @@ class Server:
 
 
 @contextmanager
-def serving(database: Database, folder: Path) -> Iterator[Server]:
+def serving(database: Database, folder: Path, **settings: str) -> Iterator[Server]:
     """`python -m app serve` over this database, on a free port, until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    given = dict(demo="1", database_url=database.url, base_url=address, mail_dir=str(folder / "mail"), log_level="error", threads="2")
+    given = (
+        dict(demo="1", database_url=database.url, base_url=address, mail_dir=str(folder / "mail"), log_level="error", threads="2")
+        | settings
+    )
     environment = {**os.environ, **{f"ACADEMY_{name.upper()}": value for name, value in given.items()}}
     command = [sys.executable, "-m", "app", "serve", "--port", str(port), "--no-worker"]
     log = folder / "server.log"

@@ -15,7 +15,7 @@ class Words:
     way_out: str
 
 
-_AGAIN = "Go back to the sign-in page and start again."
+_AGAIN = "Start again from the sign-in page, or from My details if you were linking your council account."
 _ADMINISTRATOR = "Ask the Academy: an administrator can help."
 _STATES = {
     "unknown-state": "It is not one that was begun here.",

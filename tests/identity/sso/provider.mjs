@@ -26,6 +26,7 @@ function start(issuer) {
     claims: { openid: ["sub", "sid"], profile: ["name", "email", "oid", "tid", "roles"] },
     features: { rpInitiatedLogout: { enabled: true }, backchannelLogout: { enabled: true } },
     pkce: { required: () => true },
+    fetch: (url, { dispatcher: _guard, ...options }) => fetch(url, options), // the service under test is on this machine
     async findAccount(_ctx, id) {
       const account = accounts.get(id);
       return account && { accountId: id, claims: async () => ({ sub: id, tid: TENANT, ...account }) };
