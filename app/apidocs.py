@@ -131,7 +131,6 @@ EXAMPLES: dict[str, Any] = {
         ]
     },
     "NewAnswers": {"answers": [{"id": 24, "mark": "3f0c1a", "state": "confirmed", "reference": "TR-88121"}]},
-    "Applying": {"confirm_leavers": 12},
 }
 _HOOK = "/api/v1/subscriptions/{subscription_id}"
 UNVERSIONED = (  # with all below: these carry no ETag

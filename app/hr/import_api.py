@@ -22,7 +22,7 @@ from starlette.routing import compile_path
 
 from app.apidoor import ClientTx, Reply, answered, api, remember, reply_of
 from app.core.errors import Invalid, Refusal
-from app.core.listing import Closed, Day, DayOut, InstantOut, Key, ListQuery, Whole, keyset
+from app.core.listing import Closed, Day, DayOut, InstantOut, Key, ListQuery, keyset
 from app.core.tx import Tx
 from app.core.web import UPLOADS
 from app.hr import operations, queries
@@ -56,8 +56,8 @@ class CountsOut(BaseModel):
     passed_over: int = Field(description="Not known here, and left before the extract.")
     rows: int = Field(description="Lines of the file.")
     problems: int = Field(description="With any of these the import cannot be applied.")
-    left_out: int = Field(description="Leavers because a full extract does not name them: what `confirm_leavers` confirms.")
-    confirm: bool = Field(description="There are so many of those that a person has to confirm the number.")
+    left_out: int = Field(description="Leavers because a full extract does not name them.")
+    confirm: bool = Field(description="More than 2% would leave: once it is applied, their last days wait for a person to confirm them.")
 
 
 class ImportOut(BaseModel):
@@ -98,12 +98,6 @@ class ImportProblemsOut(BaseModel):
 
     items: list[ImportProblemOut]
     next: str | None = Field(description="Cursor of the next reply; null: that was all.")
-
-
-class Applying(Closed):
-    """What is confirmed with it."""
-
-    confirm_leavers: Whole | None = Field(None, ge=0, le=10_000_000, description="`left_out` of the preview, where `confirm` is true.")
 
 
 def _counts(kept: dict[str, Any]) -> dict[str, Any] | None:
@@ -321,9 +315,10 @@ def problems(tx: Tx, import_id: Key, query: Annotated[ListQuery, Query()]) -> di
 
 @router.post("/imports/{import_id}/apply", response_model=ImportOut, summary="Apply an import", operation_id="apply_import")
 @api(SCOPE, writes=True)
-def apply(tx: Tx, import_id: Key, confirmed: Applying) -> dict[str, Any]:
-    """Make the preview true, all of it or nothing. 409 `import-has-problems` or `import-out-of-date`; 422 `confirm-leavers`."""
-    operations.apply(tx, import_id, confirmed_leavers=confirmed.confirm_leavers)
+def apply(tx: Tx, import_id: Key) -> dict[str, Any]:
+    """Make the preview true, all of it or nothing. Where more than 2% would leave (`confirm` of the counts), their last days wait for a
+    person to confirm them; all else is applied."""
+    operations.apply(tx, import_id)
     return _one(tx, import_id)
 
 
