@@ -25,7 +25,7 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.core.errors import NotFound, Refusal, SignInNeeded
 from app.core.tx import NOBODY, Actor, Tx, transaction
-from app.core.web import UPLOADS, environment, fragment, url
+from app.core.web import LONG, UPLOADS, environment, fragment, url
 from app.identity import access
 from app.policy import Can
 
@@ -160,6 +160,7 @@ class Pages:
         again: PageFunction | None = None,
         first: Callable[..., Any] | None = None,
         uploads: bool = False,
+        long: bool = False,
         admit: Callable[..., object] | None = None,
         outside: Outside | None = None,
     ) -> Callable[[PageFunction], PageFunction]:
@@ -168,14 +169,15 @@ class Pages:
         `first` runs before the writer's turn is taken, in a read transaction, for slow work such as hashing a password or parsing a
         file; what it returns is `page.found`. `uploads`: the page takes files, whose bytes are read only from those who may send them:
         those with `can`, whom `admit` (called like the page, in a read transaction, before there is a form) does not refuse. A public page
-        that takes files needs one: what its link allows. `outside` asks another service, before there is any transaction and without
+        that takes files needs one: what its link allows. `long`: the form holds a whole document and may be longer than others; what is
+        longer is read on the same terms as files. `outside` asks another service, before there is any transaction and without
         holding a thread; what it returns is `page.outside`.
         """
-        if uploads:
+        if uploads or long:
             if public and admit is None:
                 raise ValueError(f"{path} takes files from anybody: say with admit whose")
-            UPLOADS[path] = compile_path(path)[0]
-        return self._add(path, "POST", can, public, again, first, uploads, admit, outside)
+            (UPLOADS if uploads else LONG)[path] = compile_path(path)[0]
+        return self._add(path, "POST", can, public, again, first, uploads, admit, outside, long=long)
 
     def _add(
         self,
@@ -189,12 +191,13 @@ class Pages:
         admit: Callable[..., object] | None = None,
         outside: Outside | None = None,
         writes: bool = False,
+        long: bool = False,
     ) -> Callable[[PageFunction], PageFunction]:
         def wrap(function: PageFunction) -> PageFunction:
             handle = _post if method == "POST" or writes else _get
 
             async def endpoint(request: Request) -> Response:
-                if uploads:
+                if uploads or (long and _is_long(request)):
                     await get_running_loop().run_in_executor(request.app.state.executor, partial(_admit, request, can, public, admit))
                 form = await read_form(request, files=MOST_FILES if uploads else 2) if method == "POST" else {}
                 if outside is not None:
@@ -225,6 +228,12 @@ async def read_form(request: Request, *, files: int = 2) -> dict[str, Any]:
         values = [value if isinstance(value, UploadFile) else value.replace("\x00", "").strip() for value in sent.getlist(key)]
         form[key] = values if len(values) > 1 else values[0]
     return form
+
+
+def _is_long(request: Request) -> bool:
+    """Is it longer than other forms, or does not say how long it is?"""
+    length = request.headers.get("content-length", "")
+    return not length.isdigit() or int(length) > request.app.state.settings.max_body_kb * 1024
 
 
 def _admit(request: Request, can: Can | None, public: bool, admit: Callable[..., object] | None) -> None:

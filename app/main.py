@@ -28,7 +28,7 @@ from app.core.config import ROOT, Settings, settings
 from app.core.db import Database, connect
 from app.core.errors import Forbidden, NotFound, Refusal, SignInNeeded, TooLarge
 from app.core.tx import NOBODY, transaction
-from app.core.web import TOKEN_PATHS, Edge, takes_files, url
+from app.core.web import LONG_KB, TOKEN_PATHS, Edge, takes_files, takes_long, url
 from app.doors import Page
 from app.hr.scim import errors as scim
 from app.identity import access
@@ -284,6 +284,9 @@ async def on_http(request: Request, wrong: Exception) -> Response:
         if takes_files(request.url.path):
             most = request.app.state.settings.max_upload_mb
             problem = TooLarge(f"What you sent is larger than {most} MB.", way_out="Go back and send fewer or smaller files at once.")
+        elif takes_long(request.scope, dict(request.scope["headers"])):
+            most = max(LONG_KB, request.app.state.settings.max_body_kb) // 1024
+            problem = TooLarge(f"What you wrote is larger than {most} MB.", way_out="Go back, keep your words elsewhere and shorten them.")
     else:
         problem = Refusal("That is not something this address does." if wrong.status_code == 405 else str(wrong.detail))
         problem.status, problem.code = (

@@ -94,8 +94,8 @@ GROUPS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
     (
         "Apprentices’ safeguarding training and progress reviews",
         (
-            Figure("programme_chase_days", "What is due or overdue is chased at most every", "days", hint="Calendar days, for each reader."),
-            Figure("programme_long_days", "The Academy is told when it is late by", "days", hint="Calendar days."),
+            Figure("programme_chase_days", "What is due or overdue is chased at most every", "days", hint="For each reader."),
+            Figure("programme_long_days", "The Academy is told when it is late by", "days"),
         ),
     ),
 )

@@ -40,6 +40,8 @@ HEADERS = [
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 TOKEN_PATHS = ("/api/", "/oauth/", "/scim/")  # authenticated by token, never by cookie
 UPLOADS: dict[str, re.Pattern[str]] = {}  # pages that take files; they add themselves, and all else keeps to the small limit
+LONG: dict[str, re.Pattern[str]] = {}  # forms that hold a whole document; they add themselves
+LONG_KB = 2048  # the largest body of those, in kilobytes: some 60 pages, each letter of another alphabet taking six bytes and more
 BULK: set[str] = set()  # addresses that take many items at once; they add themselves
 BULK_KB = 4096  # the largest body of those, in kilobytes
 LONGEST_QUERY = 8192  # characters
@@ -90,9 +92,10 @@ class Edge:
             await send(event)
 
         files = scope["method"] == "POST" and given.get(b"content-type", b"").startswith(b"multipart/") and takes_files(path)
-        small = max(self.settings.max_body_kb, BULK_KB) if path in BULK else self.settings.max_body_kb
+        long = takes_long(scope, given)
+        small = max(self.settings.max_body_kb, BULK_KB if path in BULK else LONG_KB if long else 0)
         limit = self.settings.max_upload_mb * 1024 * 1024 if files else small * 1024
-        refusal = _refusal(scope, given, limit, at_once=not files)
+        refusal = _refusal(scope, given, limit, at_once=not (files or long))
         try:
             if refusal:
                 await _plain(reply, path, request_id, *refusal)
@@ -109,6 +112,13 @@ class Edge:
 def takes_files(path: str) -> bool:
     """Is there a page at this address that takes files?"""
     return path in UPLOADS or any(pattern.match(path) for pattern in UPLOADS.values())
+
+
+def takes_long(scope: Any, given: dict[bytes, bytes]) -> bool:
+    """Is this a form that may hold a whole document? What is larger than other forms of it is read only from those who write there."""
+    if scope["method"] != "POST" or not given.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded"):
+        return False
+    return any(pattern.match(scope["path"]) for pattern in LONG.values())
 
 
 def _counted(receive: Any, limit: int, declared: int, patience: int) -> Any:

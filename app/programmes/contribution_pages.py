@@ -11,7 +11,7 @@ import secrets
 from starlette.responses import JSONResponse, Response
 
 from app.core import forms
-from app.core.errors import Invalid
+from app.core.errors import Conflict, Invalid
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.programmes import merging, portfolio_words
@@ -47,7 +47,13 @@ def contribution(tx: Tx, page: Page, token: str) -> Response:
     )
 
 
-@pages.post("/contributions/{token}/save", can=None, public=True, again=contribution)
+def _writes(tx: Tx, page: Page, token: str) -> None:  # noqa: ARG001 - as every page takes it
+    """More than of other forms is read only while the link is open to write."""
+    if not contribute.asked_by_link(tx, token).open(tx.now):
+        raise Conflict("This link is not open any more.", code="link-over")
+
+
+@pages.post("/contributions/{token}/save", can=None, public=True, again=contribution, long=True, admit=_writes)
 def save(tx: Tx, page: Page, token: str) -> Response:
     """Keep the draft."""
     content, had, sitting, turn = posted(page.form)
@@ -58,7 +64,7 @@ def save(tx: Tx, page: Page, token: str) -> Response:
     return page.go(f"/contributions/{token}", said="saved")
 
 
-@pages.post("/contributions/{token}", can=None, public=True, again=contribution)
+@pages.post("/contributions/{token}", can=None, public=True, again=contribution, long=True, admit=_writes)
 def answer(tx: Tx, page: Page, token: str) -> Response:
     """Give it, or say that one cannot."""
     what = forms.text(page.form, "what")

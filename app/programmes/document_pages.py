@@ -14,7 +14,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from app.core import file_pages, forms
-from app.core.errors import Refusal
+from app.core.errors import Conflict, Refusal
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.policy import Can
@@ -140,6 +140,12 @@ def posted(form: dict[str, Any]) -> tuple[dict[str, str], dict[str, str], str, i
     return content, had, sitting if _SITTING.fullmatch(sitting) else "", forms.one_id(form, "turn") or 0
 
 
+def _writes(tx: Tx, page: Page, document_id: int) -> None:  # noqa: ARG001 - as every page takes it
+    """Only from whoever writes in this document more is read than of other forms."""
+    if not papers.paper(tx, Can.WRITE_PORTFOLIO, document_id).turn:
+        raise Conflict("It is not your turn to write in this document.", code="not-your-turn")
+
+
 def _save(tx: Tx, page: Page, document_id: int) -> write.Saved:
     content, had, sitting, turn = posted(page.form)
     tags = forms.many(page.form, "standards") if page.form.get("tags") else None
@@ -147,7 +153,7 @@ def _save(tx: Tx, page: Page, document_id: int) -> write.Saved:
     return write.save(tx, document_id, base, content, tags, sitting, had=had, turn=turn)
 
 
-@pages.post("/documents/{document_id:int}/save", can=Can.WRITE_PORTFOLIO, again=document)
+@pages.post("/documents/{document_id:int}/save", can=Can.WRITE_PORTFOLIO, again=document, long=True, admit=_writes)
 def save(tx: Tx, page: Page, document_id: int) -> Response:
     """Keep what is in the form; the page's script is told what stands now, a browser without it is shown the page."""
     done = _save(tx, page, document_id)
@@ -166,7 +172,7 @@ def told(number: int, content: dict[str, str], sent: dict[str, str], saved: str,
     return {"number": number, "had": had, "other": other, "saved": saved, **more}
 
 
-@pages.post("/documents/{document_id:int}/send", can=Can.WRITE_PORTFOLIO, again=document)
+@pages.post("/documents/{document_id:int}/send", can=Can.WRITE_PORTFOLIO, again=document, long=True, admit=_writes)
 def send(tx: Tx, page: Page, document_id: int) -> Response:
     """Save what is in the form, then pass the document on."""
     if posted(page.form)[0] or page.form.get("tags"):  # whoever only accepts it has nothing to save

@@ -211,3 +211,39 @@ def test_home_says_what_waits_for_me(sign_in: SignIn, there: Enrolled, make: Mak
 def test_home_leads_to_my_programme(sign_in: SignIn, there: Enrolled) -> None:
     assert '<a class="govuk-link" href="/my-programme">My programme: Small programme</a>' in sign_in(there.nqsw).get("/").text
     assert "/my-programme" not in sign_in(there.assessor).get("/").text
+
+
+def long_report(words: str, tokens: dict[str, str]) -> dict[str, str]:
+    return tokens | {"a-reflection": words}
+
+
+def test_a_long_report_without_script(sign_in: SignIn, there: Enrolled, make: Make, visitor: TestClient) -> None:
+    """Twenty thousand letters, each of six bytes when they are sent, and as much in what the form brings back."""
+    key = there.documents["CRL1"]
+    nell, address = sign_in(there.nqsw), f"/documents/{key}/save"
+    words = "é" * 20_000
+    tokens = hidden(nell.get(f"/documents/{key}").text)
+    padded = {f"a-old{n}": "é" * 20_000 for n in range(4)}  # what the page would bring of other answers
+    kept = nell.post(address, data=long_report(words, tokens) | padded, follow_redirects=False)
+    assert kept.status_code == 303 and words in nell.get(f"/documents/{key}").text
+    too_long = nell.post(address, data=tokens | {"a-reflection": "x" * 2_200_000})
+    assert too_long.status_code == 413 and "larger than 2 MB" in too_long.text and words in nell.get(f"/documents/{key}").text
+
+
+def test_what_is_long_is_read_only_from_whoever_writes_there(sign_in: SignIn, there: Enrolled, make: Make, visitor: TestClient) -> None:
+    address = f"/documents/{there.documents['CRL1']}/save"
+    form = {"content-type": "application/x-www-form-urlencoded"}
+
+    def unsaid() -> Any:
+        """A body that says nothing about its size."""
+        for _ in range(40):
+            yield b"a-reflection=" + b"x" * 65_536
+
+    large = {"a-reflection": "x" * 1_000_000}
+    assert visitor.post(address, data=large, follow_redirects=False).status_code == 303
+    assert sign_in(make.person("Odd Other")).post(address, data=large).status_code == 404
+    assert sign_in(there.assessor).post(address, data=large).status_code == 409  # a draft is its writer's
+    assert sign_in(there.nqsw).post(address, content=unsaid(), headers=form).status_code == 413
+    assert sign_in(there.nqsw).post("/preferences", data=large).status_code == 413  # no other form is longer
+    files = {"file": ("a.txt", b"x" * 1_000_000)}
+    assert sign_in(there.nqsw).post(address, files=files).status_code == 413  # nor this one with files
