@@ -107,13 +107,16 @@ def operation(can: Can) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 # Reach as SQL ------------------------------------------------------------------------------------------------------
 
+# Made once: to make an alias costs more than most questions that use it. Each stands in subqueries of its own.
+_DEPUTY, _REPORT, _EMPLOYED = aliased(Responsibility), aliased(Responsibility), aliased(Person)
+
 
 def line_below(actor_id: Any, today: Any) -> Select[Any]:
     """Ids of everyone in the management line below a person today: reports of reports, and those of the managers they deputise for.
 
     The walk starts at the person (`below` 0) and at whom they deputise for, so that planners see how small it begins.
     """
-    deputy, manager = aliased(Responsibility), aliased(Responsibility)
+    deputy, manager = _DEPUTY, _REPORT
     line = select(sql_cast(actor_id, Key).label("id"), literal_column("0").label("below")).cte("line", recursive=True)
     deputising: AnySelect = select(deputy.person_id, literal_column("0")).where(
         deputy.kind == Duty.DEPUTY, deputy.holder_id == actor_id, deputy.person_id.is_not(None), current(deputy, today)
@@ -166,8 +169,7 @@ def in_unit(person_column: Any, unit_id: Any, today: Any) -> ColumnElement[bool]
         .join(UnitClosure, and_(UnitClosure.descendant_id == Membership.unit_id, UnitClosure.ancestor_id == unit_id))
         .where(Membership.person_id == person_column, current(Membership, today))
     )
-    person = aliased(Person)
-    employed = select(ONE).select_from(person).where(person.id == person_column, person.organisation_id == unit_id)
+    employed = select(ONE).select_from(_EMPLOYED).where(_EMPLOYED.id == person_column, _EMPLOYED.organisation_id == unit_id)
     return or_(exists(member), exists(employed))
 
 
@@ -260,9 +262,9 @@ _PERSON = select(Person.__table__).where(Person.id == bindparam("key"))
 
 def person(tx: Tx, can: Can, person_id: int, *, lock: bool = False) -> Row[Any]:
     """The person's row, or NotFound when out of reach, so that an outsider cannot learn who exists."""
-    require(tx, can)
+    found = require(tx, can)
     statement = _PERSON.with_for_update(key_share=True) if lock and is_postgresql(tx.db) else _PERSON
-    row = tx.one(statement, key=person_id) if reaches(tx, can, person_id) else None
-    if row is None:
+    row = tx.one(statement, key=person_id)
+    if row is None or ((Reach.SCOPE, row.organisation_id) not in found and not reaches(tx, can, person_id)):  # see in_unit: who is employed
         raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
     return row

@@ -129,6 +129,12 @@ class Tx:
         messages = [ledger.message(kind, self.now, subject, to or person_id, facts) for kind in tell]
         ledger.write(self.db, audit, messages, subject_id)
 
+    def record_all(self, action: str, subject: str, ids: Sequence[int], **facts: Any) -> None:
+        """One audit row for each of these, of people who are the subject themselves; in one statement."""
+        rows = [self._audit(action, subject, key, None, facts) | {"subject_id": key} for key in ids]
+        if rows:
+            self.db.execute(insert(ledger.Audit), rows)
+
     def insert_recorded(
         self,
         table: type[Base],

@@ -27,7 +27,8 @@ def reply(body: dict[str, Any], status: int = 200, **headers: str) -> Response:
 
 def _shown(call: Call, made: Any, status: int = 200) -> Response:
     """One resource, with its entity tag and, when it is new, its address."""
-    asked = listing.read({name: value for name, value in call.query.items() if "attributes" in name.lower()}, type(made))
+    parts = {name: value for name, value in call.query.items() if "attributes" in name.lower()}
+    asked = listing.read(parts, type(made)) if parts else None
     with understood():
         body = made.model_dump(scim_ctx=Context.RESOURCE_QUERY_RESPONSE, response_parameters=asked)
     headers = {"etag": made.meta.version, "content-location": made.meta.location}

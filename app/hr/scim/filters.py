@@ -22,6 +22,7 @@ from app.people.models import Membership, Person
 LONGEST = 8000  # characters
 MOST_TERMS = 100
 MOST_JUDGED = 5000  # resources looked at one by one for an answer
+JUDGEMENTS = 30_000  # comparisons made for an answer: at most two seconds' work
 
 Condition = ColumnElement[bool] | None
 
@@ -59,6 +60,11 @@ def check(filter_: ScimFilter[Any]) -> None:
     """400 invalidFilter for more terms than are judged."""
     if Terms().visit(filter_.ast) > MOST_TERMS:
         raise ScimRefusal(f"The filter has more than {MOST_TERMS} terms.", "invalidFilter")
+
+
+def most_judged(filter_: ScimFilter[Any] | None) -> int:
+    """How many resources are looked at for this filter: the more terms it has, the fewer."""
+    return MOST_JUDGED if filter_ is None else min(MOST_JUDGED, JUDGEMENTS // Terms().visit(filter_.ast))
 
 
 class Narrow(FilterVisitor[Condition]):

@@ -110,14 +110,13 @@ def _plain(call: Call, kinds: Sequence[Kind], first: int, most: int, members: bo
 
 def _judged(call: Call, kinds: Sequence[Kind], asked: Any, members: bool) -> list[Any]:
     found: list[Any] = []
+    most = filters.most_judged(asked.filter)
     needs_members = members or "members" in str(asked.filter).lower()
     for kind in kinds:
         condition = kind.narrow(call.tx.today).visit(asked.filter.ast) if asked.filter is not None else None
-        rows = kind.narrowed(call.tx, call.organisation_id, condition, filters.MOST_JUDGED + 1)
-        if len(rows) > filters.MOST_JUDGED:
-            words = (
-                f"More than {filters.MOST_JUDGED} would have to be looked at. Filter by userName, externalId, employeeNumber or e-mail too."
-            )
+        rows = kind.narrowed(call.tx, call.organisation_id, condition, most + 1)
+        if len(rows) > most:
+            words = f"More than {most} would have to be looked at. Filter by userName, externalId, employeeNumber or e-mail too."
             raise ScimRefusal(words, "tooMany")
         found += kind.show(call, rows, needs_members)
     with understood():

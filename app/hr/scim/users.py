@@ -72,7 +72,7 @@ USERS = (
         _boss_user.person_id.label("manager_id"),
     )
     .select_from(ScimUser)
-    .join(Person, Person.id == ScimUser.person_id)
+    .join(Person, and_(Person.id == ScimUser.person_id, Person.organisation_id == ScimUser.organisation_id))
     .outerjoin(Membership, and_(Membership.person_id == Person.id, current(Membership, _today)))
     .outerjoin(Unit, Unit.id == Membership.unit_id)
     .outerjoin(ScimGroup, and_(ScimGroup.unit_id == Unit.id, ScimGroup.deleted_at.is_(None)))

@@ -13,7 +13,7 @@ from app import policy
 from app.core.config import Settings
 from app.core.db import FOREVER
 from app.core.tx import Tx, meaning
-from app.hr.directory_models import Departure, ScimUser
+from app.hr.directory_models import ScimUser
 from app.hr.operations import leaving
 from app.hr.scim import placing, users
 from app.hr.scim.errors import ScimRefusal
@@ -101,10 +101,7 @@ def _known(tx: Tx, organisation_id: int, wanted: UserState) -> int | None:
 def _come_back(tx: Tx, person_id: int) -> None:
     """Somebody known: a departure that only the directory had asked for is dropped, and whoever had left is employed again."""
     row = policy.person(tx, Can.PROVISION, person_id, lock=True)
-    asked = (Departure.person_id == person_id, Departure.source == "scim", Departure.state == "waiting")
-    dropped = dict(state="dropped", decided_at=tx.now, reason="The directory has them again.", version=Departure.version + 1)
-    if tx.db.execute(update(Departure).where(*asked).values(**dropped)).rowcount:
-        tx.record("departure.dropped", "people", person_id, person_id=person_id, source="scim")
+    leaving.not_asked(tx, person_id, "scim", "The directory has them again")
     if row.leaving_on is not None and row.leaving_on < tx.today:
         people.change_person(tx, person_id, started_on=tx.today, leaving_on=None)
         leaving.register(tx, [person_id], "scim")
@@ -152,7 +149,7 @@ def _apply(tx: Tx, config: Settings, organisation_id: int, person_id: int, befor
     values: dict[str, Any] = {"updated_at": tx.now, "version": ScimUser.version + 1}
     for name, what in _CHANGES.items():
         if name in changed:
-            values |= what(tx, config, person_id, after)
+            values |= what(tx, config, organisation_id, person_id, after)
     details = _details(tx, person_id)
     details |= {"displayName": after.display_name, "primary": after.primary}
     if {"department", "division", "organization"} & set(changed):
@@ -166,31 +163,30 @@ def _details(tx: Tx, person_id: int) -> dict[str, Any]:
     return dict(tx.scalar(select(ScimUser.details).where(ScimUser.person_id == person_id)) or {})
 
 
-def _user_name(_tx: Tx, _config: Settings, _person_id: int, after: UserState) -> dict[str, Any]:
+def _user_name(_tx: Tx, _config: Settings, _organisation_id: int, _person_id: int, after: UserState) -> dict[str, Any]:
     return {"user_name": after.user_name, "user_name_key": users.name_key(after.user_name)}
 
 
-def _external_id(tx: Tx, config: Settings, person_id: int, after: UserState) -> dict[str, Any]:
+def _external_id(tx: Tx, config: Settings, _organisation_id: int, person_id: int, after: UserState) -> dict[str, Any]:
     external.directory_says(tx, person_id, after.external_id, config)
     return {"external_id": after.external_id}
 
 
-def _active(tx: Tx, _config: Settings, person_id: int, after: UserState) -> dict[str, Any]:
+def _active(tx: Tx, _config: Settings, _organisation_id: int, person_id: int, after: UserState) -> dict[str, Any]:
     directory.set_active(tx, person_id, after.active is not False)
     return {"active": after.active is not False}
 
 
-def _title(tx: Tx, _config: Settings, person_id: int, after: UserState) -> dict[str, Any]:
+def _title(tx: Tx, _config: Settings, _organisation_id: int, person_id: int, after: UserState) -> dict[str, Any]:
     people.set_job_title(tx, person_id, after.title or NOT_STATED, tx.today)
     return {}
 
 
-def _manager(tx: Tx, _config: Settings, person_id: int, after: UserState) -> dict[str, Any]:
+def _manager(tx: Tx, _config: Settings, organisation_id: int, person_id: int, after: UserState) -> dict[str, Any]:
     """The manager must be a user too. What HR has planned for a later day stands."""
     if after.manager_id is not None:
-        here = policy.person(tx, Can.PROVISION, person_id).organisation_id
         live = select(ScimUser.person_id).where(ScimUser.person_id == after.manager_id, ScimUser.deleted_at.is_(None))
-        if tx.scalar(live.where(ScimUser.organisation_id == here)) is None:
+        if tx.scalar(live.where(ScimUser.organisation_id == organisation_id)) is None:
             raise ScimRefusal(f"manager: there is no user {after.manager_id}. Send the manager's own user first.")
     people.set_manager(tx, person_id, after.manager_id, tx.today, _until(tx, person_id))
     return {}
@@ -211,7 +207,7 @@ def _until(tx: Tx, person_id: int) -> date:
 
 
 _CHANGES: dict[
-    str, Callable[[Tx, Settings, int, UserState], dict[str, Any]]
+    str, Callable[[Tx, Settings, int, int, UserState], dict[str, Any]]
 ] = {  # in this order: linking makes the account that is suspended
     "user_name": _user_name,
     "external_id": _external_id,
