@@ -18,7 +18,7 @@ from app.core.db import ONE
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.tx import Tx, meaning
 from app.identity.models import Account, ExternalIdentity, SignIn
-from app.people.models import Person, Unit
+from app.people.models import Person, RoleHeld, Unit
 from app.policy import Can, operation
 
 TAKEN = "That identity is already linked to somebody else here."
@@ -110,7 +110,9 @@ def directory_says(tx: Tx, person_id: int, external_id: str | None, config: Sett
     """SCIM has set or taken away a user's externalId: where the settings say that it is the provider's object id, link or unlink.
 
     Call it before `directory.set_active`, because linking makes the account that is suspended there. It does nothing while the settings do
-    not say so, nor for a client that keeps a partner's people: the provider is the host's, and its ids are not theirs to give.
+    not say so, nor for a client that keeps a partner's people: the provider is the host's, and its ids are not theirs to give. A directory
+    does not link whoever holds a role given by hand, nor moves them to another identity: its token would be worth an administrator's
+    password. That is recorded; they link their own, or an administrator does.
     Raises Invalid for what is no object id, and Conflict for one that is somebody else's: nothing of the request may then stay.
     """
     config = config or settings()
@@ -129,8 +131,18 @@ def directory_says(tx: Tx, person_id: int, external_id: str | None, config: Sett
             code="external-id-not-subject",
             errors=[{"field": "externalId", "message": "Map it to objectId"}],
         ) from None
-    if present is None or present.subject != wanted:
-        link(tx, config, person_id, wanted, "directory")
+    if present is not None and present.subject == wanted:
+        return
+    if _has_role(tx, person_id):
+        tx.record("identity.not-linked", "people", person_id, person_id=person_id, why="role")
+        return
+    link(tx, config, person_id, wanted, "directory")
+
+
+def _has_role(tx: Tx, person_id: int) -> bool:
+    """Does somebody hold a role that was given by hand, today or from a day to come?"""
+    given = RoleHeld.person_id == person_id, RoleHeld.mapped.is_(False), RoleHeld.superseded_at.is_(None), RoleHeld.valid_to > tx.today
+    return tx.scalar(select(ONE).select_from(RoleHeld).where(*given).limit(1)) is not None
 
 
 def _host_directory(tx: Tx) -> bool:

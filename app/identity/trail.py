@@ -123,6 +123,7 @@ _WORDS = {
     "sign-in.ended-by-provider": "Signed out by the council’s sign-in service",
     "identity.linked": "Linked a council account",
     "identity.unlinked": "Unlinked a council account",
+    "identity.not-linked": "Did not link a council account for the directory, because of a role",
     "role.mapped": "Let a claim give a role",
     "role.unmapped": "Ended a claim’s giving a role",
     "role.claims-unknown": "Signed in without saying the claims",

@@ -13,6 +13,7 @@ from app.core.errors import Conflict, Invalid, NotFound, Refusal
 from app.core.tx import Actor, transaction
 from app.identity import external
 from app.identity.models import Account, ExternalIdentity, SignIn
+from app.people import operations as people
 from tests.factory import Make
 from tests.identity.sso.test_settings import ENTRA
 
@@ -80,6 +81,22 @@ def test_an_administrators_link_stays_when_the_directory_takes_back_nothing_of_i
         external.link_by_hand(tx, CONFIG, ann.id, oid)
     says(make, ann, None)
     assert linked(make, ann) == [(oid, "administrator")]
+
+
+def test_a_directory_does_not_decide_who_signs_in_as_somebody_with_a_role(make: Make, ledger: Any) -> None:
+    admin, ann, first = make.person("Ada", roles=("administrator",)), make.person("Ann"), str(uuid4())
+    ledger.start()
+    says(make, admin, str(uuid4()))
+    assert (linked(make, admin), ledger.actions()) == ([], ["identity.not-linked"])
+    says(make, ann, first)
+    with make.tx() as tx:
+        people.give_role(tx, ann.id, "HR officer", None, tx.today)
+    says(make, ann, str(uuid4()))
+    assert linked(make, ann) == [(first, "directory")], "who was linked before the role stays so"
+    says(make, ann, first)
+    assert ledger.actions()[-1] == "identity.not-linked" and ledger.actions().count("identity.not-linked") == 2
+    says(make, ann, None)
+    assert linked(make, ann) == [], "taking away is always heard"
 
 
 def by_hand(make: Make, admin: Any, verb: Any, *given: Any, unit: int | None = None) -> None:
