@@ -7,6 +7,7 @@ import argparse
 import gc
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -23,6 +24,7 @@ from app.core.config import ROOT, Settings, SettingsError, settings
 from app.core.db import Database, connect
 
 SWITCH = 0.0005  # seconds
+CONNECTIONS = 16_384  # open files of one process, if the system lets it have them
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -144,6 +146,7 @@ def serve(options: argparse.Namespace, config: Settings) -> int:
     if options.listener is not None:  # in place of one that died
         _answer(create_app(config), socket.socket(fileno=options.listener), options.tally, options.number)
         return 0
+    _allow_many_connections()
     listener = socket.create_server(
         (options.host, options.port), family=socket.AF_INET6 if ":" in options.host else socket.AF_INET, backlog=2048
     )
@@ -181,6 +184,14 @@ def serve(options: argparse.Namespace, config: Settings) -> int:
             os._exit(0)
         children[child] = [*again, "worker"]
     return supervisor.become(supervisor.Charge(children))
+
+
+def _allow_many_connections() -> None:
+    """Each connection is an open file. Systems allow few at first, though more may be had for the asking; processes started later inherit it."""
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS if most == resource.RLIM_INFINITY else min(CONNECTIONS, most)
+    if few != resource.RLIM_INFINITY and few < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _tell_of_sandbox(config: Settings, where: str) -> None:

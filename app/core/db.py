@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime
@@ -38,6 +39,7 @@ from sqlalchemy.types import TypeDecorator
 
 ONE: ColumnElement[int] = literal_column("1")  # for EXISTS
 AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"  # a select of whatever columns
+MOMENT = 0.1  # seconds
 FOREVER = date(9999, 12, 31)  # the open end of a period: keeps predicates plain and indexes useful
 
 NAMING = {
@@ -152,19 +154,40 @@ class Database:
         """SQLite has one writer. Waiting on a file lock is fair; SQLite's own busy polling is not, and starves the unlucky."""
         return self._flock() if self.sqlite else nullcontext()
 
+    def turn_is_near(self) -> bool:
+        """Could a writer begin within MOMENT? For what can also be written later. Not asked inside one's own turn."""
+        if not self.sqlite:
+            return True
+        handle = self._handle()
+        until = time.monotonic() + MOMENT
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    return False
+                time.sleep(MOMENT / 20)
+            else:
+                fcntl.flock(handle, fcntl.LOCK_UN)
+                return True
+
     @contextmanager
     def _flock(self) -> Iterator[None]:
-        """A lock belongs to an open file, so each thread (and each process after a fork) opens its own."""
-        handle, pid = getattr(self._local, "handle", (None, 0))
-        if handle is None or pid != os.getpid():
-            handle = os.open(str(self._lock_file), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            self._local.handle = (handle, os.getpid())
-            self._handles.append(handle)
+        handle = self._handle()
         fcntl.flock(handle, fcntl.LOCK_EX)
         try:
             yield
         finally:
             fcntl.flock(handle, fcntl.LOCK_UN)
+
+    def _handle(self) -> int:
+        """A lock belongs to an open file, so each thread (and each process after a fork) opens its own."""
+        handle, pid = getattr(self._local, "handle", (-1, 0))
+        if handle < 0 or pid != os.getpid():
+            handle = os.open(str(self._lock_file), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            self._local.handle = (handle, os.getpid())
+            self._handles.append(handle)
+        return int(handle)
 
     def dispose(self) -> None:
         self.write.dispose()

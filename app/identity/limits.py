@@ -1,8 +1,9 @@
 """How many requests a client may make a minute: true across server processes and hosts, without a database write for each request.
 
 Each process leases a share of the client's minute from the table `rate_windows` and counts it down in memory. A share is a part of what is
-left, so that it becomes small near the limit: the limit is never exceeded, and what may go unused is what other processes hold of their
-last shares (a sixteenth of the limit at most, nothing of limits below 16).
+left, so that it becomes small near the limit: the limit is not exceeded, and what may go unused is what other processes hold of their
+last shares (a sixteenth of the limit at most, nothing of limits below 16). SQLite has one writer: while an import has its turn, a process
+goes on with as much on credit, and settles it with its next share, so that nobody who only reads waits for a writer.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class _Share:
     limit: int = 0
     mine: int = 0  # leased and not yet used
     beyond: int = 0  # nobody's yet, when this process last looked
+    owed: int = 0  # answered on credit
 
 
 class Limits:
@@ -72,17 +74,22 @@ class Limits:
         minute, reset = seconds // MINUTE, MINUTE - seconds % MINUTE
         share = self._shares.get(client_id) or self._shares.setdefault(client_id, _Share())
         with share.lock:
-            if share.minute != minute or (share.mine == 0 and share.beyond > 0):
-                share.limit, share.mine, used = self._lease(client_id, minute)
-                share.minute, share.beyond = minute, share.limit - used
+            if share.minute != minute:
+                share.minute, share.mine, share.owed, share.beyond = minute, 0, 0, max(1, share.limit)
+            if share.mine == 0 and share.beyond > 0:
+                if share.owed < share.limit // PART and not self.database.turn_is_near():
+                    share.owed += 1
+                    return Allowance(share.limit, max(0, share.beyond - share.owed), reset)
+                self._lease(share, client_id)
             if share.mine == 0:
                 return Allowance(share.limit, 0, reset, refused=True)
             share.mine -= 1
             return Allowance(share.limit, share.mine + share.beyond, reset)
 
-    def _lease(self, client_id: int, minute: int) -> tuple[int, int, int]:
+    def _lease(self, share: _Share, client_id: int) -> None:
         with transaction(self.database, SYSTEM, writes=True) as tx:
-            return lease(tx, client_id, minute, self.per_minute)
+            share.limit, share.mine, used = lease(tx, client_id, share.minute, self.per_minute, share.owed)
+        share.beyond, share.owed = max(0, share.limit - used), 0
 
     def client_of(self, authorization: str, address: str) -> int:
         """The client that a token was given to, looked up once; SignInNeeded where there is none, TooMany for who tries many."""
@@ -117,16 +124,15 @@ _TAKEN = (
 )
 
 
-def lease(tx: Tx, client_id: int, minute: int, setting: int) -> tuple[int, int, int]:
-    """(the client's limit, the share of its minute that is now the caller's, what is used of the limit with it)."""
+def lease(tx: Tx, client_id: int, minute: int, setting: int, owed: int = 0) -> tuple[int, int, int]:
+    """(the client's limit, the share of its minute that is now the caller's, what is used of the limit with it and with what it owed)."""
     limit = int(tx.scalar(_LIMIT, client=client_id, setting=setting) or 0)
     used = int(tx.scalar(_begun(tx), client=client_id, of=minute))  # locks the row: whoever else leases waits
-    left = limit - used
-    if left <= 0:
-        return limit, 0, limit
-    share = max(1, min(left // PART, LARGEST))
-    tx.db.execute(_TAKEN, dict(client=client_id, of=minute, more=share))
-    return limit, share, used + share
+    left = limit - used - owed
+    share = max(1, min(left // PART, LARGEST)) if left > 0 else 0
+    if owed + share:
+        tx.db.execute(_TAKEN, dict(client=client_id, of=minute, more=owed + share))
+    return limit, share, used + owed + share
 
 
 def _begun(tx: Tx) -> Any:

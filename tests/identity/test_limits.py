@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from app.core import tx as clocks
 from app.core.db import connect
+from app.core.tx import SYSTEM, transaction
 from app.identity import clients, operations
 from app.identity.limits import PART, UNKNOWN_TOKENS, Allowance, Limits
 from app.identity.models import ApiClient, RateWindow
@@ -102,7 +103,8 @@ def test_threads_and_processes_at_once(make: Make, noon: Any) -> None:
     for thread in threads:
         thread.join()
     others.dispose()
-    assert sum(given) == 200 and len(given) == 600
+    credit = len(processes) * (200 // PART) if make.database.sqlite else 0  # where a turn at writing was long in coming
+    assert 200 <= sum(given) <= 200 + credit and len(given) == 600
 
 
 def test_few_writes_for_many_requests(make: Make, noon: Any, count_queries: Any) -> None:
@@ -115,6 +117,22 @@ def test_few_writes_for_many_requests(make: Make, noon: Any, count_queries: Any)
     with count_queries() as queries:
         assert limits.take(key).refused
     assert not queries.statements
+
+
+def test_while_another_writes_a_process_goes_on_with_a_little_on_credit(make: Make, noon: Any) -> None:
+    """On SQLite, where there is one writer; elsewhere a lease waits for nobody's other work."""
+    key, limits = a_client(make, per_minute=160), Limits(make.database, 6000)
+    assert limits.take(key) == Allowance(160, 159, 40)
+    noon(NOON.replace(minute=1))
+    other = connect(make.database.url, pool=1)
+    with transaction(other, SYSTEM, writes=True):  # a long import
+        given = [limits.take(key) for _ in range(160 // PART)]
+    other.dispose()
+    assert not any(one.refused for one in given)
+    assert make.rows(select(RateWindow.used).where(RateWindow.minute == int(NOON.timestamp()) // 60 + 1)) == [] or not make.database.sqlite
+    rest = [limits.take(key) for _ in range(160)]
+    assert sum(not one.refused for one in [*given, *rest]) == 160  # what was owed is settled
+    assert make.rows(select(RateWindow.used).order_by(RateWindow.minute.desc()))[0].used == 160
 
 
 def test_a_limit_that_is_changed_counts_from_the_next_share(make: Make, noon: Any) -> None:
