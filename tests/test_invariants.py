@@ -29,6 +29,7 @@ from tests import (
     plants_portfolio,
     plants_programmes,
     plants_supervision,
+    plants_webhooks,
 )
 from tests.factory import LONG_AGO, Make
 from tests.plants import PLANTS, unguarded_tx
@@ -65,6 +66,7 @@ def test_every_rule_has_a_planted_violation() -> None:
         plants_portfolio,
         plants_frameworks,
         plants_leavers,
+        plants_webhooks,
     )  # the rest of the plants stand there
     assert all(other.__doc__ for other in others)
     assert sorted(PLANTS) == sorted(names) and len(set(names)) == len(names)

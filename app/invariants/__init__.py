@@ -29,6 +29,7 @@ from app.invariants.portfolio import PORTFOLIO_RULES
 from app.invariants.programmes import PROGRAMME_RULES
 from app.invariants.rule import Rule, Violation
 from app.invariants.supervision import SUPERVISION_RULES
+from app.invariants.webhooks import WEBHOOK_RULES
 
 SHOWN = 20  # ids named for each broken rule
 AHEAD = timedelta(days=9)  # so far before its cut-off a session has working hours left, whatever holidays there are
@@ -36,7 +37,7 @@ LATELY = timedelta(hours=1)  # so long the worker may take
 RULES: tuple[Rule, ...] = (
     *(PLACE_RULES + HISTORY_RULES + CLOCK_RULES + AFTER_RULES + PEOPLE_RULES),
     *(FRAMEWORK_RULES + CHAIN_RULES + SUPERVISION_RULES + PROGRAMME_RULES + PORTFOLIO_RULES + LEAVER_RULES),
-    *DIRECTORY_RULES,
+    *(DIRECTORY_RULES + WEBHOOK_RULES),
 )
 
 
