@@ -240,7 +240,7 @@ def _words(which: Any) -> Any:
         of("memberships", Membership, Unit.name).join(Unit, Unit.id == Membership.unit_id),
         of("stages", Stage, Stage.stage),
         of("posts", Post, Post.job_title),
-        of("responsibilities", Responsibility, about, holder.name)
+        of("responsibilities", Responsibility, about, case((effect.kind == "duty", Responsibility.kind), else_=holder.name))
         .join(holder, holder.id == Responsibility.holder_id)
         .outerjoin(learner, learner.id == Responsibility.person_id),
         of("roles_held", RoleHeld, RoleHeld.role, Unit.name).outerjoin(Unit, Unit.id == RoleHeld.unit_id),
@@ -267,6 +267,9 @@ _HELD = {
 }
 
 
+_DUTIES = {"assessor": "Assesses {}", "deputy": "Stands in for {}", "trainer": "Delivers a session", "manager": "Manages {}"}
+
+
 def _said(row: Row[Any], about: Row[Any] | None) -> str:
     """What an effect is about, in words."""
     if about is None:
@@ -285,7 +288,7 @@ def _said(row: Row[Any], about: Row[Any] | None) -> str:
         "panel": f"{about.one}{when}",
         "reading": f"{about.one}, for {about.two}{when}",
         "role": f"{about.one[:1].upper()}{about.one[1:]}, {about.two or 'everywhere'}",
-        "duty": f"For {about.one}",
+        "duty": _DUTIES.get(str(about.two), "Answers for {}").format(about.one),
         "cover": f"{about.two}",
     }
     if row.kind == "fact":

@@ -71,9 +71,9 @@ def test_what_follows_is_done_at_once_the_rest_on_the_day_and_all_of_it_can_be_t
     assert says(make, today + timedelta(days=7), lea) == [] and ledger.actions() == []
 
     with make.tx() as tx:  # the day comes
-        for table in (Person, Departure):
-            column = table.leaving_on if table is Person else table.last_day
-            tx.db.execute(update(table).where(column.is_not(None)).values({column.name: today - timedelta(days=1)}))
+        for table, day in ((Person, "leaving_on"), (Departure, "last_day")):
+            column = table.__table__.c[day]
+            tx.db.execute(update(table).where(column.is_not(None)).values({day: today - timedelta(days=1)}))
     assert leaving_clock.take_effect_due(make.database) == 1 and leaving_clock.take_effect_due(make.database) == 0
     assert departure(make, lea).state == "done"
     assert kinds(make, lea).get("account") == 1 and kinds(make, lea)["place"] == 4
