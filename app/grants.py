@@ -236,7 +236,7 @@ SCOPES: dict[str, tuple[Can, ...]] = {
     "completions:write": (Can.READ_COMPLETIONS, Can.WRITE_COMPLETIONS),
     "programmes:read": (Can.READ_ENROLMENT,),
     "organisation:read": (Can.READ_ORGANISATION,),
-    "people:import": (Can.READ_PERSON, Can.IMPORT_PEOPLE),
+    "people:import": (Can.READ_PERSON, Can.WRITE_PERSON, Can.IMPORT_PEOPLE),
     "changes:read": (Can.READ_CHANGES,),  # and of each resource only what the client has the scope for
     "webhooks:write": (Can.MANAGE_WEBHOOKS,),
     "training-records:read": (Can.READ_TRAINING_RECORDS,),

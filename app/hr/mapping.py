@@ -1,7 +1,8 @@
 """What the columns of an extract are called, and what its words mean: the built-in synonyms and the mapping file."""
 
+import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,6 +100,10 @@ class Mapping:
                 return column
         column_ = _KNOWN.get(key)
         return None if column_ in self.headings else column_
+
+    def digest(self) -> str:
+        """Tells two ways to read a file apart, whatever they are called."""
+        return hashlib.sha256(repr(replace(self, ignore=sorted(self.ignore))).encode()).hexdigest()  # type: ignore[arg-type]
 
     def ignores(self, heading: str) -> bool:
         """Whether the mapping file says to pass over this heading without a word."""

@@ -37,6 +37,7 @@ class Import(Model):
     as_at: Mapped[date]  # the day that the extract describes
     full_extract: Mapped[bool]
     mapping: Mapped[str]  # the name of the mapping file, or "default"
+    read_as: Mapped[str | None]  # SHA-256 of all that the mapping says: by it and the file's own an extract that comes again is known
     create_units: Mapped[bool] = mapped_column(default=False)
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))  # whose people; None: several organisations'
     headings: Mapped[dict[str, Any]] = mapped_column(Json)  # our column: the heading in the file; a column not in it changes nothing

@@ -21,6 +21,7 @@ COLUMNS = {
     "accounts": ("suspended_by", "break_glass"),
     "api_clients": ("secret_made_at", "old_secret_hash", "old_secret_until", "per_minute", "contact", "last_used_at"),
     "booking_policies": ("programme_chase_days", "programme_long_days"),
+    "imports": ("read_as",),
     "roles_held": ("mapped",),
     "sign_ins": ("via", "provider_session", "id_token"),
 }
@@ -86,6 +87,7 @@ def _columns() -> None:
     op.add_column("audit", sa.Column("xid", KEY, nullable=True))
     op.add_column("booking_policies", sa.Column("programme_chase_days", KEY, server_default="7", nullable=False))
     op.add_column("booking_policies", sa.Column("programme_long_days", KEY, server_default="28", nullable=False))
+    op.add_column("imports", sa.Column("read_as", sa.String(), nullable=True))
     op.add_column("roles_held", sa.Column("mapped", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("sign_ins", sa.Column("via", sa.String(), server_default="password", nullable=False))
     op.add_column("sign_ins", sa.Column("provider_session", sa.String(), nullable=True))

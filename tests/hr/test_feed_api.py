@@ -124,7 +124,7 @@ def test_the_tree_and_the_stages(make: Make, client: Client) -> None:
     make.person("Ann", stage="SW")
     other = make.organisation("Eastmarch", host=False)
     api = client("organisation:read")
-    ids = lambda query="": [unit["id"] for unit in api.get(f"/api/v1/units{query}").json()["items"]]  # noqa: E731
+    ids: Callable[..., list[int]] = lambda query="": [unit["id"] for unit in api.get(f"/api/v1/units{query}").json()["items"]]  # noqa: E731
     assert ids() == [council, service, team, other] and ids(f"?under={service}") == [service, team]
     assert ids("?kind=team") == [team] and ids(f"?organisation={other}") == [other] and ids("?open=false") == []
     assert ids("?updated_since=2100-01-01T00:00:00Z") == [] and len(ids("?updated_since=2020-01-01T00:00:00Z")) == 4
@@ -274,7 +274,7 @@ def test_many_results_at_once(make: Make, client: Client, count_queries: Any) ->
     made = reply.json()["items"]
     assert all(item["new"] for item in made) and made[-1]["id"] == made[1]["id"] and len({item["id"] for item in made}) == 181
     assert len(queries) < 60
-    count = lambda table: make.rows(select(func.count()).select_from(table))[0][0]  # noqa: E731
+    count: Callable[[Any], int] = lambda table: make.rows(select(func.count()).select_from(table))[0][0]  # noqa: E731
     assert count(Completion) == 181 + 2 + 1 and count(LearningRecord) == 181 and count(Certificate) == 181
     again = api.post("/api/v1/completions/bulk", json={"items": items}).json()["items"]
     assert [item["id"] for item in again] == [item["id"] for item in made] and not any(item["new"] for item in again)
@@ -283,3 +283,27 @@ def test_many_results_at_once(make: Make, client: Client, count_queries: Any) ->
     assert [error["field"] for error in errors] == ["items.1.course_id", "items.2.completed_on"]
     stranger = api.post("/api/v1/completions/bulk", json={"items": [items[0], dict(items[0], person_id=9999)]})
     assert stranger.status_code == 404 and stranger.json()["errors"][0]["field"] == "items.1.person_id"
+
+
+def test_the_same_extract_again_is_known_unread(make: Make, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as nobody has changed anybody: then it is read and compared like any other."""
+    make.organisation(), make.unit("Meadow"), make.person("Boss", stage="SW", employee_number="900")
+    api, people_api = client("people:import"), client("people:write", "people:read")
+    body = csv_of(line("1", "Ann"), line("2", "Bo"))
+    first = sent(api, body).json()
+    assert api.post(f"/api/v1/imports/{first['id']}/apply").json()["state"] == "applied"
+    read = sent(api, body + b"\n").json()["counts"]  # not the same file
+    api.post(f"/api/v1/imports/{first['id'] + 1}/apply")
+
+    def never(*_: Any) -> Any:
+        raise AssertionError("it was read")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("app.hr.imports.read", never)
+        again = sent(api, body + b"\n").json()
+        assert again["state"] == "staged" and again["counts"] == read and read["same"] == 2
+        assert api.post(f"/api/v1/imports/{again['id']}/apply").json()["state"] == "applied"
+        assert sent(api, body + b"\n", extract="full").status_code == 500  # that is another question
+    ann = make.rows(select(Person.id).where(Person.employee_number == "1"))[0][0]
+    people_api.patch(f"/api/v1/people/{ann}", json={"known_as": "Other", "stage": "NQSW"}, headers={"if-match": "*"})
+    assert sent(api, body + b"\n").json()["counts"]["changed"] == 1

@@ -156,6 +156,7 @@ def begin(tx: Tx, extract: Extract, mapping: Mapping, *, file_name: str, sha256:
         as_at=as_at,
         full_extract=mapping.full,
         mapping=mapping.name,
+        read_as=mapping.digest(),
         create_units=mapping.create_units,
         headings=dict(extract.headings.named),
         ignored=list(extract.ignored),
