@@ -176,7 +176,6 @@ MORE: tuple[tuple[str, str, Can], ...] = (
     ("Panels", "/panels", Can.READ_PANELS),
     ("Moderation", "/samples", Can.MODERATE),
     ("Completions", "/completions", Can.EXPORT_COMPLETIONS),
-    ("Programmes and standards", "/frameworks", Can.MANAGE_FRAMEWORKS),
     ("HR imports", "/hr/imports", Can.IMPORT_PEOPLE),
     ("Leavers", "/hr/leavers", Can.CONFIRM_LEAVERS),
     ("HR records", "/hr/training-records", Can.READ_TRAINING_RECORDS),

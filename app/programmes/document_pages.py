@@ -84,6 +84,11 @@ def document(tx: Tx, page: Page, document_id: int) -> Response:
         said=said(page),
         inside="/my-programme",
     )
+    asks = contribute.asks(tx, paper)
+    given["asks"] = asks
+    given["asked"] = (
+        papers.contributions(tx, document_id) if ((paper.shown and paper.works) or asks) and contribute.parts_to_ask(paper) else []
+    )
     if not paper.shown:
         return page.render("programmes/document_closed.html", **given)
     talk = papers.comments(tx, document_id) if paper.works and paper.part.side else []
@@ -92,7 +97,6 @@ def document(tx: Tx, page: Page, document_id: int) -> Response:
     for row in talk:
         beside.setdefault(row.item if row.item in codes else None, []).append(row)
     tags = papers.standards(tx, paper.part.enrolment.version_id)
-    asks = contribute.asks(paper)
     return page.render(
         "programmes/document.html",
         **given,
@@ -103,8 +107,6 @@ def document(tx: Tx, page: Page, document_id: int) -> Response:
         chosen=set(forms.many(page.form, "standards")) if page.form.get("tags") else set(paper.standards),
         files=papers.attachments(tx, document_id),
         clashes=papers.clashes(tx, document_id) if paper.writes else [],
-        asked=papers.contributions(tx, document_id) if paper.works and contribute.parts_to_ask(paper) else [],
-        asks=asks,
         step=portfolio_words.next_step(paper, any(row.capacity in asking.ACCEPTS for row in people)) if paper.turn else "",
         givers=[(code, portfolio_words.capacity(code)) for code in documents.givers(paper)] if paper.returns else [],
         most_standards=asking.MOST_STANDARDS,
@@ -240,8 +242,8 @@ def download(tx: Tx, page: Page, document_id: int, attachment_id: int) -> Respon
 @pages.get("/documents/{document_id:int}/ask", can=Can.WRITE_PORTFOLIO)
 def ask_form(tx: Tx, page: Page, document_id: int) -> Response:
     """Who is to be asked, for which part, and what they will see."""
-    paper = papers.paper(tx, Can.WRITE_PORTFOLIO, document_id)
-    if not contribute.asks(paper):
+    paper = contribute.to_ask(tx, document_id)
+    if not contribute.asks(tx, paper):
         raise write.not_now(paper)
     parts = [(part, portfolio_words.PARTS[part]) for part in contribute.parts_to_ask(paper)]
     if not page.form:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -12,6 +13,7 @@ from app.core.ledger import Outbox
 from app.core.tx import NOBODY, clock, transaction
 from app.identity import operations as identity
 from app.identity.operations import LinkOver
+from app.people.models import RoleHeld
 from app.programmes import merging, papers
 from app.programmes.operations import contribute, documents
 from app.programmes.portfolio_models import Contribution, Document, Revision
@@ -159,3 +161,29 @@ def test_feedback_from_a_family_is_collected_or_entered(hands: Hands, there: Enr
         assert paper.content["feedback"] == "She listens.\n\n[From Ola Outside]\nHe explains things."
         assert documents.send(tx, there.documents["FB2"]) == "final"
     assert clock() is not None and make.row(Document, there.documents["FB2"]).frozen == 2
+
+
+def test_the_academy_asks_on_somebodys_behalf_and_takes_it_back(make: Make, sign_in: Any, there: Enrolled) -> None:
+    """Also while the document is a draft, of which they read nothing; whoever takes no part and looks after nobody cannot."""
+    key = there.documents["DO1"]
+    cora = make.person("Cora Coordinator", roles=("coordinator",))
+    academy, base = sign_in(cora), f"/documents/{key}"
+    assert f'href="{base}/ask"' in academy.get(base).text and "A draft is for those who write in it alone" in academy.get(base).text
+    form = {"part": "observer", "name": "Ola Outside", "email": ADDRESS, "words": ""}
+    assert academy.post(f"{base}/ask", data=form, follow_redirects=False).status_code == 303
+    (asked,) = make.rows(select(Contribution.id, Contribution.asked_by, Contribution.state))
+    assert (asked.asked_by, asked.state) == (cora.id, "asked")
+    assert "Asked by Cora Coordinator" in academy.get(base).text and "Ola Outside" in sign_in(there.nqsw).get(base).text
+    assert academy.post(f"{base}/asked/{asked.id}/again", follow_redirects=False).status_code == 303
+    elsewhere = sign_in(make.person("Odd Other"))
+    team = make.unit("Elsewhere")
+    partial = make.person("Part Coordinator", roles=())
+    with make.tx() as tx:
+        tx.insert(RoleHeld, person_id=partial.id, role="coordinator", unit_id=team, valid_from=tx.today, recorded_at=tx.now)
+    for outsider in (elsewhere, sign_in(partial)):
+        assert outsider.get(f"{base}/ask").status_code == 404
+        assert outsider.post(f"{base}/ask", data=form).status_code == 404
+        assert outsider.post(f"{base}/asked/{asked.id}/withdraw").status_code == 404
+    assert academy.post(f"{base}/asked/{asked.id}/withdraw", follow_redirects=False).status_code == 303
+    assert make.row(Contribution, asked.id).state == "withdrawn"
+    assert academy.post(f"{base}/save", data={"a-context": "not theirs"}).status_code == 404

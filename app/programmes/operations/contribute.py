@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, func, literal_column, or_, select
 
+from app import policy
 from app.core import ledger
 from app.core.db import Database, UtcDateTime, is_postgresql
 from app.core.errors import Conflict, Invalid, NotFound
@@ -31,7 +32,7 @@ from app.programmes import merging, papers
 from app.programmes import questions as asking
 from app.programmes.access import Part
 from app.programmes.models import CAPACITIES, Enrolment
-from app.programmes.operations import involving
+from app.programmes.operations import changes, involving
 from app.programmes.operations.documents import check_words, move_on, notify
 from app.programmes.operations.write import keep, not_now
 from app.programmes.papers import Paper
@@ -55,17 +56,39 @@ def parts_to_ask(paper: Paper) -> list[str]:
     return [*found, "family_feedback"] if paper.row.kind == "family_feedback" else found
 
 
-def asks(paper: Paper) -> bool:
-    """May the actor ask somebody for their part now? The learner and whoever assesses, until the document is complete."""
+def asks(tx: Tx, paper: Paper) -> bool:
+    """May the actor ask somebody for their part now? The learner, whoever assesses and the Academy, until the document is complete."""
     open_now = paper.row.state in ("draft", "sent", "returned") and paper.part.enrolment.status in papers.WRITABLE
-    return open_now and bool(paper.parts & (LEARNERS | set(ACCEPTS))) and bool(parts_to_ask(paper))
+    return open_now and bool(parts_to_ask(paper)) and (_inside(paper) or _academy(tx, paper))
+
+
+def _inside(paper: Paper) -> bool:
+    return bool(paper.parts & (LEARNERS | set(ACCEPTS)))
+
+
+def _academy(tx: Tx, paper: Paper) -> bool:
+    """Does the actor look after this enrolment for the Academy, and take no part in it? They ask on somebody's behalf."""
+    return paper.part.side is None and changes.runs(tx, paper.part.enrolment)
+
+
+def to_ask(tx: Tx, document_id: int, *, lock: bool = False) -> Paper:
+    """A document for which the actor may ask others; NotFound for everybody else."""
+    try:
+        return papers.paper(tx, Can.WRITE_PORTFOLIO, document_id, lock=lock)
+    except NotFound:
+        if not policy.may(tx.actor, Can.READ_PORTFOLIO):
+            raise
+        paper = papers.paper(tx, Can.READ_PORTFOLIO, document_id, lock=lock)
+        if not _academy(tx, paper):
+            raise
+        return paper
 
 
 @operation(Can.WRITE_PORTFOLIO)
 def ask_contributor(tx: Tx, document_id: int, part: str, name: str, email: str, words: str = "") -> int:
     """Ask somebody for their part; returns the contribution's id. Conflict if they were asked already, or moderate this portfolio."""
-    paper = papers.paper(tx, Can.WRITE_PORTFOLIO, document_id, lock=True)
-    if not asks(paper):
+    paper = to_ask(tx, document_id, lock=True)
+    if not asks(tx, paper):
         raise not_now(paper)
     name, email, words = " ".join(name.split()), email.strip().lower(), words.strip()
     _check_ask(paper, part, name, email, words)
@@ -130,9 +153,9 @@ def _invite(tx: Tx, contribution_id: int, person_id: int | None, document_id: in
 
 
 def _asked_for(tx: Tx, document_id: int, contribution_id: int) -> tuple[Paper, Row[Any]]:
-    paper = papers.paper(tx, Can.WRITE_PORTFOLIO, document_id, lock=True)
+    paper = to_ask(tx, document_id, lock=True)
     row = next((row for row in papers.contributions(tx, document_id) if row.id == contribution_id), None)
-    if row is None or not paper.parts & (LEARNERS | set(ACCEPTS)):
+    if row is None or not (_inside(paper) or _academy(tx, paper)):
         raise NotFound("Nobody was asked under that reference.", code="contribution-not-found")
     return paper, row
 
@@ -152,7 +175,7 @@ def withdraw_ask(tx: Tx, document_id: int, contribution_id: int) -> None:
 def ask_again(tx: Tx, document_id: int, contribution_id: int) -> None:
     """A new link and new time for somebody who has not answered; what they had written is still on their page."""
     paper, row = _asked_for(tx, document_id, contribution_id)
-    if not asks(paper):
+    if not asks(tx, paper):
         raise not_now(paper)
     if row.state not in ("asked", "expired", "declined"):
         raise Conflict("They have answered already, or are not asked any more.", code="contribution-settled")
