@@ -274,6 +274,11 @@ def test_exactly_two_in_a_hundred_leave_one_more_waits_with_all_of_them(make: Ma
         ("due", soon),
         ("dropped", None),
     ]
+    says(make, soon, persons[3], source="api", run="api:3:day")  # more of the same run wait again; who was confirmed stays so
+    assert [departure(make, each).state for each in (*persons[:2], persons[3])] == ["due", "due", "waiting"]
+    assert make.rows(select(LeaverRun.state))[0].state == "held"
+    told = select(Audit.id).where(Audit.subject_id == persons[0].id, Audit.action == "person.changed", Audit.subject == "people")
+    assert len(make.rows(told)) == 3  # set, taken down, confirmed: other systems hear of each
     healthy(make)
 
 

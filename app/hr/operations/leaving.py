@@ -11,13 +11,14 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select, update
+from sqlalchemy import Row, and_, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from app import policy
 from app.bookings.operations.leavers import pieces
 from app.core.db import AnySelect, is_postgresql
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
+from app.core.ledger import Audit, entry
 from app.core.text import normal
 from app.core.tx import Tx
 from app.hr.directory_models import Departure, DepartureEffect, LeaverRun
@@ -128,8 +129,9 @@ def _take_hold(tx: Tx, ids: Sequence[int]) -> None:
 
 
 def _hold(tx: Tx, run: Row[Any]) -> None:
-    """All of a run that has not come to pass waits: nobody's last day is true until a person has said so."""
-    rows = tx.rows(select(Departure.id, Departure.person_id).where(Departure.run_id == run.id, Departure.state == "due"))
+    """All of a run that has not come to pass waits: nobody's last day is true until a person has said so. Who has been confirmed stays so."""
+    due = (Departure.run_id == run.id, Departure.state == "due", Departure.decided_at.is_(None))
+    rows = tx.rows(select(Departure.id, Departure.person_id).where(*due))
     tx.update(LeaverRun, run.id, state="held", confirmed_at=None, confirmed_by=None)
     wait(tx, [(row.id, row.person_id) for row in rows])
     tx.record("leavers.held", "leaver_runs", run.id, number=len(rows))
@@ -139,6 +141,7 @@ def wait(tx: Tx, held: Sequence[tuple[int, int]]) -> None:
     """These (departure, person) wait for a person to confirm them; what had been seen to is taken back."""
     for piece in pieces([person for _, person in held]):
         tx.db.execute(update(Person).where(Person.id.in_(piece)).values(leaving_on=None, updated_at=tx.now, version=Person.version + 1))
+    _told(tx, [person for _, person in held])
     leaving_back.take_back(tx, [departure for departure, _ in held])
     for piece in pieces([departure for departure, _ in held]):
         tx.db.execute(update(Departure).where(Departure.id.in_(piece)).values(state="waiting", version=Departure.version + 1))
@@ -150,6 +153,17 @@ def _still_waits(tx: Tx, rows: Sequence[Row[Any]]) -> None:
     for row in rows:
         tx.update(Departure, row.departure_id, last_day=row.leaving_on)
         tx.db.execute(update(Person).where(Person.id == row.id).values(leaving_on=None, updated_at=tx.now, version=Person.version + 1))
+    _told(tx, [row.id for row in rows])
+
+
+def _told(tx: Tx, people: Sequence[int]) -> None:
+    """These people's last day is another one: their own trail says so, and with it the feed of changes."""
+    actor = (tx.actor.kind, tx.actor.id, tx.now, tx.request_id)
+    changed = [
+        entry(*actor, "person.changed", "people", person, None, {"fields": ["leaving_on"]}) | {"subject_id": person} for person in people
+    ]
+    if changed:
+        tx.db.execute(insert(Audit), changed)
 
 
 def _move(tx: Tx, rows: Sequence[Row[Any]]) -> None:
@@ -262,8 +276,8 @@ def confirm(tx: Tx, ids: Collection[int], last_days: dict[int, date] | None = No
         )
         decided = dict(decided_at=tx.now, decided_by=tx.actor.person_id, version=row.version + 1)
         tx.update(Departure, row.id, state="due", last_day=day, **decided)
-    about = [(row.id, row.person_id) for row in rows]
-    record_all(tx, "departure.confirmed", about)
+    _told(tx, [row.person_id for row in rows])
+    record_all(tx, "departure.confirmed", [(row.id, row.person_id) for row in rows])
     _decided(tx, rows)
     _take_hold(tx, [row.id for row in rows])
     return len(rows)

@@ -38,6 +38,8 @@ def run_of(tx: Tx, organisation_id: int, source: str, arriving: Collection[int],
         assert found is not None
     if confirmed and found.state != "confirmed":
         tx.update(LeaverRun, found.id, state="confirmed", confirmed_at=tx.now, confirmed_by=tx.actor.person_id)
+    elif not confirmed and found.state == "confirmed":  # more come in the same run: they are asked about anew
+        tx.update(LeaverRun, found.id, state="open", confirmed_at=None, confirmed_by=None)
     return found
 
 
