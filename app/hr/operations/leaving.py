@@ -129,7 +129,7 @@ def _take_hold(tx: Tx, ids: Sequence[int]) -> None:
 
 
 def _hold(tx: Tx, run: Row[Any]) -> None:
-    """All of a run that has not come to pass waits: nobody's last day is true until a person has said so. Who has been confirmed stays so."""
+    """All of a run that has not come to pass waits: nobody's last day is true until a person has said so. Who was confirmed stays so."""
     due = (Departure.run_id == run.id, Departure.state == "due", Departure.decided_at.is_(None))
     rows = tx.rows(select(Departure.id, Departure.person_id).where(*due))
     tx.update(LeaverRun, run.id, state="held", confirmed_at=None, confirmed_by=None)
