@@ -18,12 +18,15 @@ from urllib.parse import urlencode
 from sqlalchemy import Row, insert, select, update
 
 from app.core.config import Settings
+from app.core.errors import TooMany
 from app.core.tx import Tx
+from app.identity import attempts as counted
 from app.identity.access import digest
-from app.identity.models import ProviderAttempt
+from app.identity.models import Attempt, ProviderAttempt
 from app.identity.provider.metadata import Metadata
 
 LIFE = timedelta(minutes=10)
+BEGUN, REFUSED = 3000, 100  # from one address in a quarter of an hour: a whole council in the morning; and far more than mistakes
 SCOPE = "openid profile"  # Entra puts `oid` into ID tokens for `profile`; an e-mail address is not asked for, because it is not used
 
 
@@ -35,6 +38,13 @@ def cookie_name(settings: Settings) -> str:
 def cookie_options(settings: Settings) -> dict[str, Any]:
     """Lax, because people come back from the provider's site; gone when the attempt is."""
     return dict(httponly=True, samesite="lax", secure=settings.secure, path="/", max_age=int(LIFE.total_seconds()))
+
+
+def throttle(tx: Tx, kind: str, address: str, most: int) -> None:
+    """Count one more of this kind from this address, or TooMany: each leaves rows, so nobody may make them without end."""
+    if counted.recent(tx, kind, address) >= most:
+        raise TooMany("There have been too many attempts from here. Wait 15 minutes and try again.", code="sign-on-throttled")
+    tx.insert(Attempt, key=counted.key(kind, address), at=tx.now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,11 +76,18 @@ async def _in_thread(request: Request, work: Callable[[], Any]) -> Any:
     return await get_running_loop().run_in_executor(request.app.state.executor, work)
 
 
+def _address(page: Page) -> str:
+    client = page.request.client
+    forwarded = page.request.headers.get("x-forwarded-for", "")
+    return access.client_address(client.host if client else "unknown", forwarded, page.settings.trusted_proxies)
+
+
 # To the provider ---------------------------------------------------------------------------------------------------
 
 
 def send(tx: Tx, page: Page, wish: Wish) -> str:
     """The provider's address to go to; the browser keeps the other half of the attempt."""
+    attempts.throttle(tx, "sign-on", _address(page), attempts.BEGUN)
     name = attempts.cookie_name(page.settings)
     address, half = attempts.begin(tx, page.settings, page.outside, wish, page.request.cookies.get(name, ""))
     page.set_cookie(name, half, **attempts.cookie_options(page.settings))
@@ -151,11 +158,13 @@ def callback(tx: Tx, page: Page) -> Response:
     reader, agent = page.actor, page.request.headers.get("user-agent", "")
     done = came if isinstance(came, Refused) else entering.arrive(tx, page.settings, came, reader, agent)
     if isinstance(done, Refused):
+        attempts.throttle(tx, "sign-on-refused", _address(page), attempts.REFUSED)
         tx.record("sign-in.refused", "accounts", done.person_id, person_id=done.person_id, why=done.why)
         status, words = page_of(done.why)
         return page.render("identity/sign_on_refused.html", status=status, words=words, linking=reader.person_id is not None)
     if done.token:
         if reader.person_id:
+            tx.actor = reader
             operations.sign_out(tx, page.request.cookies.get(access.cookie_name(page.settings), ""))
         page.set_cookie(access.cookie_name(page.settings), done.token, **access.cookie_options(page.settings))
     return page.go(done.onward)

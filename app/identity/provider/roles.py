@@ -43,6 +43,7 @@ def apply(tx: Tx, config: Settings, person_id: int, claims: frozenset[str] | Non
     wanted = {(row.role, row.unit_id) for row in tx.rows(mapped)} if given else set()
     if not config.oidc_administrators_by_claim:
         wanted = {(role, unit) for role, unit in wanted if role != Role.ADMINISTRATOR}
+    tx.get(Person, person_id, lock=True)  # two sign-ins of one person at once give a role once
     held = tx.rows(select(RoleHeld.__table__).where(RoleHeld.person_id == person_id, current(RoleHeld, tx.today)))
     for row in held:
         if row.mapped and (row.role, row.unit_id) not in wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,8 @@ from sqlalchemy import select, update
 from app.core import tx as moment
 from app.identity import external, operations
 from app.identity.models import Account, ExternalIdentity, ProviderAttempt, SignIn
-from app.people.models import Person
+from app.identity.provider import attempts, roles
+from app.people.models import Person, RoleHeld
 from tests.factory import Make
 from tests.identity.sso.providers import RealProvider, sent, settings_for
 
@@ -253,6 +255,50 @@ def test_unlinking_signs_out_and_a_suspended_invitee_stays_out(enter: Any, ann: 
     assert visitor.here.get("/my-details").status_code == 303
     assert visitor.sign_on("ann").status_code == 403
     assert make.rows(select(Account.person_id).where(Account.person_id == ann.id)), "the account stays"
+
+
+def test_nobody_fills_the_tables(enter: Any, make: Make, ledger: Any, monkeypatch: Any) -> None:
+    visitor = enter()
+    monkeypatch.setattr(attempts, "BEGUN", 2)
+    monkeypatch.setattr(attempts, "REFUSED", 3)
+    assert [visitor.here.get("/auth/sign-in").status_code for _ in range(4)] == [303, 303, 429, 429]
+    forged = [visitor.here.get("/auth/callback?code=a&state=b").status_code for _ in range(5)]
+    assert forged == [403, 403, 403, 429, 429]
+    assert why(ledger) == ["unknown-state"] * 3 and len(make.rows(select(ProviderAttempt.state_hash))) == 2
+
+
+def test_the_next_in_the_same_browser_signs_the_first_out(
+    enter: Any, ann: Any, make: Make, real: RealProvider, link: Any, ledger: Any
+) -> None:
+    bea = make.person("Bea Hill")
+    visitor = enter()
+    link(visitor.here.app.state.settings, bea, real.account("bea"))
+    visitor.sign_on("ann")
+    visitor.there.cookies.clear()
+    visitor.sign_on("bea")
+    assert "Bea Hill" in visitor.here.get("/my-details").text
+    assert [entry.person_id for entry in ledger.entries("sign-in.ended")] == [ann.id]
+    open_ = make.rows(select(SignIn.person_id).where(SignIn.ended_at.is_(None)))
+    assert [row.person_id for row in open_] == [bea.id]
+
+
+def test_two_sign_ins_at_once_give_a_role_once(enter: Any, ann: Any, make: Make) -> None:
+    config = enter().here.app.state.settings
+    with make.tx() as tx:
+        roles.add(tx, config, "Academy.HR", "HR officer", None)
+    ready = threading.Barrier(4)
+
+    def apply() -> None:
+        ready.wait()
+        with make.tx() as tx:
+            roles.apply(tx, config, ann.id, frozenset({"Academy.HR"}))
+
+    threads = [threading.Thread(target=apply) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(make.rows(select(RoleHeld.id).where(RoleHeld.person_id == ann.id))) == 1
 
 
 def test_attempts_are_forgotten(enter: Any, make: Make) -> None:
