@@ -1,4 +1,4 @@
-"""REST: HR extracts, from the file to a preview that is looked at and then applied or discarded (docs/hr-imports.md)."""
+"""REST: HR extracts, from the file to a preview that is looked at and then applied or discarded (docs/hr-extract.md)."""
 
 from __future__ import annotations
 
