@@ -20,7 +20,8 @@ def work(url: str, folder: str) -> None:
     """Number, make out and send, until it is killed."""
     claiming.LEASE = timedelta(seconds=1.5)
     noting.DELAYS = (0.1,) * PATIENT  # type: ignore[assignment]
-    noting.MAX_ATTEMPTS = deliver.MAX_ATTEMPTS = PATIENT
+    noting.MAX_ATTEMPTS = PATIENT
+    deliver.MAX_ATTEMPTS = PATIENT  # type: ignore[attr-defined]  # its own name for the same
     noting.SHORTEST = noting.LONGEST_QUIET = timedelta(seconds=0.1)
     assert sending.post.__kwdefaults__
     sending.post.__kwdefaults__["whole"] = 0.5

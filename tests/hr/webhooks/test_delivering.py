@@ -129,7 +129,7 @@ def test_it_is_tried_again_later_and_later_with_the_same_id_then_parked(house: H
         only = house.deliveries()[0]
         with house.make.tx() as tx:
             tx.db.execute(update(Delivery).where(Delivery.id != only.id).values(state="dropped", ended_at=tx.now))
-        waits = []
+        waits, row = [], only
         for _ in range(MAX_ATTEMPTS):
             house.due_now()
             house.set(key, failing_since=None)

@@ -149,7 +149,12 @@ def test_what_the_setting_names_is_allowed_and_nothing_beside_it() -> None:
 
 def test_looking_up_takes_no_longer_than_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "LOOK_UP", 0.1)
-    monkeypatch.setattr(targets.socket, "getaddrinfo", lambda *_, **__: time.sleep(1.0) or [])
+
+    def slow(*_: Any, **__: Any) -> list[Any]:
+        time.sleep(1.0)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
     with pytest.raises(OSError):  # noqa: PT011 - TimeoutError is one
         targets.look_up("slow.example.com", 443)
 
