@@ -19,6 +19,7 @@ PARTS = {
     "bookings": "Complete bookings a second, by API",
     "pages": "Pages, signed in",
     "imports": "HR extracts",
+    "hr": "HR systems connected: SCIM, extracts over the API, the feed of changes, leavers",
     "programmes": "Programmes: a cohort board of 500, a desk of 40, a portfolio of 60 pages",
 }
 HEAD = """\
