@@ -29,6 +29,7 @@ from app.core.db import Database, connect
 from app.core.tx import SYSTEM, transaction
 from app.identity import access
 from app.identity import operations as identity
+from app.identity.limits import Limits
 from app.main import create_app
 from seed import county
 from seed.personas import persona
@@ -202,6 +203,7 @@ def open_county(
     def opened(kind: str) -> Iterator[County]:
         with templates(kind, seeded).copy() as database:
             before, demo_app.state.database = demo_app.state.database, database
+            demo_app.state.limits = Limits(database, demo_settings.client_per_minute)
             yield County(kind, demo_app, database, demo_settings)
             demo_app.state.database = before
 

@@ -35,9 +35,8 @@ class Filled:
 
 
 @pytest.fixture
-def filled(built_app: Any, database: Any, make: Make) -> Filled:
+def filled(app: Any, make: Make) -> Filled:
     """An interface with something behind each kind of id, and a client that may do everything."""
-    built_app.state.database = database
     team = make.unit("North team")
     people = [make.person(f"P{number}", team=team, stage="SW") for number in range(3)]
     courses = [make.course() for _ in range(2)]
@@ -47,7 +46,7 @@ def filled(built_app: Any, database: Any, make: Make) -> Filled:
     with make.tx() as tx:
         client_id, secret = clients.create_client(tx, "made-up requests", list(SCOPES), per_minute=clients.MOST_PER_MINUTE)
         token, _ = clients.token(tx, client_id, secret, [], 60)
-    return Filled(built_app, token)
+    return Filled(app, token)
 
 
 def try_all(filled: Filled, examples: int) -> None:
