@@ -206,7 +206,8 @@ def _tell_of_sandbox(config: Settings, where: str) -> None:
     finally:
         opened.dispose()
     if made is not None:
-        print(f"To try the API at {where}/api/v1: client id {made.client_id}, secret {made.secret} (see docs/nightly-sync.md)", flush=True)
+        words = f"client id {made.client_id}, secret {made.secret} (see docs/nightly-sync.md)"
+        print(f"To try the API at {where}/api/v1: {words}", flush=True)
 
 
 def _answer(app: Any, listener: socket.socket, tally: int | None = None, number: int = 0) -> None:
