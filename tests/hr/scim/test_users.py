@@ -238,30 +238,29 @@ def test_a_change_that_cannot_be_applied_is_refused_whole(entra: Directory, plac
     assert unit.parent_id == service
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"userName": None},
-        {"userName": 5},
-        {"name": {}, "displayName": None},
-        {"name": "Ann"},
-        {"emails": "ann@westmarch.example"},
-        {"emails": [{"value": "ann@"}]},
-        {"active": "perhaps"},
-        {"favouriteColour": "blue"},
-        {"urn:example:custom:2.0:User": {"a": 1}},
-        {ENTERPRISE: "x"},
-        {ENTERPRISE: {"department": "No Such Team"}},
-        {ENTERPRISE: {"manager": {"value": "999999"}}},
-        {ENTERPRISE: {"employeeNumber": ["7"]}},
-        {"externalId": "x" * 3000},
-        {"title": "a\x00b"},
-    ],
-)
-def test_nobody_is_created_of_what_cannot_be(entra: Directory, place: Place, wrong: dict[str, Any]) -> None:
-    reply = entra.post("/Users", {**body(), **wrong})
-    assert reply.status_code == 400, reply.text
-    assert reply.json()["scimType"] in ("invalidValue", "invalidSyntax")
+NOBODY: list[dict[str, Any]] = [
+    {"userName": None},
+    {"userName": 5},
+    {"name": {}, "displayName": None},
+    {"name": "Ann"},
+    {"emails": "ann@westmarch.example"},
+    {"emails": [{"value": "ann@"}]},
+    {"active": "perhaps"},
+    {"favouriteColour": "blue"},
+    {"urn:example:custom:2.0:User": {"a": 1}},
+    {ENTERPRISE: "x"},
+    {ENTERPRISE: {"department": "No Such Team"}},
+    {ENTERPRISE: {"manager": {"value": "999999"}}},
+    {ENTERPRISE: {"employeeNumber": ["7"]}},
+    {"externalId": "x" * 3000},
+    {"title": "a\x00b"},
+]
+
+
+def test_nobody_is_created_of_what_cannot_be(entra: Directory, place: Place) -> None:
+    for wrong in NOBODY:
+        reply = entra.post("/Users", {**body(), **wrong})
+        assert (reply.status_code, reply.json()["scimType"] in ("invalidValue", "invalidSyntax")) == (400, True), (wrong, reply.text)
     assert count(place.make, Person) == 0
 
 
@@ -282,6 +281,28 @@ def test_departments_that_are_not_here_are_kept_as_words_if_the_setting_says_so(
     assert (reply.status_code, reply.json()[ENTERPRISE]["department"]) == (200, "No Such Team")
     assert place.facts(ann["id"])["team"] == "North Team"
     assert [row.facts["words"] for row in ledger.entries("scim.department-unknown")] == ["No Such Team"]
+
+
+def test_the_external_id_links_whoever_signs_on_with_it(entra: Directory, place: Place, with_settings: Callable[..., None]) -> None:
+    """Where the settings say so it is the identity provider's object id: linked, unlinked, and refused when it is none."""
+    from app.identity.models import ExternalIdentity
+
+    tenant = "0d1c7f6e-3c11-4f3a-8a45-2f2b1c7f6e3c"
+    issuer = f"https://login.microsoftonline.com/{tenant}/v2.0"
+    with_settings(
+        oidc_issuer=issuer, oidc_client_id="academy", oidc_client_secret="x", oidc_tenant=tenant, oidc_scim_external_id_is_subject=True
+    )
+    subjects = select(ExternalIdentity.person_id, ExternalIdentity.subject)
+    ann = entra.user("ann", externalId="0A21F0F2-8D2A-4F8E-BF98-7363C4AED4EF")
+    assert [tuple(row) for row in place.make.rows(subjects)] == [(int(ann["id"]), "0a21f0f2-8d2a-4f8e-bf98-7363c4aed4ef")]
+    wrong = entra.patch(f"/Users/{ann['id']}", {"op": "replace", "path": "externalId", "value": "ann"})
+    assert (wrong.status_code, wrong.json()["scimType"]) == (400, "invalidValue")
+    taken = entra.post("/Users", body("bob", externalId="0a21f0f2-8d2a-4f8e-bf98-7363c4aed4ef"))
+    assert (taken.status_code, taken.json()["scimType"]) == (409, "uniqueness")
+    off = entra.patch(f"/Users/{ann['id']}", {"op": "replace", "path": "active", "value": "False"})
+    assert (off.status_code, place.facts(ann["id"])["suspended"]) == (200, "directory")
+    assert entra.patch(f"/Users/{ann['id']}", {"op": "remove", "path": "externalId"}).status_code == 200
+    assert place.make.rows(subjects) == []
 
 
 # Versions ------------------------------------------------------------------------------------------------------------
