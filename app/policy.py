@@ -7,7 +7,7 @@ from the data.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 from typing import cast as typed
 
@@ -142,6 +142,11 @@ def above(tx: Tx, person_id: int) -> bool:
 
 
 def _above(tx: Tx, person_id: int) -> bool:
+    return tx.scalar(_stands_above(), person=person_id, actor=tx.actor.person_id, today=tx.today) is not None
+
+
+@lru_cache(maxsize=1)
+def _stands_above() -> AnySelect:
     manager, deputy = aliased(Responsibility), aliased(Responsibility)
     first = select(manager.holder_id.label("id")).where(
         manager.kind == Duty.MANAGER, manager.person_id == bindparam("person"), current(manager, bindparam("today"))
@@ -157,8 +162,7 @@ def _above(tx: Tx, person_id: int) -> bool:
         deputy.person_id == line.c.id,
         current(deputy, bindparam("today")),
     )
-    found = select(ONE).select_from(line).where(or_(line.c.id == bindparam("actor"), exists(stands_in))).limit(1)
-    return tx.scalar(found, person=person_id, actor=tx.actor.person_id, today=tx.today) is not None
+    return select(ONE).select_from(line).where(or_(line.c.id == bindparam("actor"), exists(stands_in))).limit(1)
 
 
 def in_unit(person_column: Any, unit_id: Any, today: Any) -> ColumnElement[bool]:

@@ -1,12 +1,14 @@
-"""Databases to copy: filled once for each test process and kind of database, then copied in a moment for every use.
+"""Databases to copy: filled once for each kind of database, by one test process for all, then copied in a moment for every use.
 
 `demo_county` is the demonstration county with its personas; other tests fill templates of their own with `templates`.
 """
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
+import pickle
 import shutil
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -95,25 +97,39 @@ def _say(server: str, statement: str) -> None:
 
 @pytest.fixture(scope="session")
 def templates(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, Filled], Template]]:
-    """`templates(kind, fill)` → the template that `fill` has filled, made at the first call."""
-    made: dict[tuple[str, Filled], Template] = {}
+    """`templates(kind, fill)` → the template that `fill` has filled, made by whichever test process asks first, for all of them."""
+    made: dict[tuple[str, Filled], tuple[Template, int]] = {}
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # of all processes of this run
 
     def template(kind: str, fill: Filled) -> Template:
         if (kind, fill) not in made:
-            made[kind, fill] = _fill(kind, fill, request, tmp_path_factory)
-        return made[kind, fill]
+            kept = shared / f"template-{kind}-{fill.__module__}.{fill.__qualname__}"
+            lock = os.open(kept, os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            written = kept.read_bytes()
+            found = pickle.loads(written) if written else _fill(kind, fill, request, shared)  # noqa: S301 - our own
+            if not written:
+                kept.write_bytes(pickle.dumps(found))
+            fcntl.flock(lock, fcntl.LOCK_SH)  # while anybody holds it, it stays
+            made[kind, fill] = found, lock
+        return made[kind, fill][0]
 
     yield template
-    for found in made.values():
-        if found.kind == "postgresql":
-            with suppress(OperationalError):  # a server of our own is gone by now, and the database with it
+    for found, lock in made.values():
+        with suppress(BlockingIOError, OperationalError):  # somebody needs it still; or the server, our own, is gone with it
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if found.kind == "postgresql":
                 _say(found.room, f"DROP DATABASE {found.address} WITH (FORCE)")
+        os.close(lock)
 
 
-def _fill(kind: str, fill: Filled, request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Template:
+def _fill(kind: str, fill: Filled, request: pytest.FixtureRequest, shared: Path) -> Template:
     name = f"template_{os.getpid()}_{next(_numbers)}"
     if kind == "sqlite":
-        room = str(folders.mktemp(name))
+        room = str(shared / name)
+        Path(room).mkdir()
         address = f"{room}/template.sqlite3"
         shutil.copy(request.getfixturevalue("sqlite_template"), address)
         url = f"sqlite:///{address}"

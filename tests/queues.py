@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from app import jobs
 from app.bookings import operations
 from app.bookings.models import Booking
 from app.core.tx import Actor, transaction
 from tests.factory import Make
+
+
+def only_bookings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker looks at the clocks of bookings alone: what else it does at each look has no say in who gets a place."""
+    clocks = tuple(clock for clock in jobs.CLOCKS if clock.__module__.startswith("app.bookings."))
+    assert len(clocks) == 5
+    monkeypatch.setattr(jobs, "CLOCKS", clocks)
 
 
 def acting(make: Make, person: Any, *roles: str) -> Any:

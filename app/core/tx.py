@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ClauseElement, Insert, Row, Update, bindparam, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from app.core import ledger
 from app.core.calendar import london
-from app.core.db import Base, Database, is_postgresql
+from app.core.db import AnySelect, Base, Database, is_postgresql
 from app.core.errors import Conflict, NotFound
 from app.core.ready import Ready
 
@@ -88,12 +89,9 @@ class Tx:
             return found[0][0] if found else None
         return self.db.execute(statement, parameters).scalar()
 
-    def get(self, table: type[Any], key: int, *, lock: bool = False, what: str = "") -> Row[Any]:
+    def get(self, table: type[Base], key: int, *, lock: bool = False, what: str = "") -> Row[Any]:
         """The whole row, or NotFound. `lock` makes contenders take turns on PostgreSQL (on SQLite writers do anyway)."""
-        statement = select(table.__table__).where(table.id == key)
-        if lock and is_postgresql(self.db):
-            statement = statement.with_for_update(key_share=True)
-        row = self.db.execute(statement).first()
+        row = self.db.execute(_whole(table, lock and is_postgresql(self.db)), {"key": key}).first()
         if row is None:
             raise NotFound(f"There is no {what or table.__tablename__.rstrip('s')} with that reference.")
         return row
@@ -101,16 +99,19 @@ class Tx:
     # writing -------------------------------------------------------------------------------------------------------
     def insert(self, table: type[Base], **values: Any) -> int:
         """Add a row; returns its id."""
-        key = self.db.execute(insert(table), values).inserted_primary_key
+        key = self.db.execute(_new(table), values).inserted_primary_key
         assert key is not None
         return int(key[0])
 
     def insert_many(self, table: type[Base], rows: list[dict[str, Any]]) -> None:
         if rows:
-            self.db.execute(insert(table), rows)
+            self.db.execute(_new(table), rows)
 
-    def update(self, table: type[Any], key: int, **values: Any) -> None:
-        self.db.execute(update(table).where(table.id == key).values(**values))
+    def update(self, table: type[Base], key: int, **values: Any) -> None:
+        if any(isinstance(value, ClauseElement) for value in values.values()):
+            self.db.execute(update(table).where(table.__table__.c.id == key).values(**values))
+        else:
+            self.db.execute(_changed(table), {**values, "its_key": key})
 
     def record(
         self,
@@ -153,6 +154,25 @@ class Tx:
 
     def _audit(self, action: str, subject: str, person_id: int | None, state: str | None, facts: dict[str, Any]) -> dict[str, Any]:
         return ledger.entry(self.actor.kind, self.actor.id, self.now, self.request_id, action, subject, person_id, state, facts)
+
+
+# Written once for each table: SQLAlchemy takes longer to build such a statement than the database to answer it.
+
+
+@lru_cache(maxsize=500)
+def _whole(table: Any, lock: bool) -> AnySelect:
+    statement = select(table.__table__).where(table.__table__.c.id == bindparam("key"))
+    return statement.with_for_update(key_share=True) if lock else statement
+
+
+@lru_cache(maxsize=250)
+def _new(table: Any) -> Insert:
+    return insert(table)
+
+
+@lru_cache(maxsize=250)
+def _changed(table: Any) -> Update:
+    return update(table).where(table.__table__.c.id == bindparam("its_key"))
 
 
 @contextmanager

@@ -23,7 +23,13 @@ from app.core.tx import SYSTEM, Tx, transaction
 from app.core.tx import clock as now
 from app.people.models import Group, GroupMember
 from tests.factory import Make
-from tests.queues import acting, full, give_up, join, states
+from tests.queues import acting, full, give_up, join, only_bookings, states
+
+
+@pytest.fixture(autouse=True)
+def _clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    only_bookings(monkeypatch)
+
 
 # Classes -----------------------------------------------------------------------------------------------------------
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, and_, bindparam, insert, select
+from sqlalchemy import and_, bindparam, insert, select
 
 from app import jobs
 from app.bookings.models import Booking, Part, Place, Session
 from app.core.db import FOREVER, Database
 from app.core.errors import Refusal
+from app.core.ready import Ready
 from app.core.tx import Actor, Tx, transaction
 from app.people.models import Absence, CareerStage, Group, GroupMember, Person, Post, Stage
 from tests.factory import LONG_AGO, Make
@@ -220,8 +221,9 @@ class Game:
     # comparing -----------------------------------------------------------------------------------------------------
     def _compare(self) -> None:
         with self.table.tx(writes=False) as tx:
-            rows = {row.id: row for row in tx.rows(_BOOKINGS, sessions=list(self.sessions.values()))}
-            seats = [tuple(row) for row in tx.rows(_SEATS, sessions=list(self.sessions.values()))]
+            one, other = self.sessions.values()
+            rows = {row.id: row for row in tx.rows(_BOOKINGS, one=one, other=other)}
+            seats = [tuple(row) for row in tx.rows(_SEATS, one=one, other=other)]
         names = {key: member.name for member, key in self.ids.items()}
         engine = {key: _engine_side(row, names) for key, row in rows.items()}
         oracle = {self.bookings[wish]: _oracle_side(wish) for event in self.events for wish in event.wishes}
@@ -285,9 +287,22 @@ def _london(day: date, hour: int) -> datetime:
     return datetime.combine(day, time(hour), LONDON).astimezone(UTC)
 
 
-_MINE: BindParameter[list[int]] = bindparam("sessions", expanding=True)
-_BOOKINGS = select(Booking.__table__).where(Booking.session_id.in_(_MINE))
-_SEATS = (
+_MINE: tuple[Any, ...] = (bindparam("one"), bindparam("other"))
+_LOOKED_AT = (
+    *(
+        Booking.id,
+        Booking.session_id,
+        Booking.person_id,
+        Booking.status,
+        Booking.place,
+        Booking.priority,
+        Booking.turn,
+        Booking.passed_from,
+    ),
+    *(Booking.approval, Booking.approval_due_at, Booking.offer_ends_at, Booking.name_by),
+)
+_BOOKINGS = Ready(select(*_LOOKED_AT).where(Booking.session_id.in_(_MINE)))
+_SEATS = Ready(
     select(Place.session_id, Place.closing, Place.quota_id.is_not(None).label("kept"), Booking.id)
     .outerjoin(Booking, and_(Booking.session_id == Place.session_id, Booking.place == Place.number))
     .where(Place.session_id.in_(_MINE))

@@ -12,6 +12,7 @@ from app.core.db import Database
 from tests.conftest import THOROUGH
 from tests.factory import Make
 from tests.property.game import History, Table, failure, shortest
+from tests.queues import only_bookings
 
 HISTORIES = int(os.environ.get("ACADEMY_HISTORIES", "0")) or (2000 if THOROUGH else 120)
 ON_POSTGRESQL = HISTORIES // 2 if THOROUGH else HISTORIES // 3  # where each statement is a round trip
@@ -23,6 +24,7 @@ def table(make: Make, database: Database, monkeypatch: pytest.MonkeyPatch) -> Ta
     """A database whose every clock is the game's."""
     made = Table(database, make)
     monkeypatch.setattr("app.core.tx.clock", made.clock)
+    only_bookings(monkeypatch)
     return made
 
 

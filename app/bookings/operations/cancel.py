@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, bindparam, delete, select
 
 from app import policy
 from app.bookings.models import OVER, Booking, Place, Session, Status
@@ -17,9 +17,12 @@ from app.policy import Can, operation
 CAN_CANCEL = (Status.REQUESTED, Status.WAITING, Status.OFFERED, Status.BOOKED)
 
 
+_WHERE = select(Booking.session_id, Booking.person_id).where(Booking.id == bindparam("booking"))
+
+
 def locked(tx: Tx, booking_id: int, can: Can) -> tuple[Row[Any], Row[Any]]:
     """A booking and its session, person and session locked in that order; NotFound when out of reach."""
-    where = tx.one(select(Booking.session_id, Booking.person_id).where(Booking.id == booking_id))
+    where = tx.one(_WHERE, booking=booking_id)
     if where is None or not policy.reaches(tx, can, where.person_id):
         raise NotFound("There is no booking with that reference.", code="booking-not-found")
     policy.person(tx, can, where.person_id, lock=True)

@@ -106,13 +106,13 @@ def pass_on(tx: Tx, session_id: int) -> int:
     return len(offers)
 
 
+_TAKEN = exists(select(ONE).select_from(Booking).where(Booking.session_id == Place.session_id, Booking.place == Place.number))
+_FREE = select(Place.number, Place.quota_id).where(Place.session_id == bindparam("session"), ~Place.closing, ~_TAKEN).order_by(Place.number)
+
+
 def free_seats(tx: Tx, session_id: int) -> list[Seat]:
     """Places that nobody holds and that are not closing. The caller holds the session's lock."""
-    taken = exists(select(ONE).select_from(Booking).where(Booking.session_id == Place.session_id, Booking.place == Place.number))
-    rows = tx.rows(
-        select(Place.number, Place.quota_id).where(Place.session_id == session_id, ~Place.closing, ~taken).order_by(Place.number)
-    )
-    return [Seat(row.number, row.quota_id) for row in rows]
+    return [Seat(row.number, row.quota_id) for row in tx.rows(_FREE, session=session_id)]
 
 
 def match(tx: Tx, session: Row[Any], seats: Sequence[Seat], only: int | None = None) -> list[tuple[Row[Any], Seat]]:
