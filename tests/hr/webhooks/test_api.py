@@ -19,6 +19,7 @@ from tests.hr.webhooks.house import SCOPES, Hooks, settings
 from tests.hr.webhooks.receiver import answering, receiving
 
 HOOKS = "/api/v1/subscriptions"
+pytestmark = pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)], indirect=True)
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from tests.hr.webhooks import world
 from tests.hr.webhooks.house import Hooks, hooks
 from tests.hr.webhooks.receiver import answering, receiving
 
+pytestmark = pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)], indirect=True)
+
 
 @pytest.fixture
 def house(make: Make) -> Hooks:
