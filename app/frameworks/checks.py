@@ -109,12 +109,23 @@ def _roles(made: Programme) -> Iterator[Wrong]:
             if signs in document.signed_by[:n]:
                 yield (*place, "signed_by", n), f"“{signs}” signs twice.", "Nobody signs the same document twice: keep the first."
         for s, section in enumerate(document.form.sections):
+            yield from _later((*place, "form", "sections", s, "after"), document, s, known)
             for i, item in enumerate(section.items):
                 yield from _item((*place, "form", "sections", s, "items", i), item, document, known)
     for name in ("recommended_by", "confirmed_by"):
         named = getattr(made, name)
         if named is not None and named not in known:
             yield (name,), f"There is no role “{named}” in this programme.", "Add it under roles, or correct the name."
+
+
+def _later(place: Place, document: Document, s: int, known: set[str]) -> Iterator[Wrong]:
+    """What is written after somebody's part needs that part to stand before it: else nobody could ever go on."""
+    section = document.form.sections[s]
+    yield from _named(place, section.after, known)
+    before = [item for one in document.form.sections[:s] for item in one.items if item.required]
+    for n, code in enumerate(section.after):
+        if code in known and not any(code in (item.by or document.completed_by) for item in before):
+            yield (*place, n), f"“{code}” has nothing to answer before this section.", "Put their section before it, or take the word out."
 
 
 def _item(place: Place, item: Item, document: Document, known: set[str]) -> Iterator[Wrong]:

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 Code = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{0,39}$")]  # ASYE-CF
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]  # line_manager
@@ -72,7 +72,16 @@ class Section(Part):
     code: Name
     title: Title
     guidance: Words = ""
+    after: Roles = []  # it is written only once all that is asked of these is answered; empty: at any time of one's turn
     items: Annotated[list[Item], Field(min_length=1, max_length=60)]
+
+    @model_serializer(mode="wrap")
+    def _kept(self, usual: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Kept only where it is said, so that definitions from before have the fingerprint they had."""
+        kept: dict[str, Any] = usual(self)
+        if not self.after:
+            kept.pop("after", None)
+        return kept
 
 
 class Form(Part):

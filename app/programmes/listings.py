@@ -40,6 +40,7 @@ class CohortsQuery(ListQuery):
 
     programme: str | None = Field(None, min_length=1, max_length=60, pattern=r"^[\w.-]+$", description="Code of the programme: `ASYE-CF`.")
     open: Truth | None = Field(None, description="true: those that people still join; false: closed ones.")
+    updated_since: Instant | None = Field(None, description="Created, renamed or closed at or after this instant.")
 
 
 class CohortOut(BaseModel):
@@ -191,6 +192,10 @@ def cohorts(tx: Tx, query: CohortsQuery) -> Select[*tuple[Any, ...]]:
         found = found.where(ProgrammeVersion.programme_code == query.programme)
     if query.open is not None:
         found = found.where(Cohort.closed_on.is_(None) if query.open else Cohort.closed_on.is_not(None))
+    since = moment(query.updated_since)
+    if since is not None:
+        its = (Audit.subject == "cohorts", Audit.subject_id == Cohort.id, Audit.action.startswith("cohort."), Audit.at >= since)
+        found = found.where(exists(select(ONE).select_from(Audit).where(*its)))
     return found
 
 

@@ -126,7 +126,14 @@ class Paper:
     @property
     def writes(self) -> frozenset[str]:
         """Codes of the questions that the actor may answer now."""
-        return frozenset(question.code for question in self.questions if question.asks(self.parts)) if self.turn else frozenset()
+        if not self.turn:
+            return frozenset()
+        return frozenset(question.code for question in self.questions if question.asks(self.parts)) - self.later
+
+    @cached_property
+    def later(self) -> frozenset[str]:
+        """Codes of the questions that nobody answers before others have given their part, which they have not yet."""
+        return frozenset(question.code for question in self.questions if asking.too_early(question, self.questions, self.content))
 
     @property
     def takes_back(self) -> bool:

@@ -21,7 +21,7 @@ CONTEXT = "context"  # the section of an observation that its observer reads bef
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One item of a form. `by`: the capacities that answer it."""
+    """One item of a form. `by`: the capacities that answer it; `after`: whose answers must be there before it is written."""
 
     code: str
     label: str
@@ -31,6 +31,7 @@ class Question:
     by: tuple[str, ...]
     required: bool
     section: str
+    after: tuple[str, ...] = ()
 
     def asks(self, capacities: Collection[str]) -> bool:
         """Does somebody with these capacities answer it?"""
@@ -61,6 +62,7 @@ def sections(form: Mapping[str, Any], completed_by: Sequence[str]) -> tuple[Sect
                 tuple(item.get("by") or completed_by),
                 item.get("required", True),
                 section["code"],
+                tuple(section.get("after", ())),
             )
             for item in section["items"]
         )
@@ -96,6 +98,14 @@ def outside(part: str, asked: Sequence[Question], kind: str) -> frozenset[str]:
 def missing(asked: Sequence[Question], content: Mapping[str, str]) -> list[Question]:
     """Questions that must be answered and are not, in the order of the form."""
     return [question for question in asked if question.required and not content.get(question.code)]
+
+
+def too_early(question: Question, asked: Sequence[Question], content: Mapping[str, str]) -> bool:
+    """Does the form say that this is written when others have given their parts that stand before it, and they have not yet?"""
+    if not question.after:
+        return False
+    before = asked[: asked.index(question)]
+    return any(other.asks(question.after) for other in missing(before, content))
 
 
 def mine_first(lacking: Sequence[Question], parts: Collection[str]) -> list[Question]:

@@ -155,6 +155,13 @@ def test_what_does_not_fit_is_said_with_line_place_reason_and_remedy(old: str, n
         ("      kind: panel\n", "      kind: stage\n", "panel", "no stage has the kind panel"),
         ("  recommended_by: assessor", "  recommended_by: tutor", "recommended_by", "There is no role “tutor”"),
         ("  kind: early_career", "  kind: apprenticeship", "apprenticeship", "names its standard here"),
+        ("title: Your own view\n", "title: Your own view\n                after: [head]\n", "after › number 1", "There is no role “head”"),
+        (
+            "title: Your own view\n",
+            "title: Your own view\n                after: [line_manager]\n",
+            "after › number 1",
+            "“line_manager” has nothing to answer before this section.",
+        ),
     ],
 )
 def test_what_does_not_hold_together_is_said(old: str, new: str, where: str, wrong: str) -> None:
@@ -203,6 +210,13 @@ def test_what_does_not_hold_together_is_said(old: str, new: str, where: str, wro
 def test_rules_and_standards_that_do_not_hold_together(text: str, change: tuple[str, str], where: str, wrong: str) -> None:
     found = problems(altered(text, change))
     assert [each for each in found if each.where.endswith(where) and wrong in each.wrong], found
+
+
+def test_a_section_may_come_after_somebody_and_others_keep_their_fingerprint() -> None:
+    """Where it is not said it is not kept, so that definitions from before are the same to the letter."""
+    later = altered(ASYE, ("title: Your own view\n", "title: Your own view\n                after: [observer]\n"))
+    before, after = (str(prepare([("file.yaml", text.encode())])[0].made.model_dump(mode="json")) for text in (ASYE, later))
+    assert "'after'" not in before and "'after': ['observer']" in after
 
 
 def test_every_problem_of_every_file_is_said_at_once() -> None:

@@ -19,7 +19,8 @@ from sqlalchemy.exc import DatabaseError
 from app.core.db import Database
 from app.core.errors import Changed, Conflict, Invalid, NotFound, Refusal
 from app.core.files import Store, receive
-from app.core.tx import Actor, Tx, clock, transaction
+from app.core.tx import NOBODY, Actor, Tx, clock, transaction
+from app.identity import operations as identity
 from app.policy import Can
 from app.programmes import merging, papers
 from app.programmes.models import Enrolment, StageRecord
@@ -27,6 +28,7 @@ from app.programmes.operations import comments, contribute, documents, write
 from app.programmes.portfolio_models import Clash, Contribution, Document, Revision
 from tests.conftest import Ledger
 from tests.factory import Make
+from tests.programmes import making
 from tests.programmes.making import Enrolled, Programmes
 
 
@@ -306,7 +308,7 @@ def _refused(hands: Hands, person: Any, what: Callable[[Tx], Any], *roles: str) 
 
 
 def test_nobody_acts_in_a_portfolio_that_is_not_theirs(hands: Hands, there: Enrolled, make: Make) -> None:
-    """Strangers, those whose part has ended, coordinators and the moderating side change nothing."""
+    """Strangers, those whose part has ended and the moderating side change nothing; coordinators only ask others."""
     other = Programmes(make).enrolment(nqsw=make.person("Otto Other"))
     before = make.person("Bea Before")
     panel, coordinator = make.person("Pan Ell", roles=("panel",)), make.person("Cora", roles=("coordinator",))
@@ -331,7 +333,8 @@ def test_nobody_acts_in_a_portfolio_that_is_not_theirs(hands: Hands, there: Enro
     ]
     for who, roles in ((other.nqsw, ()), (other.assessor, ()), (before, ()), (panel, ("panel",)), (coordinator, ("coordinator",))):
         allowed = [number for number, verb in enumerate(verbs) if not _refused(hands, who, verb, *roles)]
-        assert (who.name, allowed) == (who.name, [])
+        # The Academy asks on somebody's behalf, and takes that back; it writes nothing.
+        assert (who.name, allowed) == (who.name, [10, 11] if who is coordinator else [])
 
 
 def test_two_who_save_at_the_same_moment_take_turns(hands: Hands, there: Enrolled, make: Make) -> None:
@@ -349,3 +352,38 @@ def test_two_who_save_at_the_same_moment_take_turns(hands: Hands, there: Enrolle
     (stands,) = make.rows(select(Revision.content).where(Revision.document_id == key))
     kept = [row.words for row in make.rows(select(Clash.words).where(Clash.document_id == key))]
     assert sorted([stands.content["reflection"], *kept]) == [f"tab {number}" for number in range(8)]
+
+
+# After somebody else ------------------------------------------------------------------------------------------------
+
+OBSERVED = {
+    "sections": [
+        {"code": "context", "title": "Context", "items": [making.item("context", "Context", ["nqsw"])]},
+        {"code": "observer", "title": "Observer", "items": [making.item("seen", "What was seen", ["observer"])]},
+        {"code": "own", "title": "Your own view", "after": ["observer"], "items": [making.item("own", "How it went", ["nqsw"])]},
+    ]
+}
+
+
+def test_ones_own_view_is_written_after_the_observer(hands: Hands, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the form says so: not in a draft, not by an old page, not by bringing back; and then it is the learner's turn."""
+    changed = [{**each, "form": OBSERVED, "by": ["nqsw", "observer"]} if each["code"] == "DO1" else each for each in making.DOCUMENTS]
+    monkeypatch.setattr(making, "DOCUMENTS", tuple(changed))
+    there = Programmes(make).enrolment()
+    key = there.documents["DO1"]
+    with hands.of(there.nqsw) as tx:
+        assert papers.paper(tx, Can.WRITE_PORTFOLIO, key).writes == {"context"}
+        _save(tx, key, {"context": "A visit", "own": "It went well"}, {}, "a")
+        assert papers.paper(tx, Can.WRITE_PORTFOLIO, key).content == {"context": "A visit"}
+        asked = contribute.ask_contributor(tx, key, "observer", "Ola Outside", "ola@elsewhere.example")
+        expires = tx.now + timedelta(days=20)
+        token = identity.mint_link(tx, None, "contribution", "ola@elsewhere.example", subject_id=asked, expires_at=expires)
+        documents.send(tx, key)
+    assert make.row(Document, key).waiting_for == "observer"
+    with transaction(hands.database, NOBODY, writes=True) as tx:
+        contribute.give(tx, token, {"seen": "Warm and clear"}, had={"seen": _print("")})
+    assert make.row(Document, key).waiting_for == "nqsw"
+    with hands.of(there.nqsw) as tx:
+        assert papers.paper(tx, Can.WRITE_PORTFOLIO, key).writes == {"context", "own"}
+        _save(tx, key, {"own": "It went well"}, {"own": ""}, "b")
+        assert papers.paper(tx, Can.WRITE_PORTFOLIO, key).content["own"] == "It went well"
