@@ -20,7 +20,7 @@ from tests.visit import Finder
 
 FOLDER = ROOT / "docs" / "screens"
 TALLEST = {DESKTOP: 800, PHONE: 1400}  # pixels: the first screen at a desk, the first two on a phone
-LARGEST = 150_000  # bytes: pictures are for looking at, and the repository stays small
+LARGEST = 165_000  # bytes: pictures are for looking at, and the repository stays small
 SCREENS: dict[str, tuple[str, str | None]] = {  # name → a stop of the tour
     "sign-in": ("/sign-in", None),
     "home": ("/", "practitioner"),
