@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import hr_feed, hr_leavers, hr_scim, house
+from benchmarks import house, hr_feed, hr_leavers, hr_scim
 
 
 def main() -> int:

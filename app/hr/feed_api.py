@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from app.apidoor import api
 from app.core.db import ONE
-from app.core.errors import Forbidden
+from app.core.errors import Forbidden, Invalid
 from app.core.listing import BIGGEST_ID, Closed, InstantOut, Key
 from app.core.tx import Tx
 from app.hr import feed
@@ -78,8 +78,15 @@ def follow(tx: Tx, query: FeedQuery) -> dict[str, Any]:
     top = feed.last(tx)  # asked first: all that has a number up to it is seen by the next question
     if query.since == "now":
         return {"items": [], "last": top, "more": False}
-    if query.since >= top:
-        return {"items": [], "last": query.since, "more": False}
+    if query.since > top:
+        raise Invalid(
+            f"The feed has come to {top}, not so far.",
+            code="since-unknown",
+            way_out="A backup was restored, or this is another service: begin again with since=now and a full read.",
+            errors=[{"field": "since", "message": "No change has this number"}],
+        )
+    if query.since == top:
+        return {"items": [], "last": top, "more": False}
     end = min(top, query.since + WINDOW)
     rows = tx.rows(_between(query.since, end, top, wanted).limit(query.limit + 1))
     whole = len(rows) <= query.limit
@@ -112,4 +119,5 @@ def _between(since: int, end: int, top: int, wanted: list[str]) -> Any:
         )
     )
     found = select(Change.number, Change.at, Change.event, Change.resource, Change.resource_id)
-    return found.where(Change.number > since, Change.number <= end, Change.resource.in_(wanted), ~again).order_by(Change.number)
+    which = (Change.resource + "").in_(wanted)  # as it is no plain column, the numbers' order leads, and only as many are read as are told
+    return found.where(Change.number > since, Change.number <= end, which, ~again).order_by(Change.number)

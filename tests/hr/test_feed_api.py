@@ -82,6 +82,12 @@ def test_each_resource_once_and_pages_that_meet(make: Make, client: Client, data
     assert api.get(CHANGES, params={"since": "now"}).json() == {"items": [], "last": since, "more": False}
 
 
+def test_a_number_that_was_never_given(client: Client) -> None:
+    """As after a backup was restored: a copy that went on from there would miss what comes until then."""
+    reply = client(*READS).get(CHANGES, params={"since": 10})
+    assert reply.status_code == 422 and reply.json()["code"] == "since-unknown"
+
+
 def test_it_moves_on_where_nothing_is_for_a_client(make: Make, client: Client, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long stretch of other people's changes is passed in pieces, each of which says where to go on."""
     monkeypatch.setattr("app.hr.feed_api.WINDOW", 3)
