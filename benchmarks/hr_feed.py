@@ -27,18 +27,20 @@ EDGE = "academy-bench-edge"
 
 
 class Api:
-    """A client over one connection."""
+    """A client that opens a connection for each request, as a nightly program does."""
 
     def __init__(self, port: int, token: str) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+        self.port = port
         self.headers = {"Authorization": f"Bearer {token}"}
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         sent = body if body is None or isinstance(body, bytes) else json.dumps(body)
         kind = {} if body is None or headers else {"Content-Type": "application/json"}
-        self.connection.request(method, f"/api/v1{path}", sent, {**self.headers, **kind, **headers})
-        answer = self.connection.getresponse()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
+        connection.request(method, f"/api/v1{path}", sent, {**self.headers, **kind, **headers})
+        answer = connection.getresponse()
         said = answer.read()
+        connection.close()
         if answer.status >= 300:
             raise SystemExit(f"{method} {path}: {answer.status} {said[:500]!r}")
         return json.loads(said)
