@@ -187,7 +187,7 @@ def serve(options: argparse.Namespace, config: Settings) -> int:
 
 
 def _allow_many_connections() -> None:
-    """Each connection is an open file. Systems allow few at first, though more may be had for the asking; processes started later inherit it."""
+    """Each connection is an open file. Systems allow few at first, though more may be had for the asking."""
     few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CONNECTIONS if most == resource.RLIM_INFINITY else min(CONNECTIONS, most)
     if few != resource.RLIM_INFINITY and few < wanted:

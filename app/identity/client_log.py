@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import bindparam, exc, update
 
 from app.core import tx as clocks
-from app.core.db import Database
+from app.core.db import Database, append
 from app.core.tx import SYSTEM, transaction
 from app.identity.models import ApiCall, ApiClient
 
@@ -72,7 +72,7 @@ class Calls:
         latest = {client: at for client, at, *_ in batch}
         used = {client: at for client, at in latest.items() if client not in self._used or at - self._used[client] >= USED_EVERY}
         with transaction(self._database(), SYSTEM, writes=True) as tx:
-            tx.insert_many(ApiCall, [dict(zip(_COLUMNS, call, strict=True)) for call in batch])
+            append(tx.db, ApiCall.__table__, _COLUMNS, batch)
             if used:
                 tx.db.execute(_USED, [dict(client=client, used_at=at) for client, at in sorted(used.items())])
         self._used |= used
