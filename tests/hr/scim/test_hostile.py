@@ -256,3 +256,16 @@ def test_two_clients_at_once(app: Any, database: Database, place: Place, make: M
     assert lost.json()["scimType"] == "uniqueness"
     created = {"names": 1, "numbers": 1, "revived": 0, "groups": 0}[what]
     assert make.rows(select(func.count()).select_from(Person))[0][0] == people + created
+
+
+def test_more_than_the_clients_limit(app: Any, database: Database, place: Place, make: Make) -> None:
+    """SCIM counts against the same limit as the REST interface, and says so in its own shape."""
+    entra = Directory(app, token(database, place.organisation))
+    with make.tx() as tx:
+        tx.update(ApiClient, int(tx.scalar(select(func.max(ApiClient.id)))), per_minute=3)
+    replies = [entra.get("/Users") for _ in range(12)]
+    last = next(reply for reply in reversed(replies) if reply.status_code == 429)
+    assert {reply.status_code for reply in replies} == {200, 429}
+    assert (last.json()["status"], last.headers["content-type"]) == ("429", "application/scim+json")
+    assert 0 < int(last.headers["retry-after"]) <= 60
+    assert replies[0].headers["ratelimit-limit"] == "3"
