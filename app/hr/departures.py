@@ -104,8 +104,8 @@ def held(tx: Tx) -> Sequence[Row[Any]]:
 
 
 def of_run(tx: Tx, run_id: int) -> list[int]:
-    """Departures of a run that wait, in reach."""
-    reached = policy.within_reach(tx, Can.CONFIRM_LEAVERS, Departure.person_id)
+    """Departures of a run that wait, in reach; not the actor's own, which a colleague confirms."""
+    reached = and_(policy.within_reach(tx, Can.CONFIRM_LEAVERS, Departure.person_id), Departure.person_id != tx.actor.person_id)
     rows = tx.rows(select(Departure.id).where(Departure.run_id == run_id, Departure.state == "waiting", reached))
     if not rows:
         raise NotFound("Nobody waits to be confirmed there, or they are not your people.", code="run-not-found")

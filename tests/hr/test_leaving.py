@@ -386,6 +386,11 @@ def test_another_organisations_hr_finds_nothing_and_others_may_not(make: Make) -
         leaving.restore(tx, key, "No")
     with acting(make, ann) as tx, pytest.raises(Forbidden):
         leaving.confirm(tx, [key])
+    hers = ("HR officer", lea.organisation_id)
+    with acting(make, lea, hers) as tx, pytest.raises(Conflict, match="your own leaving"):
+        leaving.drop(tx, [key], "I stay")
+    with acting(make, lea, hers) as tx, pytest.raises(Conflict, match="your own leaving"):
+        leaving.restore(tx, key, "I stay")
     assert departure(make, lea).state == "waiting"
 
 

@@ -304,6 +304,7 @@ def _waiting(tx: Tx, ids: Collection[int]) -> Sequence[Row[Any]]:
     people = [row.person_id for row in tx.rows(select(Departure.person_id).where(reached))]
     if len(people) < len(wanted):
         raise NotFound("There is no departure with that reference, or it is not one of your people’s.", code="departure-not-found")
+    _not_ones_own(tx, people)
     leaving_effects.locked(tx, people)
     columns = (*Departure.__table__.c, Person.name, Person.started_on)
     rows = tx.rows(select(*columns).join(Person, Person.id == Departure.person_id).where(Departure.id.in_(wanted)).order_by(Departure.id))
@@ -312,6 +313,11 @@ def _waiting(tx: Tx, ids: Collection[int]) -> Sequence[Row[Any]]:
             "Somebody has decided about one of these people already.", code="departure-decided", way_out="Look at the list again."
         )
     return rows
+
+
+def _not_ones_own(tx: Tx, people: Collection[int]) -> None:
+    if tx.actor.person_id in people:
+        raise Conflict("You cannot decide about your own leaving.", code="own-departure", way_out="Ask a colleague in HR.")
 
 
 def _decided(tx: Tx, rows: Sequence[Row[Any]]) -> None:
@@ -332,6 +338,7 @@ def restore(tx: Tx, departure_id: int, reason: str) -> None:
     found = tx.one(select(Departure.person_id).where(Departure.id == departure_id))
     if found is None or not policy.reaches(tx, Can.CONFIRM_LEAVERS, found.person_id):
         raise NotFound("There is no departure with that reference, or it is not one of your people’s.", code="departure-not-found")
+    _not_ones_own(tx, [found.person_id])
     leaving_effects.locked(tx, [found.person_id])
     row, person = tx.get(Departure, departure_id), tx.get(Person, found.person_id)
     newer = select(Departure.id).where(Departure.person_id == row.person_id, Departure.id > departure_id, Departure.state != "dropped")
