@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -105,11 +105,17 @@ class Visitor:
 # The forger --------------------------------------------------------------------------------------------------------
 
 
+@cache
+def _key() -> RSAKey:
+    """One for all tests: making one takes longer than most of them."""
+    return RSAKey.generate_key(2048)
+
+
 class Forger:
     """A provider that is honest in form and answers the token request with whatever it was told to."""
 
     def __init__(self) -> None:
-        self.key, self.kid = RSAKey.generate_key(2048), "one"
+        self.key, self.kid = _key(), "one"
         self.answer: tuple[int, Any] = 200, {}
         self.document: dict[str, Any] = {}
         self.keys: dict[str, Any] | None = None
