@@ -7,16 +7,17 @@ from collections.abc import Iterable
 from app.hr.events import EVENTS, removed
 
 TEST = "webhook.test"
-_THINGS = {
+THINGS = {
     "people": "somebody’s work details",
     "units": "an organisation, service or team",
     "courses": "a course",
-    "sessions": "a session: its dates, places or state",
-    "bookings": "a booking, or how many wait before it",
+    "sessions": "a session, its dates, places or state",
+    "bookings": "a booking, or its place on the waiting list",
     "completions": "a completion",
     "cohorts": "a cohort",
     "enrolments": "an enrolment on a programme, or its outcome",
     "supervisions": "a supervision that was held",
+    "training-records": "a training record, as HR keeps them",
 }
 
 
@@ -24,9 +25,9 @@ def types() -> dict[str, tuple[str, str]]:
     """Each event that can be subscribed to → (the resource in its address, what it says in words)."""
     found: dict[str, tuple[str, str]] = {}
     for resource, event in EVENTS.items():
-        thing = _THINGS.get(resource, f"one of {resource.replace('-', ' ')}")
-        found[event] = (resource, f"There is something new about {thing}")
-        found[removed(event)] = (resource, f"Gone, or not to be seen by this client any more: {thing}")
+        thing = THINGS[resource]
+        found[event] = (resource, f"New or changed: {thing}")
+        found[removed(event)] = (resource, f"Gone, or no longer for this client to see: {thing}")
     return found
 
 

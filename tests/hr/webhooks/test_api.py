@@ -12,7 +12,9 @@ from starlette.testclient import TestClient
 
 from app.core.tx import clock
 from app.hr.change_models import Delivery, Subscription
+from app.hr.events import EVENTS
 from app.hr.webhooks import operations
+from app.hr.webhooks.events import THINGS
 from app.identity.models import ApiClient
 from tests.factory import Make
 from tests.hr.webhooks.house import SCOPES, Hooks, settings
@@ -215,4 +217,5 @@ def test_kinds_of_event_in_words(mine: TestClient) -> None:
     items = mine.get("/api/v1/event-types").json()["items"]
     by_name = {item["event"]: item for item in items}
     assert by_name["person.changed"]["yours"] and by_name["person.removed"]["resource"] == "people"
+    assert set(THINGS) == set(EVENTS), "each has words"
     assert not by_name["booking.changed"]["yours"] and all(len(item["says"]) > 20 for item in items)
