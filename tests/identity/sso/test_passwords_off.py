@@ -141,6 +141,7 @@ def test_marking_says_what_it_did(make: Make, ledger: Any) -> None:
     assert ledger.actions() == ["account.break-glass-set", "account.break-glass-ended"]
 
 
+@pytest.mark.thorough
 def test_the_command_line(make: Make) -> None:
     if not make.database.sqlite:
         return  # the command is the same on both

@@ -196,6 +196,7 @@ def test_linking_and_unlinking_by_hand(admin: TestClient, make: Make) -> None:
     assert admin.post(f"{page}/unlink").status_code == 404
 
 
+@pytest.mark.thorough
 def test_claims_of_a_real_sign_in(enter: Any, make: Make, real: RealProvider, link: Any) -> None:
     visitor = enter()
     config = visitor.here.app.state.settings

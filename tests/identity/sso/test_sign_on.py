@@ -164,6 +164,7 @@ def test_keys_may_be_changed_at_any_time(enter: Any, ann: Any, real: RealProvide
     assert visitor.sign_on("ann").status_code == 303
 
 
+@pytest.mark.thorough
 def test_two_tabs_do_not_spoil_each_other(enter: Any, ann: Any) -> None:
     visitor = enter()
     one, two = visitor.begin(), visitor.begin()
@@ -200,6 +201,7 @@ def begin_linking(visitor: Any, make: Make, person: Any) -> str:
     return str(page.partition('govuk-button--start" href="')[2].partition('"')[0].replace("&amp;", "&"))
 
 
+@pytest.mark.thorough
 def test_linking_refuses_what_is_taken_and_another_reader(enter: Any, ann: Any, make: Make, real: RealProvider, ledger: Any) -> None:
     dee, eve = make.person("Dee Lake"), make.person("Eve Marsh")
     visitor = enter()
@@ -234,6 +236,7 @@ def test_an_invitation_is_followed_by_signing_on(enter: Any, make: Make, real: R
     assert ledger.actions()[-2:] != ["sign-in.refused"]
 
 
+@pytest.mark.thorough
 def test_an_invitation_that_ends_on_the_way_links_nobody(enter: Any, make: Make, real: RealProvider, ledger: Any) -> None:
     gus = make.person("Gus Oak")
     real.account("gus")
@@ -282,6 +285,7 @@ def test_the_next_in_the_same_browser_signs_the_first_out(
     assert [row.person_id for row in open_] == [bea.id]
 
 
+@pytest.mark.thorough
 def test_two_sign_ins_at_once_give_a_role_once(enter: Any, ann: Any, make: Make) -> None:
     config = enter().here.app.state.settings
     with make.tx() as tx:

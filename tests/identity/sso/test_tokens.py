@@ -185,6 +185,7 @@ def test_the_forgers_tokens_sign_nobody_in(enter: Any, forger: Forger, make: Mak
     assert OID not in logged and ann.email not in logged and "Ann" not in logged and "state=" not in logged
 
 
+@pytest.mark.thorough
 def test_a_provider_that_is_down_or_odd_is_said_so(enter: Any, forger: Forger, make: Make, link: Any, capfd: Any) -> None:
     visitor = enter(forger.issuer)
     app = visitor.here.app
@@ -237,6 +238,7 @@ def test_what_was_known_serves_while_the_provider_does_not_answer(enter: Any, fo
     assert visitor.here.get("/auth/sign-in").status_code == 503
 
 
+@pytest.mark.thorough
 def test_an_unknown_key_is_looked_for_once_in_half_a_minute(enter: Any, forger: Forger, make: Make, link: Any) -> None:
     ann = make.person("Ann Field")
     visitor = enter(forger.issuer)
