@@ -120,9 +120,7 @@ def served(tmp_path: Path, sqlite_template: Path) -> Iterator[dict[str, str]]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
     }
-    server = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve", "--port", str(port)], env=environment, stdout=subprocess.DEVNULL
-    )
+    server = subprocess.Popen([sys.executable, "-m", "app", "serve", "--port", str(port)], env=environment, stdout=subprocess.DEVNULL)
     try:
         for _ in range(300):
             try:
