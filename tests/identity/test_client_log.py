@@ -63,6 +63,18 @@ def test_nothing_is_written_on_the_path_of_a_request(make: Make, client: Any, co
     assert len(logged(make)) == 1
 
 
+def test_provisioning_counts_and_is_logged_like_the_rest(make: Make, client: Any) -> None:
+    api = client("scim", organisation=make.organisation())
+    replies = [api.get("/scim/v2/Users"), api.get("/scim/v2/Users/999999")]
+    assert [reply.status_code for reply in replies] == [200, 404]
+    assert [reply.headers["ratelimit-limit"] for reply in replies] == ["6000", "6000"]
+    api.app.state.calls.write()
+    assert [(row.status, row.request_id) for row in logged(make)] == [
+        (reply.status_code, reply.headers["x-request-id"]) for reply in replies
+    ]
+    assert all(row.route.startswith("/scim/v2/Users") and "999999" not in row.route for row in logged(make))
+
+
 def scope(client: int) -> dict[str, Any]:
     return {"state": {"client": client, "request_id": "r"}, "method": "GET"}
 
