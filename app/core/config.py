@@ -57,7 +57,9 @@ class Settings(BaseSettings):
     webhook_private: str = Field("", description="Hosts inside our network, or host:port, with commas between: webhooks may go there.")
     scim_organisation: str = Field("", description="Code of the organisation that SCIM clients without a limit of their own provision.")
     scim_unknown_department: str = Field(
-        "refuse", description="A department SCIM sends that is not here: refuse, or keep the word and leave the team.", pattern="^(refuse|keep)$"
+        "refuse",
+        description="A department SCIM sends that is not here: refuse, or keep the word and leave the team.",
+        pattern="^(refuse|keep)$",
     )
     oidc_issuer: str = Field("", description="The identity provider's issuer, exactly as its tokens name it. Empty: no single sign-on.")
     oidc_client_id: str = Field("", description="What the provider calls this service.", max_length=200)
