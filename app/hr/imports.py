@@ -12,6 +12,7 @@ from typing import Any
 from app.core.tx import Tx
 from app.hr import operations
 from app.hr.extract import digest, read
+from app.hr.files import check_size
 from app.hr.mapping import Mapping
 
 Turn = Callable[[], AbstractContextManager[Tx]]
@@ -25,6 +26,7 @@ def stage(turn: Turn, path: Path, mapping: Mapping, *, file_name: str, as_at: da
 
     Raises ExtractRefused when the file as a whole cannot be used; then nothing of it stays.
     """
+    check_size(path)
     its = digest(path)
     with turn() as tx:
         if found := operations.again(tx, its, mapping, as_at or tx.today, file_name):
