@@ -125,7 +125,7 @@ def test_a_new_password_leaves_offers_open(make: Make, visitor: TestClient) -> N
     with make.tx() as tx:
         reset = identity.mint_link(tx, ann.id, "reset")
     with make.tx() as tx:
-        identity.set_password(tx, reset, "not-a-real-hash")
+        identity.set_password(tx, reset, "not-a-real-hash", load())
     assert visitor.get(f"/offers/{token}").status_code == 200
 
 

@@ -13,10 +13,10 @@ from sqlalchemy import select
 
 from app.bookings.models import Part, PartTrainer, Place, Session, SessionImport
 from app.bookings.operations import session_import as imports
-from app.bookings.operations.import_rows import HEADINGS, Plan, Problem
+from app.bookings.operations.import_rows import HEADINGS, Plan
 from app.core.config import ROOT
 from app.core.errors import Conflict, Forbidden
-from app.core.sheets import SheetRefused
+from app.core.sheets import Problem, SheetRefused
 from app.core.tx import Actor, transaction
 from app.learning.models import Course
 from tests.bookings.test_sessions import coordinating

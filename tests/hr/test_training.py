@@ -225,7 +225,7 @@ def test_by_file_there_and_back(make: Make, officer: TestClient, ledger: Any) ->
     page = officer.get(done.headers["location"]).text
     assert "1 record confirmed, 1 record refused" in page and "Left in April" in page
     book = openpyxl.load_workbook(io.BytesIO(officer.get("/hr/training-records.xlsx").content))
-    answers = [row[13] for row in book.active.iter_rows(min_row=2, values_only=True)]
+    answers = [row[13] for row in book.worksheets[0].iter_rows(min_row=2, values_only=True)]
     assert answers == ["confirmed", "refused", ""]
 
 
