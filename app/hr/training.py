@@ -62,9 +62,11 @@ class RecordOut(BaseModel):
     provider: str | None
     completed_on: DayOut
     expires_on: DayOut | None = Field(description="The last day it counts; null: it does not expire.")
-    outcome: Literal["completed", "pass", "fail"]
+    outcome: Literal["completed", "pass", "fail", "withdrawn"] = Field(
+        description="withdrawn: it turned out wrong after HR had taken it over: take it out there, and confirm that."
+    )
     minutes: int | None = Field(description="Of learning; null: not counted.")
-    withdrawn: bool = Field(description="It turned out wrong after HR had taken it over: take it out there, and confirm that.")
+    withdrawn: bool = Field(description="The outcome is withdrawn.")
     recorded_at: InstantOut
     mark: str = Field(description="Stands for what is said here. Send it back with the confirmation.")
     state: State
@@ -130,7 +132,7 @@ def _completions() -> Select[*tuple[Any, ...]]:
             Provider.name.label("provider"),
             Completion.completed_on.label("completed_on"),
             Completion.expires_on.label("expires_on"),
-            literal("completed").label("outcome"),
+            case((Completion.superseded_at.is_(None), "completed"), else_="withdrawn").label("outcome"),
             Course.cpd_minutes.label("minutes"),
             Completion.superseded_at.is_not(None).label("withdrawn"),
             func.coalesce(Completion.superseded_at, Completion.recorded_at, type_=UtcDateTime()).label("recorded_at"),

@@ -89,6 +89,7 @@ def test_a_correction_waits_again_and_is_taken_out(make: Make, hr: TestClient) -
         tx.db.execute(update(Completion).values(superseded_at=tx.now))
     (left,) = records(hr)  # what HR never took over is not told any more
     assert left["id"] == told["id"] and left["withdrawn"] and left["state"] == "changed" and left["mark"].endswith(" withdrawn")
+    assert (told["outcome"], left["outcome"]) == ("completed", "withdrawn")  # who looks at the outcome alone is not misled
     assert hr.get(f"{PATH}/{2 * untold}").json()["code"] == "record-not-found"
     assert hr.post(ANSWERS, json={"answers": [answer(told)]}).json()["unchanged"] == 1  # what was known of the old mark
     assert records(hr, state="changed") == [left]
@@ -227,6 +228,19 @@ def test_by_file_there_and_back(make: Make, officer: TestClient, ledger: Any) ->
     book = openpyxl.load_workbook(io.BytesIO(officer.get("/hr/training-records.xlsx").content))
     answers = [row[13] for row in book.worksheets[0].iter_rows(min_row=2, values_only=True)]
     assert answers == ["confirmed", "refused", ""]
+
+
+def test_a_withdrawn_record_is_no_completion_in_the_file(make: Make, officer: TestClient) -> None:
+    make.completion(make.person("Ann").id, make.course().id, DAY)
+    lines = list(csv.DictReader(io.StringIO(officer.get("/hr/training-records.csv").content.decode("utf-8-sig"))))
+    lines[0]["Answer"] = "confirmed"
+    officer.post("/hr/training-records", files={"file": ("answers.csv", as_file(lines))})
+    with make.tx() as tx:
+        tx.db.execute(update(Completion).values(superseded_at=tx.now))
+    assert "Withdrawn: take it out" in officer.get("/hr/training-records").text
+    taken = officer.get("/hr/training-records.csv?state=changed").content.decode("utf-8-sig")
+    (line,) = csv.DictReader(io.StringIO(taken))
+    assert (line["Outcome"], line["Withdrawn"], line["Answer"]) == ("withdrawn", "yes", "")
 
 
 def as_file(lines: list[dict[str, str]]) -> bytes:
