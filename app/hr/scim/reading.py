@@ -164,7 +164,7 @@ def _name(sent: dict[str, Any]) -> None:
 
 
 def _one_email(sent: dict[str, Any]) -> None:
-    """The work address of those that are sent, else the primary, else the only one. Others are not kept."""
+    """The work address of those that are sent, of several the primary. Others are not kept: nobody's private address is for the Academy."""
     key = next((key for key in sent if key.lower() == "emails"), None)
     if key is None or not isinstance(sent[key], list) or not all(isinstance(entry, dict) for entry in sent[key]):
         return
@@ -172,10 +172,15 @@ def _one_email(sent: dict[str, Any]) -> None:
 
 
 def _work(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The one address to keep; an entry without a type is taken for a work address where none says that it is one."""
     entries = [{name.lower(): item for name, item in entry.items()} for entry in given]
     entries = [entry for entry in entries if entry.get("value") not in (None, "")]
-    ranked = sorted(entries, key=lambda entry: (str(entry.get("type", "")).lower() != "work", not entry.get("primary")))
-    return [{"value": entry["value"], "type": "work", "primary": entry.get("primary", True)} for entry in ranked[:1]]
+    work = [entry for entry in entries if str(entry.get("type")).lower() == "work"]
+    work = work or [entry for entry in entries if entry.get("type") in (None, "")]
+    primary = [entry for entry in work if str(entry.get("primary")).lower() == "true"]
+    if len({str(entry["value"]).lower() for entry in primary}) > 1:
+        raise ScimRefusal("emails: several work addresses are primary. The Academy keeps one: make one of them primary.")
+    return [{"value": entry["value"], "type": "work", "primary": entry.get("primary", True)} for entry in (primary or work)[:1]]
 
 
 def operations(sent: dict[str, Any], *, of_user: bool) -> dict[str, Any]:
@@ -254,7 +259,9 @@ def _valued(op: str, path: str, name: str, value: Any) -> tuple[str, str, Any]:
         return op, path, {key: item for key, item in value.items() if key.lower() not in _NAME_PARTS}
     if path.lower().rpartition(":")[2] == "emails" and value:
         entries = value if isinstance(value, list) else [value]
-        return ("replace", path, _work(entries)) if all(isinstance(entry, dict) for entry in entries) else (op, path, value)
+        if not all(isinstance(entry, dict) for entry in entries):
+            return op, path, value
+        return "replace", path, _work(entries) or entries  # of others alone it is told that they are not kept
     if name in _SINGLE and isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) and "value" in value[0]:
         value = value[0]["value"]  # as Entra's first release wrapped single values
     return op, path, value

@@ -173,6 +173,45 @@ def test_changes_are_in_the_trail(entra: Directory, ledger: Ledger) -> None:
     assert ledger.actions() == [], "nothing changed, nothing is said"
 
 
+HOME, OTHER = {"value": "ann@home.example", "type": "home", "primary": True}, {"value": "ann@else.example", "type": "other"}
+WORK = {"value": "ann@westmarch.example", "type": "Work", "primary": "False"}
+
+
+def test_a_private_address_is_not_kept(entra: Directory, place: Place) -> None:
+    """Not as the work address either, however it is sent; without another there is none."""
+    alone = entra.post("/Users", body("bob", emails=[HOME, OTHER]))
+    assert (alone.status_code, "emails" in alone.json(), place.facts(alone.json()["id"])["email"]) == (201, False, None)
+    ann = entra.user("ann", emails=[HOME, WORK, OTHER])
+    assert ann["emails"] == [{"value": "ann@westmarch.example", "type": "work", "primary": False}]
+    for path, value in (
+        ("emails", [HOME]),
+        ("emails", OTHER),
+        (None, {"emails": [HOME, OTHER]}),
+        ('emails[type eq "other"].value', "a@b.example"),
+    ):
+        for op in ("add", "replace"):
+            reply = entra.patch(f"/Users/{ann['id']}", {"op": op, "value": value} | ({"path": path} if path else {}))
+            assert (reply.status_code, reply.json().get("scimType")) == (400, "invalidValue"), (op, path, reply.text)
+    assert place.facts(ann["id"])["email"] == "ann@westmarch.example"
+    assert "emails" not in entra.put(f"/Users/{ann['id']}", body(emails=[HOME])).json()
+    assert place.facts(ann["id"])["email"] is None, "replaced by a user without a work address"
+
+
+@pytest.mark.parametrize("type_", ["work", None])
+def test_two_primary_addresses_are_refused(entra: Directory, place: Place, type_: str | None) -> None:
+    both = [{"value": f"{name}@westmarch.example", "type": type_, "primary": True} for name in ("ann", "lee")]
+    one = [{**both[0], "primary": False}, both[1]]
+    refused = entra.post("/Users", body(emails=both))
+    assert (refused.status_code, refused.json()["scimType"], count(place.make, Person)) == (400, "invalidValue", 0)
+    ann = entra.user("ann", emails=one)
+    assert ann["emails"][0]["value"] == "lee@westmarch.example"
+    for reply in (
+        entra.put(f"/Users/{ann['id']}", body(emails=both)),
+        entra.patch(f"/Users/{ann['id']}", {"op": "replace", "path": "emails", "value": both}),
+    ):
+        assert (reply.status_code, reply.json()["scimType"]) == (400, "invalidValue")
+
+
 # What is refused -----------------------------------------------------------------------------------------------------
 
 REFUSED: list[tuple[dict[str, Any], int, str]] = [
