@@ -19,6 +19,7 @@ from app.core.ledger import Audit, Outbox
 from app.core.tx import SYSTEM, transaction
 from tests.crash.hands import at_once, cancel_and_die, doing, in_processes, storm
 from tests.factory import Make
+from tests.queues import only_bookings
 
 ROUNDS = 4
 
@@ -205,7 +206,8 @@ def test_without_the_lock_somebody_is_offered_twice(make: Make, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("when", ["before", "while"])
-def test_killed_between_giving_up_and_passing_on(make: Make, when: str) -> None:
+def test_killed_between_giving_up_and_passing_on(make: Make, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    only_bookings(monkeypatch)
     here = List(make)
     assert in_processes(cancel_and_die, (make.database.url, here.ids[0], when)) == [-9]
     assert here.states() == ["cancelled", *["waiting"] * 4], "given up, and not offered"
