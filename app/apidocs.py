@@ -130,7 +130,7 @@ EXAMPLES: dict[str, Any] = {
             {"employee_number": "104418", "first_name": "Sam", "last_name": "Lee", "fte": 0.6, "manager_number": "104002"},
         ]
     },
-    "NewAnswers": {"answers": [{"id": 24, "mark": "3f0c1a", "state": "confirmed", "reference": "TR-88121"}]},
+    "NewAnswers": {"answers": [{"id": 24, "mark": "2026-05-01 2029-04-30", "state": "confirmed", "reference": "TR-88121"}]},
 }
 _HOOK = "/api/v1/subscriptions/{subscription_id}"
 UNVERSIONED = (  # with all below: these carry no ETag

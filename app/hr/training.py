@@ -7,6 +7,7 @@ another, and waits again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import date
 from typing import Any, Literal
@@ -39,6 +40,11 @@ STATES: dict[str, str] = {
 }
 ORDER: tuple[State, ...] = ("changed", "refused", "waiting", "confirmed")  # what needs somebody comes first; in STATES, too
 KINDS = ("completion", "programme")
+MARK_FORMS = {
+    "completion": re.compile(r"\d{4}-\d{2}-\d{2} (\d{4}-\d{2}-\d{2}|-)( withdrawn)?", re.ASCII),
+    "programme": re.compile(r"(pass|fail) \d{1,19}", re.ASCII),
+}
+"""What any mark of this kind looks like, today's or one of before."""
 
 
 class RecordsQuery(ListQuery):

@@ -128,6 +128,18 @@ def test_an_outcome_is_told_on_its_day_in_london(make: Make, hr: TestClient) -> 
     assert records(hr, state="refused")[0]["reason"] == "No such employee"
 
 
+def test_an_older_mark_is_taken_and_one_of_the_other_kind_is_not(make: Make, hr: TestClient) -> None:
+    completion = make.completion(make.person("Ann").id, make.course().id, DAY, DAY + timedelta(days=30))
+    programme = outcome(make)
+    older = [(2 * completion, "2026-05-01 -"), (2 * programme + 1, "fail 1")]
+    said = [{"id": number, "mark": mark, "state": "confirmed"} for number, mark in older]
+    assert hr.post(ANSWERS, json={"answers": said}).json()["confirmed"] == 2
+    assert hr.get(REPORT).json()["changed"] == 2  # HR has what it was told then
+    said[1]["mark"] = "2026-05-01 -"
+    reply = hr.post(ANSWERS, json={"answers": said})
+    assert (reply.status_code, [error["field"] for error in reply.json()["errors"]]) == (422, ["answers.1.mark"])
+
+
 def test_both_kinds_in_one_order(make: Make, hr: TestClient) -> None:
     course = make.course()
     for name in ("Ann", "Bob", "Cat", "Dan"):
@@ -154,6 +166,9 @@ def test_both_kinds_in_one_order(make: Make, hr: TestClient) -> None:
         ({"state": "refused"}, "answers.1.reason"),
         ({"reason": "Only refusals have one"}, "answers.1.reason"),
         ({"same": True}, "answers.1.id"),
+        ({"mark": "wrong"}, "answers.1.mark"),
+        ({"mark": "pass 1"}, "answers.1.mark"),  # of the other kind
+        ({"mark": "2026-05-01 - "}, "answers.1.mark"),
     ],
 )
 def test_wrong_answers_are_refused_together(make: Make, hr: TestClient, ledger: Any, change: dict[str, Any], field: str) -> None:
@@ -219,6 +234,10 @@ def test_by_file_there_and_back(make: Make, officer: TestClient, ledger: Any) ->
     assert ledger.actions() == ["training-records.exported"]
     lines = list(csv.DictReader(io.StringIO(taken.content.decode("utf-8-sig"))))
     assert [line["Title"] for line in lines] == ["'=Court skills"] * 3
+    wrong = officer.post(
+        "/hr/training-records", files={"file": ("answers.csv", as_file([lines[0] | {"Answer": "yes", "Mark": "01/05/2026"}]))}
+    )
+    assert wrong.status_code == 422 and "Line 2: Send the mark as it was read with this record" in wrong.text
     lines[0]["Answer"], lines[0]["Reference"] = "yes", "HR-1"
     lines[1]["Answer"], lines[1]["Reason"] = "refused", "Left in April"
     done = officer.post("/hr/training-records", files={"file": ("answers.csv", as_file(lines))})

@@ -211,7 +211,7 @@ BODIES: dict[str, Any] = {
         "items": [{"employee_number": "N1", "first_name": "New", "last_name": "Starter", "started_on": "2026-01-05"}],
     },
     "POST /api/v1/courses": {"title": "A new course", "kind": "masterclass"},
-    "POST /api/v1/training-records/answers": lambda ids: {"answers": [{"id": ids["number"], "mark": "-", "state": "confirmed"}]},
+    "POST /api/v1/training-records/answers": lambda ids: {"answers": [{"id": ids["number"], "mark": "2026-05-01 -", "state": "confirmed"}]},
     "PATCH /api/v1/courses/{course_id}": {"summary": "In other words."},
     "POST /api/v1/sessions": lambda ids: {"course_id": ids["course_id"], "capacity": 5, "parts": [part(ids["day"])]},
     "PATCH /api/v1/sessions/{session_id}": {"capacity": 6},

@@ -38,7 +38,8 @@ def confirm(tx: Tx, answers: Sequence[Answer]) -> dict[str, int]:
     """Keep all these answers, or none; each replaces what HR said of the record before. Returns how many of each were new.
 
     An answer that says what is known already changes nothing, so the same batch may be sent again. A mark other than the record's own
-    is kept too: it confirms what HR was told then, and the record shows as changed since.
+    is kept too: it confirms what HR was told then, and the record shows as changed since. One that no record of its kind can have is
+    refused.
     """
     theirs = _records(tx, [answer.record for answer in answers])
     _check(answers, theirs)
@@ -71,6 +72,8 @@ def _check(answers: Sequence[Answer], theirs: dict[int, Any]) -> None:
     for answer in answers:
         if answer.record in seen:
             errors.append({"field": f"{answer.place}.id", "message": "This record is answered twice here"})
+        if answer.mark and not training.MARK_FORMS[theirs[answer.record][0]].fullmatch(answer.mark):
+            errors.append({"field": f"{answer.place}.mark", "message": "Send the mark as it was read with this record"})
         if answer.state == "refused" and not answer.reason:
             errors.append({"field": f"{answer.place}.reason", "message": "Say why it was refused"})
         if answer.state == "confirmed" and answer.reason:
