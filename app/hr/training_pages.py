@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from app.core.calendar import long_date
-from app.core.errors import Conflict
+from app.core.errors import Conflict, NotFound
 from app.core.sheets import MOST_BYTES, SheetRefused
 from app.core.tables_out import TYPES, table_bytes
 from app.core.tx import Tx
@@ -30,7 +30,16 @@ HEADS = (
 
 
 def _state(page: Page) -> training.State | None:
-    return next((one for one in training.ORDER if one == page.query("state")), None)
+    """The state that is asked for, None where none is; NotFound for a word that is none, which must never mean everything."""
+    asked = page.query("state")
+    found = next((one for one in training.ORDER if one == asked), None)
+    if found is None and "state" in page.request.query_params:
+        raise NotFound(
+            f"There is no state “{asked}” of training records.",
+            code="state-not-found",
+            way_out=f"The states are {', '.join(training.ORDER)}.",
+        )
+    return found
 
 
 def draw(tx: Tx, page: Page) -> Response:

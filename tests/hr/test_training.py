@@ -270,6 +270,18 @@ def as_file(lines: list[dict[str, str]]) -> bytes:
     return out.getvalue().encode()
 
 
+@pytest.mark.parametrize("path", ["/hr/training-records", "/hr/training-records.csv", "/hr/training-records.xlsx"])
+@pytest.mark.parametrize("state", ["junk", "", "Waiting"])
+def test_a_state_that_is_none_is_refused_and_never_means_everything(
+    make: Make, officer: TestClient, ledger: Any, path: str, state: str
+) -> None:
+    make.completion(make.person("Ann").id, make.course().id, DAY)
+    ledger.start()
+    reply = officer.get(path, params={"state": state})
+    assert reply.status_code == 404 and "The states are changed, refused, waiting, confirmed" in reply.text
+    assert "Ann" not in reply.text and ledger.actions() == []
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
