@@ -39,6 +39,7 @@ WHAT_SCOPES_ALLOW = {
 }
 _SAID = {
     "changed": "The client is changed. What was taken away is lost at once, also to tokens that were given before.",
+    "moved": "The client is changed. Its tokens have stopped working, because it sees other people now. It can ask for new ones.",
     "disabled": "The client is disabled. Its tokens have stopped working.",
     "enabled": "The client is enabled. It can ask for tokens with the secret it had.",
     "old-ended": "Only the newest secret is good from now on.",
@@ -46,6 +47,7 @@ _SAID = {
 }
 _HOURS = (("24", "For another day"), ("1", "For another hour"), ("168", "For another 7 days"), ("0", "No longer: it ends at once"))
 DAYS = 30  # that the log goes back
+EVERYBODY = "everybody"  # chosen like any organisation, so that nothing that is left out or mistyped can mean it
 
 
 @pages.get("/access/clients", can=Can.MANAGE_CLIENTS)
@@ -69,9 +71,6 @@ def create_client(tx: Tx, page: Page) -> Response:
 
 
 def _form(tx: Tx, page: Page, heading: str, back: str, back_to: str, button: str, chosen: list[str] | None = None) -> Response:
-    organisations = [(str(key), name) for key, name in queries.organisations(tx)]
-    if queries.units(tx, Can.MANAGE_CLIENTS) is None:
-        organisations.insert(0, ("", "Everybody’s people"))
     return page.render(
         "identity/client_form.html",
         heading=heading,
@@ -80,8 +79,14 @@ def _form(tx: Tx, page: Page, heading: str, back: str, back_to: str, button: str
         button=button,
         scopes=[(scope, f"{WHAT_SCOPES_ALLOW[scope]} ({scope})") for scope in SCOPES],
         chosen=forms.many(page.form, "scope") if chosen is None else chosen,
-        organisations=organisations,
+        organisations=[("", "Choose"), *_organisations(tx).items()],
     )
+
+
+def _organisations(tx: Tx) -> dict[str, str]:
+    """Whose people a client of the reader's may see: what the form sends, and in words."""
+    everybodys = {EVERYBODY: "Everybody’s people"} if queries.units(tx, Can.MANAGE_CLIENTS) is None else {}
+    return everybodys | {str(key): name for key, name in queries.organisations(tx)}
 
 
 def _read(tx: Tx, page: Page) -> dict[str, Any]:
@@ -92,12 +97,13 @@ def _read(tx: Tx, page: Page) -> dict[str, Any]:
         problems.add("name", f"Enter a name of up to {clients.LONGEST_NAME} characters")
     if not scopes or not set(scopes) <= set(SCOPES):
         problems.add("scope", "Choose what it may do")
-    organisation = forms.one_id(page.form, "organisation")
-    if organisation is not None and organisation not in dict(queries.organisations(tx)):
-        problems.add("organisation", "Choose an organisation from the list")
+    organisation = text(page.form, "organisation")
+    if organisation not in _organisations(tx):
+        problems.add("organisation", "Choose whose people it may see")
     per_minute = forms.number(page.form, "per_minute", "Requests a minute", problems)
     problems.raise_any()
-    return dict(name=name, scopes=scopes, organisation_id=organisation, per_minute=per_minute, contact=text(page.form, "contact"))
+    organisation_id = None if organisation == EVERYBODY else int(organisation)
+    return dict(name=name, scopes=scopes, organisation_id=organisation_id, per_minute=per_minute, contact=text(page.form, "contact"))
 
 
 @pages.get("/access/clients/{client_id:int}", can=Can.MANAGE_CLIENTS)
@@ -125,7 +131,7 @@ def edit_client_form(tx: Tx, page: Page, client_id: int) -> Response:
             name=found.name,
             contact=found.contact or "",
             per_minute=str(found.per_minute or ""),
-            organisation=str(found.organisation_id or ""),
+            organisation=EVERYBODY if found.organisation_id is None else str(found.organisation_id),
         )
         chosen = found.scopes.split()
     return _form(tx, page, f"Change {found.name}", f"/access/clients/{client_id}", found.name, "Save", chosen)

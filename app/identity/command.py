@@ -45,7 +45,7 @@ def _key(tx: Tx, client_id: str) -> int:
 def _create(tx: Tx, options: argparse.Namespace) -> dict[str, Any]:
     scopes = [scope for given in options.scope for scope in given.split()]
     organisation = None
-    if options.organisation:
+    if options.organisation is not None:  # an empty one is a mistake, and not everybody
         organisation = tx.scalar(select(Unit.id).where(Unit.code == options.organisation, Unit.kind == "organisation"))
         if organisation is None:
             raise NotFound(f"There is no organisation with the code {options.organisation}.")

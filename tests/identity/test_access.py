@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.core.tx import clock
 from app.identity.models import Account, ApiClient
-from app.people.models import RoleHeld
+from app.people.models import RoleHeld, Unit
 from tests.factory import Make
 
 FROM = {"from": "1", "from-month": "11", "from-year": "2026"}
@@ -107,9 +107,10 @@ def test_an_administrator_of_one_organisation_cannot_reach_beyond_it(sign_in: An
     beyond, foreign = (make.rows(select(RoleHeld.id).where(RoleHeld.person_id == person.id))[0].id for person in (wide, stranger))
     assert browser.post(f"/access/roles/{beyond}/end").status_code == 409
     assert browser.post(f"/access/roles/{foreign}/end").status_code == 404
-    assert browser.post("/access/clients/new", data={"name": "All", "scope": "people:read", "organisation": ""}).status_code == 422
-    host = str(make.organisation())
-    assert browser.post("/access/clients/new", data={"name": "All", "scope": "people:read", "organisation": host}).status_code == 422
+    assert "Everybody’s people" not in browser.get("/access/clients/new").text
+    for organisation in ("", "everybody", str(make.organisation())):
+        form = {"name": "All", "scope": "people:read", "organisation": organisation}
+        assert browser.post("/access/clients/new", data=form).status_code == 422
     assert "Stu Stranger" not in browser.get("/access").text
     assert [action for action in ledger.actions() if not action.endswith("viewed")] == ["role.given"]
 
@@ -151,7 +152,8 @@ def test_looking_at_somebodys_access_is_in_their_trail(sign_in: Any, make: Make,
 def test_a_client_from_its_secret_to_its_end(sign_in: Any, visitor: Any, make: Make, admin: Any, ledger: Any) -> None:
     browser = sign_in(admin)
     ledger.start()
-    made = browser.post("/access/clients/new", data={"name": "Payroll", "scope": ["people:read", "bookings:read"], "organisation": ""})
+    said = {"name": "Payroll", "scope": ["people:read", "bookings:read"], "organisation": "everybody"}
+    made = browser.post("/access/clients/new", data=said)
     assert made.status_code == 200 and "shown this once" in made.text and made.headers["cache-control"] == "no-store"
     client_id, secret = re.findall(r'<span class="app-code">([^<]+)</span></dd>', made.text)
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
@@ -172,11 +174,37 @@ def test_a_client_from_its_secret_to_its_end(sign_in: Any, visitor: Any, make: M
     assert browser.get("/access/clients/999").status_code == 404
 
 
-@pytest.mark.parametrize("form", [{"name": ""}, {"name": "x" * 81}, {"scope": []}, {"scope": ["everything"]}, {"organisation": "999"}])
-def test_a_client_needs_a_name_scopes_and_a_known_organisation(sign_in: Any, make: Make, admin: Any, form: dict[str, Any]) -> None:
-    reply = sign_in(admin).post("/access/clients/new", data={"name": "Payroll", "scope": ["people:read"], "organisation": "", **form})
+@pytest.mark.parametrize("form", [{"name": ""}, {"name": "x" * 81}, {"scope": []}, {"scope": ["everything"]}])
+def test_a_client_needs_a_name_and_scopes(sign_in: Any, make: Make, admin: Any, form: dict[str, Any]) -> None:
+    reply = sign_in(admin).post(
+        "/access/clients/new", data={"name": "Payroll", "scope": ["people:read"], "organisation": "everybody", **form}
+    )
     assert reply.status_code == 422 and "There is a problem" in reply.text
     assert make.rows(select(ApiClient.id)) == []
+
+
+def test_only_an_organisation_of_the_list_is_one_and_everybodys_has_to_be_chosen(sign_in: Any, make: Make, admin: Any) -> None:
+    """What is left out, mistyped or made up must not end in a client that sees everybody."""
+    browser, own = sign_in(admin), str(make.organisation())
+    closed = make.organisation("Closed Nursery", host=False)
+    team = make.unit("Court team")
+    with make.tx() as tx:
+        tx.update(Unit, closed, closed_on=tx.today)
+    said = {"name": "Payroll", "scope": ["people:read"]}
+    assert browser.post("/access/clients/new", data=said | {"organisation": own}).status_code == 200
+    key = make.rows(select(ApiClient.id))[0].id
+    wrong = ["", " ", "0", "-1", "abc", "HVC", "None", "Everybody", "999999", "12345678901234567890", f"{own}.0", f"0{own}"]
+    wrong += [str(closed), str(team)]
+    for form in (said, *(said | {"organisation": one} for one in wrong), said | {"organisation": [own, "everybody"]}):
+        for page in ("/access/clients/new", f"/access/clients/{key}/edit"):
+            reply = browser.post(page, data=form)
+            assert reply.status_code == 422 and "Choose whose people it may see" in reply.text, (page, form)
+    (only,) = make.rows(select(ApiClient.organisation_id))
+    assert only.organisation_id == int(own)
+    assert f'<option value="{own}" selected>' in browser.get(f"/access/clients/{key}/edit").text
+    assert browser.post(f"/access/clients/{key}/edit", data=said | {"organisation": "everybody"}).status_code == 303
+    assert make.rows(select(ApiClient.organisation_id))[0].organisation_id is None
+    assert '<option value="everybody" selected>' in browser.get(f"/access/clients/{key}/edit").text
 
 
 def test_pages_ask_few_questions(sign_in: Any, make: Make, admin: Any, count_queries: Any) -> None:

@@ -252,6 +252,7 @@ def test_the_command_from_creation_to_disabling(make: Make, visitor: TestClient,
         ("disable", "--client", "client-none"),
         ("create", "--name", "HR", "--scope", "everything"),
         ("create", "--name", "HR", "--scope", "people:read", "--organisation", "nowhere"),
+        ("create", "--name", "HR", "--scope", "people:read", "--organisation", ""),
     ],
 )
 def test_the_command_says_what_it_cannot_do(make: Make, capsys: pytest.CaptureFixture[str], said: tuple[str, ...]) -> None:
