@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
 from app.core.db import Database
 from app.core.tx import SYSTEM, transaction
 from app.identity import clients
+from tests.factory import Make
 
 BODIES = Path(__file__).with_name("bodies")
 CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -82,3 +84,13 @@ class Directory:
         reply = self.post("/Groups", body)
         assert reply.status_code == 201, reply.text
         return reply.json()
+
+
+def count(make: Make, table: Any) -> int:
+    """How many rows the table has."""
+    return int(make.rows(select(func.count()).select_from(table))[0][0])
+
+
+def body(name: str = "ann", /, **values: Any) -> dict[str, Any]:
+    """A user to create or replace; `values` go over the usual ones."""
+    return {"schemas": [CORE], "userName": f"{name}@westmarch.example", "name": {"givenName": name.title(), "familyName": "Lee"}, **values}

@@ -7,101 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.core.db import Database
-from app.hr.directory_models import Departure, ScimUser
+from app.hr.directory_models import ScimUser
 from app.people import operations as people
 from app.people.models import Membership, Person, Post, Unit
 from tests.conftest import Ledger
 from tests.factory import LONG_AGO, Make
 from tests.hr.scim.conftest import Place
-from tests.hr.scim.directory import CORE, ENTERPRISE, Directory, token
-
-
-def count(make: Make, table: Any) -> int:
-    return int(make.rows(select(func.count()).select_from(table))[0][0])
-
-
-def body(name: str = "ann", /, **values: Any) -> dict[str, Any]:
-    return {"schemas": [CORE], "userName": f"{name}@westmarch.example", "name": {"givenName": name.title(), "familyName": "Lee"}, **values}
-
-
-NUMBERED = {"emails": [{"value": "ann@westmarch.example"}], ENTERPRISE: {"employeeNumber": "7"}}
-
-# Who it is -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("here", "sent"),
-    [
-        ({"employee_number": "7", "email": "old@westmarch.example"}, {ENTERPRISE: {"employeeNumber": "7"}}),
-        ({"email": "ann@westmarch.example"}, {"emails": [{"value": "Ann@westmarch.example", "type": "work"}]}),
-        ({"email": "ann@westmarch.example", "employee_number": None}, NUMBERED),
-    ],
-)
-def test_somebody_from_hrs_extract_is_linked(entra: Directory, place: Place, here: dict[str, Any], sent: dict[str, Any]) -> None:
-    ann = place.make.person("Ann Lee", team=place.teams["North Team"], **here)
-    reply = entra.post("/Users", body(**sent))
-    assert (reply.status_code, reply.json()["id"]) == (201, str(ann.id)), reply.text
-    assert count(place.make, Person) == 1
-    facts = place.facts(ann.id)
-    assert facts["team"] == "North Team", "what the directory does not say stays"
-    assert reply.json()[ENTERPRISE]["department"] == "North Team", "and is told"
-
-
-def test_an_address_of_somebody_with_another_number_finds_nobody(entra: Directory, place: Place) -> None:
-    place.make.person("Ann Lee", email="ann@westmarch.example", employee_number="6")
-    reply = entra.post("/Users", body(emails=[{"value": "ann@westmarch.example"}], **{ENTERPRISE: {"employeeNumber": "7"}}))
-    assert (reply.status_code, reply.json()["scimType"]) == (409, "uniqueness")
-    assert count(place.make, Person) == 1
-
-
-def test_somebody_of_another_organisation_is_never_taken_over(entra: Directory, place: Place) -> None:
-    partner = place.make.organisation("Eastmere Council", host=False)
-    place.make.person("Ann Lee", organisation=partner, email="ann@westmarch.example", employee_number="7")
-    reply = entra.post("/Users", body(emails=[{"value": "ann@westmarch.example"}]))
-    assert (reply.status_code, reply.json()["scimType"]) == (409, "uniqueness")
-    fresh = entra.post("/Users", body(**{ENTERPRISE: {"employeeNumber": "7"}}))
-    assert fresh.status_code == 201, "numbers are each organisation's own"
-
-
-def test_deleted_and_created_again_is_the_same_person(entra: Directory, place: Place) -> None:
-    """Their team and everything else is theirs again, and nobody is asked any more whether they leave."""
-    ann = entra.user("ann", title="Social worker", externalId="x1", employment={"employeeNumber": "7", "department": "North Team"})
-    assert entra.delete(f"/Users/{ann['id']}").status_code == 204
-    assert entra.get(f"/Users/{ann['id']}").status_code == 404
-    facts = place.facts(ann["id"])
-    assert (facts["suspended"], facts["team"], facts["leaving"]) == ("directory", "North Team", None), (
-        "whether they leave a person confirms"
-    )
-    assert [row.state for row in place.make.rows(select(Departure.state))] == ["waiting"]
-    for again in (body("other", externalId="x1"), body("other"), body("third", **{ENTERPRISE: {"employeeNumber": "7"}})):
-        reply = entra.post("/Users", again)
-        assert (reply.status_code, reply.json()["id"]) == (201, ann["id"]), again
-        assert place.facts(ann["id"])["suspended"] is None
-        assert "waiting" not in {row.state for row in place.make.rows(select(Departure.state))}
-        assert entra.delete(f"/Users/{ann['id']}").status_code == 204
-    assert count(place.make, Person) == 1
-
-
-def test_a_user_name_that_was_given_to_somebody_else_is_somebody_else(entra: Directory, place: Place) -> None:
-    ann = entra.user("ann", emails=[{"value": "ann.lee@westmarch.example", "type": "work"}])
-    entra.delete(f"/Users/{ann['id']}")
-    other = entra.post("/Users", body(emails=[{"value": "ann.other@westmarch.example", "type": "work"}]))
-    assert other.status_code == 201
-    assert other.json()["id"] != ann["id"]
-
-
-def test_a_leaver_who_comes_back_is_employed_again(entra: Directory, place: Place) -> None:
-    with place.make.tx() as tx:
-        gone = tx.today - timedelta(days=400)
-    ann = place.make.person("Ann Lee", employee_number="7", leaving_on=gone, started_on=LONG_AGO)
-    assert entra.post("/Users", body(**{ENTERPRISE: {"employeeNumber": "7"}})).status_code == 201
-    row = place.make.row(Person, ann.id)
-    assert row.leaving_on is None
-    assert row.started_on > gone
-
+from tests.hr.scim.directory import ENTERPRISE, Directory, body, count, token
 
 # What follows --------------------------------------------------------------------------------------------------------
 

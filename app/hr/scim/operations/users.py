@@ -71,30 +71,42 @@ def create(tx: Tx, config: Settings, organisation_id: int, wanted: UserState) ->
 
 
 def _known(tx: Tx, organisation_id: int, wanted: UserState) -> int | None:
-    """Who of the organisation this is: by employee number, else by e-mail, else by what the directory called them before.
+    """Who of the organisation this is, by the first of these that finds somebody; docs/scim.md says the order and why.
 
-    As in HR's extracts, a number nobody has yet still finds somebody without one. A user name alone, which directories give to others
-    later, finds nobody whose address is another.
+    1. The employee number. 2. Whom this directory had before under the same `externalId`, whatever number and address they have now.
+    3. The e-mail address; as in HR's extracts, a number nobody has yet still finds somebody without one. 4. Whom it had before under the
+    same `userName`: with the same address, or, since directories give user names to others later, with nothing that says otherwise.
+
+    409 if the `externalId` tells of one person and the number or the address of another: neither may get the other's history.
     """
+    mine = (Person.organisation_id == organisation_id, ScimUser.organisation_id == organisation_id, ScimUser.deleted_at.is_not(None))
+    gone = select(ScimUser.person_id).join(Person, Person.id == ScimUser.person_id).where(*mine).order_by(ScimUser.deleted_at.desc())
 
-    def person(how: ColumnElement[bool]) -> int | None:
-        key = tx.scalar(select(Person.id).where(Person.organisation_id == organisation_id, how))
+    def person(*how: ColumnElement[bool]) -> int | None:
+        key = tx.scalar(select(Person.id).where(Person.organisation_id == organisation_id, *how))
         return None if key is None else int(key)
 
-    number = wanted.employee_number
-    if number is not None and (of_number := person(Person.employee_number == number)) is not None:
-        return of_number
-    unnumbered = Person.employee_number.is_(None) if number is not None else Person.id.is_not(None)
-    if wanted.email is not None and (of_email := person(and_(Person.email == wanted.email.lower(), unnumbered))) is not None:
-        return of_email
-    same_name = and_(
-        ScimUser.user_name_key == users.name_key(wanted.user_name),
-        or_(Person.email.is_(None), Person.id.is_not(None) if wanted.email is None else Person.email == wanted.email.lower()),
+    number, email = wanted.employee_number, wanted.email.lower() if wanted.email is not None else None
+    of_number = person(Person.employee_number == number) if number is not None else None
+    of_email = person(Person.email == email) if email is not None else None
+    had = (
+        [int(key) for key in tx.db.execute(gone.where(ScimUser.external_id == wanted.external_id)).scalars()] if wanted.external_id else []
     )
-    before = or_(same_name, ScimUser.external_id == wanted.external_id) if wanted.external_id else same_name
-    gone = select(ScimUser.person_id).join(Person, Person.id == ScimUser.person_id)
-    mine = (ScimUser.organisation_id == organisation_id, ScimUser.deleted_at.is_not(None), before, unnumbered)
-    key = tx.scalar(gone.where(*mine).order_by(ScimUser.deleted_at.desc()).limit(1))
+    for what, found in (("employee number", of_number), ("e-mail address", of_email)):
+        if had and found is not None and found not in had:
+            words = f"The externalId is that of one person who was here before, the {what} that of another. Correct one of them."
+            raise ScimRefusal(words, "uniqueness", 409)
+    if of_number is not None:
+        return of_number
+    if had:
+        return of_email if of_email in had else had[0]
+    unnumbered = Person.employee_number.is_(None) if number is not None else Person.id.is_not(None)
+    if of_email is not None and (found := person(Person.id == of_email, unnumbered)) is not None:
+        return found
+    same_address = Person.email == email if email is not None else Person.id.is_(None)
+    nothing_else = and_(unnumbered, Person.email.is_(None) if email is not None else Person.id.is_not(None))
+    same_name = ScimUser.user_name_key == users.name_key(wanted.user_name)
+    key = tx.scalar(gone.where(same_name, or_(same_address, nothing_else)).limit(1))
     return None if key is None else int(key)
 
 
