@@ -115,7 +115,7 @@ class Source:
     """How one resource is read for a client: what it shows now, and which are gone."""
 
     scope: str  # that a client needs to read it
-    these: Callable[[Tx, Sequence[int]], list[dict[str, Any]]]  # the items as GET gives them, of those that the client may see
+    these: Callable[[Tx, Sequence[int]], list[dict[str, Any]]]  # the items as its list shows them, of those that the client may see
     gone: Callable[[Tx, Sequence[int]], Iterable[int]] = lambda _tx, _keys: ()  # which of them it could see and no more
 
 
@@ -141,7 +141,7 @@ def readable(tx: Tx) -> list[str]:
 def told(tx: Tx, rows: Iterable[Any]) -> dict[int, dict[str, Any]]:
     """What changes say to the client that acts, by number; absent: they are not for it. One statement for each resource.
 
-    Each says what the resource shows now, as GET of its address does, or that it is gone: `deleted`, and no data.
+    Each says what the resource is now, as its list shows it, or that it is gone: `deleted`, and no data.
     """
     by_resource: defaultdict[str, list[Any]] = defaultdict(list)
     for row in rows:

@@ -54,7 +54,7 @@ class FeedItem(BaseModel):
     resource: Resource = Field(description="As in the address of the resource.")
     resource_id: int
     deleted: bool = Field(description="It is gone, or this client may not see it any more: take it out of the copy.")
-    data: dict[str, Any] | None = Field(description="What GET of the resource answers now; null when it is gone.")
+    data: dict[str, Any] | None = Field(description="The item as its list shows it now; null when it is gone.")
 
 
 class FeedOut(BaseModel):
