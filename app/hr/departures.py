@@ -59,6 +59,7 @@ _COLUMNS = (
     Departure.id,
     Departure.person_id,
     Departure.last_day,
+    Departure.planned_day,
     Departure.source,
     Departure.state,
     Departure.asked_at,

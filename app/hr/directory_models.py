@@ -79,6 +79,7 @@ class Departure(Model):
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
     run_id: Mapped[int | None] = mapped_column(ForeignKey("leaver_runs.id"), index=True)
     last_day: Mapped[date | None]  # of employment; NULL: the source gave none, and whoever confirms says it
+    planned_day: Mapped[date | None]  # the later last day that was agreed before a program brought it forward; restoring gives it back
     source: Mapped[str]  # import · scim · api · page
     state: Mapped[str]
     asked_at: Mapped[datetime]
@@ -96,7 +97,8 @@ class Departure(Model):
         CheckConstraint("state = 'waiting' OR state = 'dropped' OR last_day IS NOT NULL", name="last_day"),
         CheckConstraint("(done_at IS NOT NULL) = (state IN ('done', 'restored'))", name="done"),
         CheckConstraint("(restored_at IS NOT NULL) = (state = 'restored')", name="restored"),
-        Index("uq_departures_open", "person_id", unique=True, sqlite_where=OPEN, postgresql_where=OPEN),
+        # one is due, and one waits that would bring it forward
+        Index("uq_departures_open", "person_id", "state", unique=True, sqlite_where=OPEN, postgresql_where=OPEN),
         Index("ix_departures_person", "person_id", "id"),
         Index("ix_departures_due", "last_day", sqlite_where=text("state = 'due'"), postgresql_where=text("state = 'due'")),
     )

@@ -5,7 +5,7 @@ A dated fact is never overwritten: `replace_period` supersedes the rows it touch
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -36,6 +36,9 @@ from app.people.models import (
     UnitKind,
 )
 from app.policy import GIVEN, Can, operation
+
+SAID_TO_STAY: list[Callable[[Tx, int], None]] = []
+"""Told when another system says of somebody, in so many words, that they have no last day."""
 
 EMAIL_NEEDS_ACCESS = "They hold a role here, and whoever has their e-mail address could sign in as them."
 EMAIL_WAY_OUT = "Ask an administrator to end the role, change the address, and have the role given again."
@@ -119,13 +122,16 @@ def change_person(tx: Tx, person_id: int, *, read_version: int | None = None, **
     if values.keys() & {"started_on", "leaving_on"}:
         columns += ["started_on", "leaving_on"]
     known = {column: getattr(row, column) for column in columns} | values
-    new = person_values(known)
+    new = person_values(known, {column for column, value in values.items() if value != getattr(row, column)})
     changed = sorted(key for key, value in new.items() if getattr(row, key) != value and key not in ("search_text", "sort_name", "name"))
     if "email" in changed and policy.outranks(tx, person_id):
         raise Conflict(EMAIL_NEEDS_ACCESS, code="email-needs-access", way_out=EMAIL_WAY_OUT)
     if changed:
         tx.update(Person, person_id, **new, updated_at=tx.now, version=row.version + 1)
         tx.record("person.changed", "people", person_id, person_id=person_id, fields=changed)
+    if tx.actor.kind == "client" and "leaving_on" in values and values["leaving_on"] is None:
+        for told in SAID_TO_STAY:  # a page sends all its fields: an empty one there says nothing
+            told(tx, person_id)
 
 
 def change_own_details(tx: Tx, *, known_as: str, access_needs: str) -> None:
@@ -134,7 +140,7 @@ def change_own_details(tx: Tx, *, known_as: str, access_needs: str) -> None:
     assert person_id is not None
     row = tx.get(Person, person_id, lock=True)
     names = {column: getattr(row, column) for column in ("first_name", "last_name", "email", "swe_number", "employee_number")}
-    new = person_values({**names, "known_as": known_as})
+    new = person_values({**names, "known_as": known_as}, {"known_as"})
     tx.update(Person, person_id, **new, access_needs=normal(access_needs) or None, updated_at=tx.now, version=row.version + 1)
     tx.record("person.changed-own-details", "people", person_id, person_id=person_id)
 

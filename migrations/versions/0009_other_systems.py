@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 CHECKS = {
-    "accounts": {"suspended_by": "suspended_by IN ('administrator', 'directory')"},
+    "accounts": {"suspended_by": "suspended_by IN ('administrator', 'directory', 'both')"},
     "api_clients": {"old_secret": "(old_secret_hash IS NULL) = (old_secret_until IS NULL)", "per_minute": "per_minute > 0"},
     "booking_policies": {"programmes": "programme_chase_days > 0 AND programme_long_days > 0"},
 }
@@ -408,6 +408,7 @@ def _directory() -> None:
         sa.Column("person_id", KEY, nullable=False),
         sa.Column("run_id", KEY, nullable=True),
         sa.Column("last_day", sa.Date(), nullable=True),
+        sa.Column("planned_day", sa.Date(), nullable=True),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
@@ -442,7 +443,7 @@ def _directory() -> None:
     op.create_index(
         "uq_departures_open",
         "departures",
-        ["person_id"],
+        ["person_id", "state"],
         unique=True,
         sqlite_where=sa.text("state IN ('waiting', 'due')"),
         postgresql_where=sa.text("state IN ('waiting', 'due')"),

@@ -9,15 +9,16 @@ from typing import Any
 from sqlalchemy import and_, case, delete, func, insert, literal, or_, select, update
 
 from app.bookings.operations.leavers import pieces
-from app.core.db import FOREVER, is_postgresql
+from app.core.calendar import london, long_date
+from app.core.db import is_postgresql
 from app.core.errors import Conflict, Invalid
 from app.core.ledger import Audit
 from app.core.text import plural
 from app.core.tx import Tx
-from app.hr.directory_models import Departure
+from app.hr.directory_models import Departure, LeaverRun
 from app.hr.models import Import, ImportProblem, ImportRow, ImportUnit, Label
 from app.hr.operations import checks, leaving, leaving_effects, matching, periods
-from app.hr.operations.expressions import lines
+from app.hr.operations.expressions import end_after, lines
 from app.hr.operations.labelling import WATCHED
 from app.hr.operations.staging import SEPARATOR
 from app.hr.queries import find
@@ -62,6 +63,7 @@ def apply(tx: Tx, import_id: int, *, confirmed_leavers: int | None = None) -> di
         periods.restate_further_posts(tx, import_id, found)
         _trail(tx, import_id)
         _leave(tx, found, waits)
+    _stay(tx, found)
     tx.db.execute(delete(ImportRow).where(lines(import_id, ImportRow.label.in_([Label.SAME.value, Label.PASSED_OVER.value]))))
     tx.update(Import, import_id, state="applied", applied_at=tx.now, applied_by=tx.actor.person_id)
     tx.record("import.applied", "imports", import_id, counts=found.counts)
@@ -129,13 +131,13 @@ def _held_back(tx: Tx, found: Any) -> dict[int, date]:
         return {}
     row = ImportRow
     leave = lines(found.id, row.label == Label.LEAVER.value, row.lead.is_(True), row.leaves_on.is_not(None))
-    rows = tx.rows(
-        select(row.id, row.person_id, row.leaves_on).join(Person, Person.id == row.person_id).where(leave, Person.leaving_on.is_(None))
-    )
-    keys = [one.person_id for one in rows]
-    for piece in pieces(keys):
-        still = lines(found.id, row.person_id.in_(piece))
-        tx.db.execute(update(row).where(still).values(leaves_on=None, old_end=FOREVER, new_end=FOREVER))
+    sooner = or_(
+        Person.leaving_on.is_(None), row.leaves_on < Person.leaving_on
+    )  # an agreed last day holds until an earlier one is confirmed
+    rows = tx.rows(select(row.person_id, row.leaves_on).join(Person, Person.id == row.person_id).where(leave, sooner))
+    for piece in pieces([one.person_id for one in rows]):
+        still, end = lines(found.id, row.person_id.in_(piece), Person.id == row.person_id), end_after(Person.leaving_on)
+        tx.db.execute(update(row).where(still).values(leaves_on=Person.leaving_on, old_end=end, new_end=end))
     return {one.person_id: one.leaves_on for one in rows}
 
 
@@ -153,6 +155,32 @@ def _leave(tx: Tx, found: Any, waits: dict[int, date]) -> None:
     leaving_effects.cut_by_import(tx, found.id, ids)
     if waits:
         leaving.await_confirmation(tx, waits, "import", run)
+
+
+def _stay(tx: Tx, found: Any) -> None:
+    """Whoever waits to be confirmed as a leaver, and is named here without a last day, stays: HR says who is employed.
+
+    An extract that says nothing of last days, or describes a day before they were said to leave, is no evidence. A directory may delete
+    somebody in the evening whom HR's extract of that day names still: against it, only a later day's counts.
+    """
+    if not found.full_extract and "leaving_date" not in found.headings:
+        return
+    row = ImportRow
+    named = lines(found.id, row.lead.is_(True), row.line > 0, row.leaving_on.is_(None))
+    columns = (Departure.person_id, Departure.source, Departure.asked_at, LeaverRun.source.label("run"))
+    asked = select(*columns).join(row, row.person_id == Departure.person_id).outerjoin(LeaverRun, LeaverRun.id == Departure.run_id)
+    rows = tx.rows(asked.where(named, Departure.state == "waiting"))
+    imports = {one.run: int(one.run.removeprefix("import:")) for one in rows if (one.run or "").startswith("import:")}
+    days: dict[int, date] = {}
+    for piece in pieces(sorted(set(imports.values()))):
+        days |= {one.id: one.as_at for one in tx.rows(select(Import.id, Import.as_at).where(Import.id.in_(piece)))}
+    here = []
+    for one in rows:
+        said = days.get(imports.get(one.run, 0)) or london(one.asked_at).date()
+        if found.as_at > said or (found.as_at == said and one.source != "scim"):
+            here.append(one.person_id)
+    leaving_effects.locked(tx, here)
+    leaving.stays(tx, here, f"The HR extract as at {long_date(found.as_at)} names them as employed")
 
 
 def _create_units(tx: Tx, import_id: int, found: Any) -> None:
@@ -242,7 +270,9 @@ def _differs_from_row(import_id: int, column: str) -> Any:
 def _trail(tx: Tx, import_id: int) -> None:
     """One audit row for each person that the import changed."""
     row, actor = ImportRow, tx.actor
-    stays = and_(row.label == Label.LEAVER.value, row.leaves_on.is_(None))  # it waits to be confirmed that they leave
+    stays = and_(
+        row.label == Label.LEAVER.value, row.leaves_on.is_distinct_from(row.leaving_on)
+    )  # it waits to be confirmed that they leave
     action = case((stays, "person.changed"), *((row.label == label, name) for label, name in _ACTIONS.items()), else_="person.changed")
     about = select(
         literal(tx.now), literal(actor.kind), literal(actor.id, Audit.actor_id.type), action, literal("people"), row.person_id,

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, or_, select, update
+from sqlalchemy import Row, and_, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from app import policy
@@ -26,6 +26,7 @@ from app.hr.operations import leaving_back, leaving_effects
 from app.hr.operations.leaving_effects import record_all
 from app.hr.operations.leaving_runs import over, run_of
 from app.people.models import Person
+from app.people.operations import SAID_TO_STAY
 from app.policy import Can, operation
 
 BY_PEOPLE = ("page",)  # somebody has said it of one person: nothing to hold
@@ -49,12 +50,13 @@ def register(tx: Tx, people: AnySelect | Collection[int], source: str, run: str 
     back = [row for row in rows if row.leaving_on is None and row.state == "due"]
     _withdraw(tx, back, "They have no last day any more")
     _returned(tx, [row for row in rows if row.leaving_on is None or row.leaving_on > tx.today])
-    stays = [row for row in rows if row.state == "waiting" and row.leaving_on is not None and source == "api" and row.source == "api"]
-    _still_waits(tx, stays)
-    waits = {row.id for row in stays}
+    repeated = [row for row in rows if row.state == "waiting" and row.leaving_on is not None and source == "api" and row.source == "api"]
+    _still_waits(tx, repeated)
+    waits = {row.id for row in repeated}
     said = [row for row in rows if row.leaving_on is not None and row.id not in waits]
     moved = [row for row in said if row.state == "due" and row.leaving_on != row.last_day]
-    _move(tx, moved)
+    _move(tx, moved, source)
+    stays(tx, [row.id for row in back + moved], "Their last day was changed since")
     given = [row for row in said if row.state == "waiting"]
     new = [row for row in said if row.state is None and not row.done]
     ids = _open(tx, given, new, source, run, confirmed)
@@ -65,6 +67,8 @@ def _known(tx: Tx, keys: Sequence[int]) -> list[Row[Any]]:
     """These people with their last day and the departure that is open, if any. `done`: they have left on that very day already."""
     over_ = aliased(Departure)
     done = select(over_.id).where(over_.person_id == Person.id, over_.state == "done", over_.last_day == Person.leaving_on).exists()
+    agreed = select(over_.id).where(over_.person_id == Person.id, over_.state == "due").exists()
+    open_ = or_(Departure.state == "due", and_(Departure.state == "waiting", ~agreed))
     found: list[Row[Any]] = []
     for piece in pieces(sorted(set(keys))):
         found += tx.rows(
@@ -79,7 +83,7 @@ def _known(tx: Tx, keys: Sequence[int]) -> list[Row[Any]]:
                 Departure.run_id,
                 done.label("done"),
             )
-            .outerjoin(Departure, and_(Departure.person_id == Person.id, Departure.state.in_(("waiting", "due"))))
+            .outerjoin(Departure, and_(Departure.person_id == Person.id, open_))
             .where(Person.id.in_(piece))
             .order_by(Person.id)
         )
@@ -142,6 +146,7 @@ def wait(tx: Tx, held: Sequence[tuple[int, int]]) -> None:
     for piece in pieces([person for _, person in held]):
         tx.db.execute(update(Person).where(Person.id.in_(piece)).values(leaving_on=None, updated_at=tx.now, version=Person.version + 1))
     _told(tx, [person for _, person in held])
+    stays(tx, [person for _, person in held], "Another last day waits to be confirmed")
     leaving_back.take_back(tx, [departure for departure, _ in held])
     for piece in pieces([departure for departure, _ in held]):
         tx.db.execute(update(Departure).where(Departure.id.in_(piece)).values(state="waiting", version=Departure.version + 1))
@@ -166,16 +171,17 @@ def _told(tx: Tx, people: Sequence[int]) -> None:
         tx.db.execute(insert(Audit), changed)
 
 
-def _move(tx: Tx, rows: Sequence[Row[Any]]) -> None:
+def _move(tx: Tx, rows: Sequence[Row[Any]], source: str) -> None:
     """Another last day before the first was over: what followed is taken back, and follows anew."""
     if not rows:
         return
     ids = [row.departure_id for row in rows]
     leaving_back.take_back(tx, ids)
     for row in rows:
-        tx.db.execute(
-            update(Departure).where(Departure.id == row.departure_id).values(last_day=row.leaving_on, version=Departure.version + 1)
-        )
+        forward = row.leaving_on < row.last_day and source not in BY_PEOPLE
+        planned = func.coalesce(Departure.planned_day, row.last_day) if forward else None
+        said = dict(last_day=row.leaving_on, planned_day=planned, source=source, version=Departure.version + 1)
+        tx.db.execute(update(Departure).where(Departure.id == row.departure_id).values(said))
     record_all(tx, "departure.moved", [(row.departure_id, row.id) for row in rows])
     _take_hold(tx, ids)
 
@@ -204,19 +210,23 @@ def _returned(tx: Tx, rows: Sequence[Row[Any]]) -> None:
 def await_confirmation(tx: Tx, last_days: dict[int, date], source: str, run: str) -> None:
     """A program says that these people leave, and they are too many: nothing of it is true until a person has confirmed it.
 
-    Whoever is known to leave already is passed over.
+    Whoever is known to leave already is passed over, unless on a later day: that stays agreed while an earlier one waits.
     """
     leaving_effects.locked(tx, list(last_days))
+    unseen = [row.id for row in _known(tx, list(last_days)) if row.leaving_on is not None and row.departure_id is None]
+    register(tx, unseen, "page")  # agreed, but not looked at yet
+    waits = {row.person_id for row in _waiting_of(tx, list(last_days))}
     by_organisation: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in _known(tx, list(last_days)):
-        if row.departure_id is None:
+        if row.id not in waits and (row.departure_id is None or last_days[row.id] < row.last_day):
             by_organisation[row.organisation_id].append(row)
     for organisation_id, rows in sorted(by_organisation.items()):
         found = run_of(tx, organisation_id, run, [row.id for row in rows], False)
         common = dict(run_id=found.id, source=source, state="waiting", asked_at=tx.now)
-        tx.insert_many(Departure, [dict(person_id=row.id, last_day=last_days[row.id]) | common for row in rows])
+        tx.insert_many(Departure, [dict(person_id=row.id, last_day=last_days[row.id], planned_day=row.leaving_on) | common for row in rows])
         tx.update(LeaverRun, found.id, state="held", confirmed_at=None, confirmed_by=None)
-        record_all(tx, "departure.waits", _open_of(tx, [row.id for row in rows]), source=source)
+        theirs = _waiting_of(tx, [row.id for row in rows])
+        record_all(tx, "departure.waits", [(row.id, row.person_id) for row in theirs], source=source)
         tx.record("leavers.held", "leaver_runs", found.id, number=len(rows))
 
 
@@ -245,13 +255,26 @@ def ask(tx: Tx, person_id: int, source: str = "scim", run: str = "") -> int:
 
 def not_asked(tx: Tx, person_id: int, source: str, reason: str) -> None:
     """Whoever asked whether this person leaves has them again: what waits on its word alone is over."""
-    asked = (Departure.person_id == person_id, Departure.source == source, Departure.state == "waiting", Departure.last_day.is_(None))
-    rows = tx.rows(select(Departure.id, Departure.person_id, Departure.run_id).where(*asked))
-    if rows:
-        over_ = update(Departure).where(Departure.id.in_([row.id for row in rows]))
+    stays(tx, [person_id], reason, Departure.source == source, Departure.last_day.is_(None))
+
+
+def stays(tx: Tx, people: Collection[int], reason: str, *which: Any) -> None:
+    """Somebody who should know has said that these people stay, or when they leave: what waits about them is over. The caller has the locks."""
+    rows = _waiting_of(tx, people, *which)
+    for piece in pieces([row.id for row in rows]):
+        over_ = update(Departure).where(Departure.id.in_(piece))
         tx.db.execute(over_.values(state="dropped", reason=reason, decided_at=tx.now, version=Departure.version + 1))
-        record_all(tx, "departure.dropped", [(row.id, row.person_id) for row in rows], reason=reason)
-        _decided(tx, rows)
+    record_all(tx, "departure.dropped", [(row.id, row.person_id) for row in rows], reason=reason)
+    _decided(tx, rows)
+
+
+def _waiting_of(tx: Tx, people: Collection[int], *which: Any) -> list[Row[Any]]:
+    """What waits to be confirmed about these people."""
+    found: list[Row[Any]] = []
+    for piece in pieces(sorted(people)):
+        about = (Departure.person_id.in_(piece), Departure.state == "waiting", *which)
+        found += tx.rows(select(Departure.id, Departure.person_id, Departure.run_id).where(*about).order_by(Departure.id))
+    return found
 
 
 # What people decide ------------------------------------------------------------------------------------------------
@@ -274,13 +297,24 @@ def confirm(tx: Tx, ids: Collection[int], last_days: dict[int, date] | None = No
         tx.db.execute(
             update(Person).where(Person.id == row.person_id).values(leaving_on=day, updated_at=tx.now, version=Person.version + 1)
         )
+    _withdraw(tx, _agreed(tx, [row.person_id for row in rows]), "Another last day was confirmed")
+    for row in rows:
         decided = dict(decided_at=tx.now, decided_by=tx.actor.person_id, version=row.version + 1)
-        tx.update(Departure, row.id, state="due", last_day=day, **decided)
+        tx.update(Departure, row.id, state="due", last_day=days[row.id], **decided)
     _told(tx, [row.person_id for row in rows])
     record_all(tx, "departure.confirmed", [(row.id, row.person_id) for row in rows])
     _decided(tx, rows)
     _take_hold(tx, [row.id for row in rows])
     return len(rows)
+
+
+def _agreed(tx: Tx, people: Sequence[int]) -> list[Row[Any]]:
+    """Their departures that are due, which a confirmed one takes the place of."""
+    found: list[Row[Any]] = []
+    for piece in pieces(people):
+        due = (Departure.person_id.in_(piece), Departure.state == "due")
+        found += tx.rows(select(Departure.id.label("departure_id"), Departure.person_id.label("id")).where(*due).order_by(Departure.id))
+    return found
 
 
 @operation(Can.CONFIRM_LEAVERS)
@@ -332,6 +366,7 @@ def _decided(tx: Tx, rows: Sequence[Row[Any]]) -> None:
 def restore(tx: Tx, departure_id: int, reason: str) -> None:
     """They have not left, or are not leaving, after all: they have no last day, and what followed is taken back as far as it can be.
 
+    Where a program had brought an agreed last day forward, the agreed one holds again.
     What cannot be says why on its row. Conflict if they have been taken on anew since, or nothing is left to restore.
     """
     why = _reason(reason)
@@ -346,7 +381,7 @@ def restore(tx: Tx, departure_id: int, reason: str) -> None:
     if row.state not in ("due", "done") or anew or tx.scalar(newer.limit(1)) is not None:
         raise Conflict("There is nothing of this departure to restore.", code="departure-over")
     if person.leaving_on == row.last_day:
-        tx.update(Person, person.id, leaving_on=None, updated_at=tx.now, version=person.version + 1)
+        tx.update(Person, person.id, leaving_on=row.planned_day, updated_at=tx.now, version=person.version + 1)
         tx.record("person.changed", "people", person.id, person_id=person.id, fields=["leaving_on"])
     leaving_back.take_back(tx, [departure_id])
     if row.state == "due":
@@ -355,6 +390,7 @@ def restore(tx: Tx, departure_id: int, reason: str) -> None:
         state = dict(state="restored", restored_at=tx.now, restored_by=tx.actor.person_id)
     tx.update(Departure, departure_id, reason=why, version=row.version + 1, **state)
     record_all(tx, "departure.restored", [(departure_id, row.person_id)])
+    register(tx, [row.person_id], "page")  # the last day agreed before, if any
 
 
 def settle(tx: Tx, effect_id: int) -> int:
@@ -374,6 +410,14 @@ def settle(tx: Tx, effect_id: int) -> int:
         tx.update(DepartureEffect, effect_id, settled_at=tx.now, settled_by=tx.actor.person_id)
         tx.record("departure.flag-settled", "departure_effects", effect_id, person_id=row.person_id, kind=row.kind)
     return int(row.departure_id)
+
+
+def _said_to_stay(tx: Tx, person_id: int) -> None:
+    leaving_effects.locked(tx, [person_id])
+    stays(tx, [person_id], "Another system says that they have no last day")
+
+
+SAID_TO_STAY.append(_said_to_stay)
 
 
 def _reason(given: str) -> str:
