@@ -70,7 +70,9 @@ def create_client(tx: Tx, page: Page) -> Response:
     return page.render("identity/client_made.html", name=said["name"], client_id=client_id, secret=secret, key=None, until=None)
 
 
-def _form(tx: Tx, page: Page, heading: str, back: str, back_to: str, button: str, chosen: list[str] | None = None) -> Response:
+def _form(
+    tx: Tx, page: Page, heading: str, back: str, back_to: str, button: str, chosen: list[str] | None = None, whose: str = ""
+) -> Response:
     return page.render(
         "identity/client_form.html",
         heading=heading,
@@ -80,6 +82,7 @@ def _form(tx: Tx, page: Page, heading: str, back: str, back_to: str, button: str
         scopes=[(scope, f"{WHAT_SCOPES_ALLOW[scope]} ({scope})") for scope in SCOPES],
         chosen=forms.many(page.form, "scope") if chosen is None else chosen,
         organisations=[("", "Choose"), *_organisations(tx).items()],
+        whose=whose,
     )
 
 
@@ -134,14 +137,15 @@ def edit_client_form(tx: Tx, page: Page, client_id: int) -> Response:
             organisation=EVERYBODY if found.organisation_id is None else str(found.organisation_id),
         )
         chosen = found.scopes.split()
-    return _form(tx, page, f"Change {found.name}", f"/access/clients/{client_id}", found.name, "Save", chosen)
+    warning = "If you change this, its tokens stop working at once and it has to ask for new ones"
+    return _form(tx, page, f"Change {found.name}", f"/access/clients/{client_id}", found.name, "Save", chosen, warning)
 
 
 @pages.post("/access/clients/{client_id:int}/edit", can=Can.MANAGE_CLIENTS, again=edit_client_form)
 def edit_client(tx: Tx, page: Page, client_id: int) -> Response:
-    """What is taken away is lost at once, also to tokens that were given before."""
-    clients.change_client(tx, client_id, **_read(tx, page))
-    return page.go(f"/access/clients/{client_id}", said="changed")
+    """What is taken away is lost at once, also to tokens that were given before; another organisation ends them all."""
+    ended = clients.change_client(tx, client_id, **_read(tx, page))
+    return page.go(f"/access/clients/{client_id}", said="moved" if ended else "changed")
 
 
 # Secrets -----------------------------------------------------------------------------------------------------------

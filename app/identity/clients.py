@@ -92,8 +92,11 @@ def change_client(
     *,
     per_minute: int | None = None,
     contact: str | None = None,
-) -> None:
-    """What a client is called, may do and for whom. What is taken away is lost at once, also to tokens that were given before."""
+) -> bool:
+    """What a client is called, may do and for whom. A scope that is taken away is lost at once, also to tokens that were given before.
+
+    A token is good for the organisation it was given for: if that changes, all the client's tokens end. Returns whether they did.
+    """
     row = reached(tx, key, lock=True)
     wanted = _checked(tx, name, scopes, organisation_id, per_minute, contact)
     changed = {what: value for what, value in wanted.items() if value != getattr(row, what)}
@@ -101,6 +104,9 @@ def change_client(
         tx.update(ApiClient, key, **changed)
         said = {what: value for what, value in changed.items() if what != "contact"}  # a contact may name somebody
         tx.record("client.changed", "api_clients", key, changed=sorted(changed), **said)
+    if "organisation_id" in changed:
+        _end_tokens(tx, key)
+    return "organisation_id" in changed
 
 
 @operation(Can.MANAGE_CLIENTS)
@@ -139,6 +145,10 @@ def end_old_secret(tx: Tx, key: int) -> None:
 def end_tokens(tx: Tx, key: int) -> int:
     """Every token of a client stops working at once; it can ask for new ones. Returns how many there were."""
     reached(tx, key, lock=True)
+    return _end_tokens(tx, key)
+
+
+def _end_tokens(tx: Tx, key: int) -> int:
     ended = tx.db.execute(delete(ApiToken).where(ApiToken.client_id == key, ApiToken.expires_at > tx.now)).rowcount
     tx.record("client.tokens-ended", "api_clients", key, tokens=ended)
     return ended

@@ -96,21 +96,41 @@ def test_ending_its_tokens_ends_all_of_them_and_only_its_own(make: Make, client:
 
 
 def test_what_is_taken_away_is_lost_to_tokens_that_were_given_before(make: Make, client: Callable[..., TestClient], ledger: Any) -> None:
-    ann, nia = make.person("Ann"), make.person("Nia", organisation=make.organisation("Northmoor Council", host=False))
     api = client("people:read", "bookings:read")
     key = make.rows(select(ApiClient.id))[0].id
-    assert [api.get(f"{PEOPLE}/{one.id}").status_code for one in (ann, nia)] == [200, 200] and api.get("/api/v1/bookings").is_success
+    assert api.get("/api/v1/bookings").is_success
     with make.tx() as tx:
-        clients.change_client(tx, key, "HR", ["people:read"], ann.organisation_id, contact="Pat Doe")
+        assert not clients.change_client(tx, key, "HR", ["people:read"], None, contact="Pat Doe")
     refused = api.get("/api/v1/bookings")
     assert (refused.status_code, refused.json()["code"]) == (403, "insufficient-scope")
-    assert [api.get(f"{PEOPLE}/{one.id}").status_code for one in (ann, nia)] == [200, 404]
+    assert api.get(PEOPLE).is_success
     with make.tx() as tx:
         clients.change_client(tx, key, "HR", ["people:read", "completions:read", "bookings:read"], None)
     assert api.get("/api/v1/bookings").is_success  # its token had this scope
     assert api.get("/api/v1/completions").status_code == 403  # and never this one
     said = [entry.facts for entry in ledger.entries("client.changed")]
     assert len(said) == 2 and "Pat Doe" not in str(said)
+
+
+def test_another_organisation_ends_every_token_so_that_none_sees_other_people(
+    make: Make, visitor: TestClient, known: tuple[str, str], client: Callable[..., TestClient]
+) -> None:
+    """Wider, narrower or beside: neither the usual tokens nor a long one go on, and those of others do."""
+    ann, nia = make.person("Ann"), make.person("Nia", organisation=make.organisation("Northmoor Council", host=False))
+    other, key, scopes = client("people:read"), key_of(make, known[0]), ["people:read"]
+    for organisation, seen in ((ann.organisation_id, [200, 404]), (nia.organisation_id, [404, 200]), (None, [200, 200])):
+        given = [visitor.post("/oauth/token", data=GRANT, auth=known).json()["access_token"]]
+        with make.tx() as tx:
+            given.append(clients.long_token(tx, key, 90)[0])
+            assert clients.change_client(tx, key, "HR", scopes, organisation)
+        old = [{"authorization": f"Bearer {one}"} for one in given]
+        assert [visitor.get(PEOPLE, headers=headers).status_code for headers in old] == [401, 401]
+        new = {"authorization": "Bearer " + visitor.post("/oauth/token", data=GRANT, auth=known).json()["access_token"]}
+        assert [visitor.get(f"{PEOPLE}/{one.id}", headers=new).status_code for one in (ann, nia)] == seen
+        with make.tx() as tx:
+            assert not clients.change_client(tx, key, "HR system", scopes, organisation)
+        assert visitor.get(PEOPLE, headers=new).status_code == 200, "another name ends nothing"
+    assert other.get(PEOPLE).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -298,6 +318,9 @@ def test_a_client_is_changed_on_its_page(sign_in: Any, make: Make, admin: Any, k
     sent = {"name": "Payroll", "scope": ["people:read"], "organisation": str(make.organisation()), "per_minute": "1,200", "contact": "IT"}
     assert browser.post(f"{page}/edit", data=sent | {"per_minute": "many"}).status_code == 422
     assert browser.post(f"{page}/edit", data=sent | {"scope": []}).status_code == 422
+    assert "its tokens stop working at once" in form
+    moved = browser.post(f"{page}/edit", data=sent).headers["location"]
+    assert moved == f"{page}?said=moved" and "Its tokens have stopped working" in browser.get(moved).text
     assert browser.post(f"{page}/edit", data=sent).headers["location"] == f"{page}?said=changed"
     row = make.rows(select(ApiClient.__table__))[0]
     assert (row.name, row.scopes, row.organisation_id, row.per_minute, row.contact) == (
