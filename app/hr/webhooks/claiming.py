@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,17 +43,17 @@ class Letter:
     body: bytes | None
 
 
-def claim(database: Database) -> Sequence[Row[Any]]:
-    """Take what is due for LEASE, some of each subscription; nothing if nothing is.
+def claim(database: Database, busy: Collection[int] = ()) -> Sequence[Row[Any]]:
+    """Take what is due for LEASE, some of each subscription but the `busy`; nothing if nothing is. Of one that is failing a single one.
 
     A delivery waits while an earlier one of its lane is due, also one that is just being sent; a parked one holds nobody up.
     """
     with job(database, writes=False) as tx:  # most looks find nothing, and need not queue with the writers
-        ready = [row.id for row in tx.rows(_subscriptions(tx.now))]
+        ready = [row for row in tx.rows(_subscriptions(tx.now)) if row.id not in busy]
     random.shuffle(ready)  # whoever has most waiting is not always first
     taken: list[Row[Any]] = []
-    for subscription_id in ready:
-        room = min(EACH, BATCH - len(taken))
+    for subscription_id, failing_since in ready:
+        room = min(EACH if failing_since is None else 1, BATCH - len(taken))
         if room <= 0:
             break
         with job(database) as tx:
@@ -84,7 +84,7 @@ def _sends(now: datetime) -> ColumnElement[bool]:
 def _subscriptions(now: datetime) -> Any:
     waiting = exists(select(ONE).where(Delivery.subscription_id == Subscription.id, *_free(now), _sends(now)))
     return (
-        select(Subscription.id)
+        select(Subscription.id, Subscription.failing_since)
         .join(ApiClient, and_(ApiClient.id == Subscription.client_id, ApiClient.disabled_at.is_(None)))
         .where(Subscription.state != "off", waiting)
     )

@@ -262,6 +262,44 @@ def test_a_slow_receiver_holds_up_only_its_own(house: Hooks) -> None:
         sending.join()
 
 
+def test_a_receiver_that_hangs_makes_nobody_else_wait(house: Hooks) -> None:
+    """What comes up while it hangs goes on arriving at the other, each person's in order; the one that hangs gets its few and no more."""
+    released = threading.Event()
+
+    def hanging(one: Got) -> tuple[int, dict[str, str], bytes]:
+        released.wait(19)
+        return ok(one)
+
+    persons = [house.make.person(f"P{n}", account=False).id for n in range(6)]
+    with receiving(hanging) as hung, receiving() as healthy:
+        house.subscribe(hung.url)
+        house.subscribe(healthy.url)
+        for person in persons:
+            house.rename(person, "First")
+        house.number()
+        fan_out.make_out_due(house.database)
+        sending = threading.Thread(target=deliver.deliver_due, args=(house.database, house.settings))
+        sending.start()
+        try:
+            for n in range(4):
+                before = len(healthy.got)
+                if n:
+                    house.rename(persons[0], f"Later{n}")
+                    house.number()
+                    fan_out.make_out_due(house.database)
+                wanted, begun = before + (1 if n else len(persons)), time.monotonic()
+                while len(healthy.got) < wanted:
+                    assert time.monotonic() - begun < 6, "it waits for the one that hangs"
+                    time.sleep(0.02)
+            assert 1 <= len(hung.got) <= deliver.CAP and not released.is_set() and sending.is_alive()
+            names = [one["data"]["data"]["first_name"] for one in said(healthy) if one["data"]["resource_id"] == persons[0]]
+            assert names == ["First", "Later1", "Later2", "Later3"]
+        finally:
+            released.set()
+            sending.join()
+    assert {row.state for row in house.deliveries()} == {"sent"}, "and once it answers, it gets the rest"
+
+
 def test_two_workers_at_once_send_nothing_twice(house: Hooks) -> None:
     with receiving(slowly(0.01)) as receiver:
         house.subscribe(receiver.url)
