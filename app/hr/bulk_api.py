@@ -18,7 +18,7 @@ from app.people import details
 router = APIRouter(prefix="/api/v1", tags=["People"])
 BULK.add("/api/v1/people/bulk")
 
-Number = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]*$")]
+Number = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]*$")]
 Name = Annotated[str, Field(max_length=100, pattern=HAS_WORD)]
 Text = Annotated[str, Field(max_length=150, pattern=NO_NUL)]
 

@@ -7,11 +7,10 @@ from functools import lru_cache
 
 from app.hr.files import Cell
 from app.hr.mapping import folded
-from app.people.details import is_email
+from app.people.details import EARLIEST, EMPLOYEE_NUMBER, LATEST, LONGEST_EMPLOYEE_NUMBER, is_email
 
 SWE_NUMBER = re.compile(r"SW[1-9][0-9]{0,5}")
-EARLIEST, LATEST = date(1940, 1, 1), date(2098, 12, 31)
-LIMITS = {"employee_number": 32, "first_name": 100, "last_name": 100, "known_as": 100, "email": 254, "job_title": 150}
+LIMITS = {"employee_number": LONGEST_EMPLOYEE_NUMBER, "first_name": 100, "last_name": 100, "known_as": 100, "email": 254, "job_title": 150}
 LONGEST = 200
 """Characters a cell may hold where LIMITS says nothing else."""
 
@@ -106,7 +105,7 @@ def number(cell: Cell) -> str | None:
             "The number was rounded by a spreadsheet, so its last digits are lost.", "Format the column as text and run the extract again."
         )
     value = re.sub(r"(?<=\d)\.0+$", "", value.replace(" ", "")).upper()
-    if not re.fullmatch(r"[A-Z0-9][A-Z0-9./_-]*", value):
+    if not EMPLOYEE_NUMBER.fullmatch(value):
         raise Wrong("An employee number has letters, digits and . / - _ only.", "Correct the number.")
     return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -15,7 +16,9 @@ _WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 EMAIL_PATTERN = rf"^{_WORD}(\.{_WORD})*@({_LABEL}\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])$"
 LONGEST_EMAIL, LONGEST_LOCAL = 254, 64  # characters in all, and before the @
-EARLIEST = date(1940, 1, 1)  # nobody at work today began before
+EMPLOYEE_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]*")  # nothing that a spreadsheet would run, and nothing invisible
+LONGEST_EMPLOYEE_NUMBER = 40
+EARLIEST, LATEST = date(1940, 1, 1), date(2098, 12, 31)  # nobody at work today began before; later days are stand-ins for none
 
 
 def swe_number(given: str | None) -> str | None:
@@ -48,8 +51,26 @@ def email_address(given: str | None) -> str | None:
     return email
 
 
-def person_values(values: dict[str, Any]) -> dict[str, Any]:
-    """Normalised columns of a person with those derived from them: shown name, order of lists, search text."""
+def employee_number(given: str | None) -> str | None:
+    """An employee number without spaces, or Invalid. None and blank stay None. HR's extracts have the same rule, and put it in capitals."""
+    number = "".join(normal(given or "").split())
+    if not number:
+        return None
+    if len(number) > LONGEST_EMPLOYEE_NUMBER:
+        problem = f"An employee number has {LONGEST_EMPLOYEE_NUMBER} characters or fewer"
+    elif not EMPLOYEE_NUMBER.fullmatch(number):
+        problem = "An employee number has letters, digits and . / - _ only, and begins with a letter or digit"
+    else:
+        return number
+    raise Invalid(f"{problem}.", errors=[{"field": "employee_number", "message": problem}], code="bad-employee-number")
+
+
+def person_values(values: dict[str, Any], sent: Collection[str] | None = None) -> dict[str, Any]:
+    """Normalised columns of a person with those derived from them: shown name, order of lists, search text.
+
+    `sent`: the columns that are said anew (None: all); what is held already need not fulfil a rule that came later.
+    """
+    new = values.keys() if sent is None else sent
     first, last = normal(values["first_name"]), normal(values["last_name"])
     blank = [field for field, given in (("first_name", first), ("last_name", last)) if not given]
     if blank:
@@ -57,7 +78,9 @@ def person_values(values: dict[str, Any]) -> dict[str, Any]:
     known = normal(values.get("known_as") or "") or None
     email = email_address(values.get("email"))
     number = swe_number(values.get("swe_number"))
-    employee = normal(values.get("employee_number") or "") or None
+    held = values.get("employee_number")
+    employee = employee_number(held) if "employee_number" in new else normal(held or "") or None
+    _check_plausible({field: values.get(field) for field in ("started_on", "leaving_on") if field in new})
     check_employment(values.get("started_on"), values.get("leaving_on"))
     return {
         **values,
@@ -74,14 +97,19 @@ def person_values(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_employment(started: date | None, leaving: date | None) -> None:
-    """The last day is not before the first, and neither is before living memory."""
-    problems = [
-        {"field": field, "message": f"This must be {EARLIEST:%d/%m/%Y} or later"}
-        for field, day in (("started_on", started), ("leaving_on", leaving))
-        if day is not None and day < EARLIEST
-    ]
+    """The last day is not before the first."""
     if started is not None and leaving is not None and leaving < started:
-        problems.append({"field": "leaving_on", "message": f"The last day must not be before the first, {started:%d/%m/%Y}"})
+        message = f"The last day must not be before the first, {started:%d/%m/%Y}"
+        raise Invalid("These dates cannot be right.", errors=[{"field": "leaving_on", "message": message}])
+
+
+def _check_plausible(days: dict[str, date | None]) -> None:
+    """Days of an employment are within living memory and what can be planned, as in HR's extracts."""
+    problems = [
+        {"field": field, "message": f"This must be {EARLIEST:%d/%m/%Y} or later, and {LATEST:%d/%m/%Y} or earlier"}
+        for field, day in days.items()
+        if day is not None and not EARLIEST <= day <= LATEST
+    ]
     if problems:
         raise Invalid("These dates cannot be right.", errors=problems)
 

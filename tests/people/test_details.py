@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.hr import values
+from app.hr.values import Wrong
 from app.people import details
 from app.people.models import Person
 from tests.factory import Make
@@ -56,6 +57,8 @@ POST = {"job_title": "Social worker", "contract": "permanent"}
         ({"started_on": "2026-03-01", "leaving_on": "2026-02-28"}, "leaving_on"),
         ({"leaving_on": "2019-12-31"}, "leaving_on"),  # before the start that is held
         ({"started_on": "1939-12-31"}, "started_on"),
+        ({"started_on": "2099-01-01"}, "started_on"),
+        ({"leaving_on": "9999-12-31"}, "leaving_on"),
         ({"leaving_on": "0001-01-01"}, "leaving_on"),
         ({"effective_from": "1939-12-31", "post": POST}, "effective_from"),
         ({"post": {**POST, "working_days": "0000000"}}, "post.working_days"),
@@ -67,6 +70,45 @@ def test_dates_and_days_that_cannot_be(client: Any, make: Make, body: dict[str, 
     reply = client("people:write").patch(f"/api/v1/people/{ann.id}", json=body, headers={"if-match": "*"})
     assert reply.status_code == 422 and reply.json()["errors"][0]["field"] == field, reply.text
     assert make.row(Person, ann.id).version == ann.version
+
+
+NO_NUMBERS = ("=1+1", "+1", "-1", "@1", "1;2", "E\u0301", "٣", "<b>", "E" * 41)
+
+
+def test_employee_numbers_have_one_rule(client: Any, make: Make) -> None:
+    """New and changed, over the API as in HR's extracts; directories, pages and bulk changes come by the same operations."""
+    ann, api = make.person("Ann"), client("people:write", "people:read")
+    for number in NO_NUMBERS:
+        new = {"organisation_id": make.organisation(), "first_name": "Bea", "last_name": "Bee", "employee_number": number}
+        for reply in (
+            api.post("/api/v1/people", json=new),
+            api.patch(f"/api/v1/people/{ann.id}", json={"employee_number": number}, headers={"if-match": "*"}),
+        ):
+            assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, "employee_number"), (number, reply.text)
+        with pytest.raises(Wrong):
+            values.number(number)
+    good = api.patch(f"/api/v1/people/{ann.id}", json={"employee_number": " A-7 /b_1.x "}, headers={"if-match": "*"})
+    assert good.json()["employee_number"] == "A-7/b_1.x"
+    assert make.row(Person, ann.id).version == ann.version + 1
+
+
+def test_what_is_held_already_may_stay(client: Any, make: Make) -> None:
+    """A rule is for what is sent: a number and a day from before it do not stop other changes, nor being sent again as they are."""
+    ann = make.person("Ann")
+    with make.tx() as tx:
+        tx.update(Person, ann.id, employee_number="=1+1", leaving_on=date(2099, 12, 31))
+    for body in ({"known_as": "Annie"}, {"employee_number": "=1+1", "first_name": "Anna"}, {"started_on": "2020-01-01"}):
+        reply = client("people:write").patch(f"/api/v1/people/{ann.id}", json=body, headers={"if-match": "*"})
+        assert reply.status_code == 200, reply.text
+    row = make.row(Person, ann.id)
+    assert (row.first_name, row.known_as, row.employee_number, row.leaving_on) == ("Anna", "Annie", "=1+1", date(2099, 12, 31))
+
+
+def test_nothing_that_turns_text_round_stays_in_names(client: Any, make: Make) -> None:
+    tricks = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    body = {"organisation_id": make.organisation(), "first_name": f"A{tricks}nn", "last_name": f"{tricks}Lee", "known_as": f"An{tricks}"}
+    reply = client("people:write").post("/api/v1/people", json=body).json()
+    assert (reply["first_name"], reply["last_name"], reply["known_as"], reply["name"]) == ("Ann", "Lee", "An", "An Lee")
 
 
 def test_controls_do_not_stay_in_names(client: Any, make: Make) -> None:

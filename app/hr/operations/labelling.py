@@ -225,7 +225,7 @@ def _texts(tx: Tx, import_id: int) -> None:
     changed = changed.where(lines(import_id, row.person_changed.is_(True), row.line > 0))
     texts = []
     for found in tx.db.execute(changed):
-        new = person_values({column: getattr(found, column) for column in NAMED})
+        new = person_values({column: getattr(found, column) for column in NAMED}, ())  # reading has checked what the file says
         if (new["name"], new["sort_name"], new["search_text"]) != (found.name, found.sort_name, found.search_text):
             texts.append({"row_id": found.id, "new_name": new["name"], "new_sort": new["sort_name"], "new_text": new["search_text"]})
     if texts:

@@ -32,7 +32,7 @@ meaning(
 meaning("pk_scim_users", "scim_users.person_id", message="This person is already here as a user.", code="user-exists")
 
 LONGEST = {"user_name": 256, "external_id": 256, "first_name": 100, "last_name": 100, "display_name": 256, "title": 200}
-LONGEST |= {"email": 254, "employee_number": 60, "organization": 200, "division": 200, "department": 200}
+LONGEST |= {"email": 254, "employee_number": 40, "organization": 200, "division": 200, "department": 200}
 CALLED = {"user_name": "userName", "external_id": "externalId", "first_name": "name.givenName", "last_name": "name.familyName"}
 CALLED |= {"display_name": "displayName", "email": "emails", "employee_number": "employeeNumber", "manager_id": "manager"}
 
