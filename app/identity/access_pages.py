@@ -40,7 +40,7 @@ _SAID = {
     "ended": "The role has ended.",
     "invited": "An invitation is on its way to their work e-mail address.",
     "suspended": "The account is suspended, and they are signed out everywhere.",
-    "restored": "The account works again.",
+    "restored": "The account works again, unless the directory has suspended it too.",
     "linked": "Their council account is linked. They can sign in with it.",
     "unlinked": "The council account is no longer linked.",
 }

@@ -11,7 +11,7 @@ from app.identity import operations
 from app.identity.models import Account, ExternalIdentity, Link
 from app.policy import Can, operation
 
-DIRECTORY = "directory"
+DIRECTORY, ADMINISTRATOR, BOTH = "directory", "administrator", "both"
 
 
 @operation(Can.PROVISION)
@@ -33,9 +33,13 @@ def set_active(tx: Tx, person_id: int, active: bool) -> None:
         operations.end_links(tx, person_id)
         operations.sign_out_everywhere(tx, person_id)
         tx.record("account.suspended", "people", person_id, person_id=person_id, by=DIRECTORY)
+    elif row.suspended_by != DIRECTORY:  # an administrator's, beside which the directory's is true once that is lifted
+        tx.db.execute(update(Account).where(Account.person_id == person_id).values(suspended_by=BOTH))
 
 
 def _lift(tx: Tx, person_id: int) -> None:
+    beside = (Account.person_id == person_id, Account.suspended_by == BOTH)
+    tx.db.execute(update(Account).where(*beside).values(suspended_by=ADMINISTRATOR))
     its_own = (Account.person_id == person_id, Account.suspended_at.is_not(None), Account.suspended_by == DIRECTORY)
     if tx.db.execute(update(Account).where(*its_own).values(suspended_at=None, suspended_by=None)).rowcount == 0:
         return

@@ -22,9 +22,9 @@ class Account(Base):
     suspended_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     password_set_at: Mapped[datetime | None]
-    suspended_by: Mapped[str | None]  # administrator · directory: each lifts only its own suspension
+    suspended_by: Mapped[str | None]  # administrator · directory · both: each lifts only its own suspension
     break_glass: Mapped[bool] = mapped_column(default=False, server_default=false())  # its password works where passwords are switched off
-    __table_args__ = (CheckConstraint("suspended_by IN ('administrator', 'directory')", name="suspended_by"),)
+    __table_args__ = (CheckConstraint("suspended_by IN ('administrator', 'directory', 'both')", name="suspended_by"),)
 
 
 class SignIn(Base):

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from passlib.context import CryptContext
-from sqlalchemy import Row, Select, bindparam, delete, insert, or_, select, true, update
+from sqlalchemy import Row, Select, bindparam, case, delete, insert, or_, select, true, update
 
 from app import policy
 from app.core.config import Settings
@@ -359,9 +359,9 @@ def suspend(tx: Tx, person_id: int) -> None:
     _may_stop(tx, person_id)
     if person_id == tx.actor.person_id:
         raise Conflict("You cannot suspend your own account.", code="own-account", way_out="Ask another administrator.")
-    not_yet = or_(Account.suspended_at.is_(None), Account.suspended_by == "directory")  # whose suspension ends when the directory says so
-    suspended = update(Account).where(Account.person_id == person_id, not_yet)
-    if tx.db.execute(suspended.values(suspended_at=tx.now, suspended_by="administrator")).rowcount != 1:
+    mine = (Account.person_id == person_id, or_(Account.suspended_at.is_(None), Account.suspended_by == "directory"))
+    by = case((Account.suspended_at.is_(None), "administrator"), else_="both")  # then the directory's stays when this one is lifted
+    if tx.db.execute(update(Account).where(*mine).values(suspended_at=tx.now, suspended_by=by)).rowcount != 1:
         raise Conflict("There is no account, or it is suspended already.", code="not-active")
     end_links(tx, person_id)
     sign_out_everywhere(tx, person_id)
@@ -380,17 +380,22 @@ def _may_stop(tx: Tx, person_id: int) -> None:
 
 @operation(Can.MANAGE_ACCESS)
 def restore(tx: Tx, person_id: int) -> None:
-    """A suspended account works again, with the password it had. What the directory has suspended, the directory restores."""
+    """A suspended account works again, with the password it had; if the directory has suspended it too, not before that ends.
+
+    What the directory alone has suspended only the directory restores.
+    """
     policy.person(tx, Can.MANAGE_ACCESS, person_id, lock=True)
     _may_stop(tx, person_id)
     theirs = (Account.person_id == person_id, Account.suspended_at.is_not(None))
-    if tx.scalar(select(Account.suspended_by).where(*theirs)) == "directory":
+    by = tx.scalar(select(Account.suspended_by).where(*theirs))
+    if by == "directory":
         raise Conflict(
             "The directory has suspended this account.",
             code="suspended-by-directory",
             way_out="It works again once the person is enabled in the directory.",
         )
-    if tx.db.execute(update(Account).where(*theirs).values(suspended_at=None, suspended_by=None)).rowcount != 1:
+    after: dict[str, Any] = {"suspended_by": "directory"} if by == "both" else {"suspended_at": None, "suspended_by": None}
+    if tx.db.execute(update(Account).where(*theirs).values(**after)).rowcount != 1:
         raise Conflict("This account is not suspended.", code="not-suspended")
     tx.record("account.restored", "people", person_id, person_id=person_id)
 

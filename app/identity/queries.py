@@ -103,6 +103,7 @@ def account(tx: Tx, person_id: int) -> Row[Any] | None:
         select(
             Account.created_at,
             Account.suspended_at,
+            Account.suspended_by,
             Account.password_set_at,
             Account.password_hash.is_not(None).label("has_password"),
             Account.break_glass,

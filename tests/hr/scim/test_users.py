@@ -73,9 +73,38 @@ def test_an_administrators_suspension_is_not_the_directorys_to_lift(entra: Direc
     entra.user("ann", employment={"employeeNumber": "7"})
     with make.tx() as tx:
         identity.suspend(tx, ann.id)
-    for active in (False, True):
+    for active, by in ((False, "both"), (False, "both"), (True, "administrator")):
         assert entra.patch(f"/Users/{ann.id}", {"op": "replace", "path": "active", "value": active}).status_code == 200
-        assert place.facts(ann.id)["suspended"] == "administrator"
+        assert place.facts(ann.id)["suspended"] == by
+
+
+@pytest.mark.parametrize("directory_first", [True, False])
+def test_a_directorys_suspension_is_not_the_administrators_to_lift(
+    entra: Directory, place: Place, make: Make, sign_in: Callable[[Any], Any], directory_first: bool
+) -> None:
+    """Whoever of the two was first: it works again once both have said so, and the page says whom it waits for."""
+    from app.core.errors import Conflict
+    from app.identity import operations as identity
+
+    ann, ada = make.person("Ann Lee", employee_number="7"), make.person("Ada Admin", roles=("administrator",))
+    entra.user("ann", employment={"employeeNumber": "7"})
+    off, on = ({"op": "replace", "path": "active", "value": value} for value in (False, True))
+    if directory_first:
+        entra.patch(f"/Users/{ann.id}", off)
+    with make.tx() as tx:
+        identity.suspend(tx, ann.id)
+    if not directory_first:
+        entra.patch(f"/Users/{ann.id}", off)
+    assert place.facts(ann.id)["suspended"] == "both"
+    assert "restoring it here is not enough" in sign_in(ada).get(f"/access/people/{ann.id}").text
+    with make.tx() as tx:
+        identity.restore(tx, ann.id)
+    assert place.facts(ann.id)["suspended"] == "directory"
+    assert "once they are enabled there" in sign_in(ada).get(f"/access/people/{ann.id}").text
+    with make.tx() as tx, pytest.raises(Conflict):
+        identity.restore(tx, ann.id)
+    entra.patch(f"/Users/{ann.id}", on)
+    assert place.facts(ann.id)["suspended"] is None
 
 
 def test_changes_are_in_the_trail(entra: Directory, ledger: Ledger) -> None:
@@ -147,6 +176,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"op": "replace", "path": 'emails[type eq "work"].value', "value": "bob@westmarch.example"}, 409, "uniqueness"),
     ({"op": "replace", "path": "password", "value": "x"}, 400, "invalidValue"),
     ({"op": "replace", "path": f"{ENTERPRISE}:employeeNumber", "value": "8"}, 409, "uniqueness"),
+    ({"op": "replace", "path": f"{ENTERPRISE}:employeeNumber", "value": "=1+1"}, 400, "invalidValue"),
     ({"op": "replace", "path": f"{ENTERPRISE}:department", "value": "No Such Team"}, 400, "invalidValue"),
     ({"op": "replace", "path": f"{ENTERPRISE}:department", "value": "Twin Team"}, 400, "invalidValue"),
     ({"op": "replace", "path": f"{ENTERPRISE}:division", "value": "No Such Service"}, 400, "invalidValue"),
@@ -206,6 +236,7 @@ NOBODY: list[dict[str, Any]] = [
     {ENTERPRISE: {"department": "No Such Team"}},
     {ENTERPRISE: {"manager": {"value": "999999"}}},
     {ENTERPRISE: {"employeeNumber": ["7"]}},
+    {ENTERPRISE: {"employeeNumber": "=1+1"}},
     {"externalId": "x" * 3000},
     {"title": "a\x00b"},
 ]
