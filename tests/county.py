@@ -106,23 +106,36 @@ def templates(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     def template(kind: str, fill: Filled) -> Template:
         if (kind, fill) not in made:
             kept = shared / f"template-{kind}-{fill.__module__}.{fill.__qualname__}"
-            lock = os.open(kept, os.O_CREAT | os.O_RDWR, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            written = kept.read_bytes()
-            found = pickle.loads(written) if written else _fill(kind, fill, request, shared)  # noqa: S301 - our own
-            if not written:
-                kept.write_bytes(pickle.dumps(found))
-            fcntl.flock(lock, fcntl.LOCK_SH)  # while anybody holds it, it stays
+            with _turn(kept):
+                lock = os.open(kept, os.O_CREAT | os.O_RDWR, 0o600)
+                fcntl.flock(lock, fcntl.LOCK_SH)  # while anybody holds it, it stays
+                written = kept.read_bytes()
+                found = pickle.loads(written) if written else _fill(kind, fill, request, shared)  # noqa: S301 - our own
+                if not written:
+                    kept.write_bytes(pickle.dumps(found))
             made[kind, fill] = found, lock
         return made[kind, fill][0]
 
     yield template
-    for found, lock in made.values():
-        with suppress(BlockingIOError, OperationalError):  # somebody needs it still; or the server, our own, is gone with it
+    for (kind, fill), (found, lock) in made.items():
+        kept = shared / f"template-{kind}-{fill.__module__}.{fill.__qualname__}"
+        with _turn(kept), suppress(BlockingIOError, OperationalError):  # somebody needs it still; or the server, our own, is gone with it
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            kept.write_bytes(b"")  # whoever asks after this makes it anew
             if found.kind == "postgresql":
                 _say(found.room, f"DROP DATABASE {found.address} WITH (FORCE)")
         os.close(lock)
+
+
+@contextmanager
+def _turn(kept: Path) -> Iterator[None]:
+    """One process at a time looks for a template, makes it or takes it away. A file of its own: the other is held by all who use it."""
+    turn = os.open(f"{kept}.turn", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(turn)
 
 
 def _fill(kind: str, fill: Filled, request: pytest.FixtureRequest, shared: Path) -> Template:
