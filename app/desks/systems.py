@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, case, func, literal, or_, select, true
+from sqlalchemy import Row, case, exists, func, literal, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 from starlette.responses import Response
 
 from app import policy
 from app.core.calendar import clock, london, london_day, long_date
+from app.core.facts import current
 from app.core.ledger import Audit, Outbox
 from app.core.text import plural
 from app.core.tx import Tx
@@ -22,8 +23,8 @@ from app.hr.directory_models import Departure, DepartureEffect, ScimUser
 from app.hr.models import Import
 from app.identity.models import ApiCall, ApiClient, SignIn
 from app.identity.queries import units
-from app.people.models import Person
-from app.policy import Can
+from app.people.models import Person, RoleHeld
+from app.policy import Can, Role
 
 pages = Pages()
 LATE = timedelta(minutes=15)  # a change or a delivery that waits longer than this is late: the worker looks every second
@@ -183,7 +184,14 @@ def _leavers(tx: Tx) -> Iterator[Line]:
         .join(Person, Person.id == Departure.person_id)
         .where(mine, DepartureEffect.flagged, DepartureEffect.settled_at.is_(None), DepartureEffect.undone_at.is_(None))
     )
-    row = _together(tx, waiting=about.where(mine, Departure.state == "waiting"), flagged=flagged)
+    theirs = or_(RoleHeld.unit_id.is_(None), RoleHeld.unit_id == Person.organisation_id)
+    alone = ~exists(select(RoleHeld.id).where(RoleHeld.role == Role.HR, current(RoleHeld, tx.today), theirs))
+    row = _together(
+        tx,
+        waiting=about.where(mine, Departure.state == "waiting"),
+        alone=about.where(mine, Departure.state == "waiting", alone),
+        flagged=flagged,
+    )
     link = _link(tx, Can.CONFIRM_LEAVERS, "/hr/leavers")
     if not row.waiting and not row.flagged:
         yield Line("Leavers", ("Nothing to do", "green"), ["Nobody waits for confirmation, and nothing is left to see to"], link)
@@ -192,6 +200,8 @@ def _leavers(tx: Tx) -> Iterator[Line]:
             f"{plural(row.waiting, 'leaver waits', 'leavers wait')} for HR to confirm",
             f"{plural(row.flagged, 'thing')} left to see to",
         ]
+        if row.alone:
+            words.append(f"No HR officer can confirm {row.alone:,} of them: give somebody the role in their organisation")
         yield Line("Leavers", LOOK, words, link)
 
 

@@ -95,7 +95,10 @@ def test_what_works_and_what_to_look_at(make: Make, administrator: TestClient, c
         "API clients", "Webhooks", "Leavers", "E-mail", "Training records for HR",
     }  # fmt: skip
     assert len(queries) <= 12
-    assert "5 connections need somebody to look at them." in administrator.get("/systems").text
+    page = administrator.get("/systems").text
+    assert "5 connections need somebody to look at them." in page and "No HR officer can confirm 1 of them" in page
+    make.person("Hana", roles=("HR officer",), scope=make.organisation())
+    assert "No HR officer can confirm" not in administrator.get("/systems").text
 
 
 def test_a_feed_that_stands_still_is_seen(make: Make, administrator: TestClient) -> None:

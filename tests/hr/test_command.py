@@ -51,12 +51,12 @@ def test_problems_are_printed_with_line_column_value_and_remedy(office: Office, 
 
 def test_leavers_by_omission_are_confirmed_by_number(office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     office.send([person(str(n)) for n in range(10)], as_at=AS_AT - timedelta(7))
-    rest = [person(str(n)) for n in range(2, 10)]
+    rest = [person(str(n)) for n in range(4, 10)]
     assert run(office, rest, tmp_path, "extract: full") == 2
-    assert "--confirm-leavers 2" in capsys.readouterr().err
+    assert "--confirm-leavers 4" in capsys.readouterr().err
     assert run(office, rest, tmp_path, "extract: full", dry_run=True) == 0
-    assert "add --confirm-leavers 2" in capsys.readouterr().out
-    assert run(office, rest, tmp_path, "extract: full", confirm_leavers=2) == 0
+    assert "add --confirm-leavers 4" in capsys.readouterr().out
+    assert run(office, rest, tmp_path, "extract: full", confirm_leavers=4) == 0
 
 
 def test_a_file_or_mapping_that_is_refused(office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

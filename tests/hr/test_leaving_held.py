@@ -102,11 +102,11 @@ def test_word_of_another_last_day_ends_what_waits(office: Office, make: Make, he
 
 
 def test_an_agreed_last_day_that_a_program_brings_forward_comes_back_when_restored(office: Office, make: Make) -> None:
-    """Too few to wait, as a person has confirmed their number."""
+    """One by itself is too few to wait."""
     today = clock().date()
     planned, earlier = today + timedelta(days=12), today + timedelta(days=2)
     office.send(everybody(n1=planned), as_at=today - timedelta(days=5))
-    office.send(everybody(n1=earlier), as_at=today, confirmed=1)
+    office.send(everybody(n1=earlier), as_at=today)
     one = office.person("1")
     row = departure(make, one)
     assert (row.state, row.last_day, row.planned_day, row.source) == ("due", earlier, planned, "import")

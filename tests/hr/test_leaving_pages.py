@@ -47,13 +47,13 @@ def test_who_waits_is_confirmed_with_a_day_or_stays(make: Make, sign_in: SignIn)
 
 
 def test_a_run_that_is_held_is_confirmed_as_a_whole(make: Make, sign_in: SignIn) -> None:
-    browser, persons = hr(make, sign_in), [make.person(f"P{n}") for n in range(4)]
-    says(make, clock().date() + timedelta(days=9), *persons[:2], source="api", run="api:1:2026-11-22")
+    browser, persons = hr(make, sign_in), [make.person(f"P{n}") for n in range(6)]
+    says(make, clock().date() + timedelta(days=9), *persons[:4], source="api", run="api:1:2026-11-22")
     page = browser.get("/hr/leavers").text
-    assert "2 of 5 people employed by Westmarch County Council would leave at once" in page
+    assert "4 of 7 people employed by Westmarch County Council would leave at once" in page
     run = re.search(r'name="run" value="(\d+)"', page)
     assert run is not None
-    assert browser.post("/hr/leavers/confirm", data={"run": run[1]}).headers["location"] == "/hr/leavers?confirmed=2"
+    assert browser.post("/hr/leavers/confirm", data={"run": run[1]}).headers["location"] == "/hr/leavers?confirmed=4"
     assert browser.post("/hr/leavers/confirm", data={"run": run[1]}).status_code == 404
     assert {departure(make, each).state for each in persons[:2]} == {"due"}
 

@@ -259,7 +259,7 @@ def not_asked(tx: Tx, person_id: int, source: str, reason: str) -> None:
 
 
 def stays(tx: Tx, people: Collection[int], reason: str, *which: Any) -> None:
-    """Somebody who should know has said that these people stay, or when they leave: what waits about them is over. The caller has the locks."""
+    """Somebody who should know has said that these people stay, or when they leave: what waits about them is over. The caller locks."""
     rows = _waiting_of(tx, people, *which)
     for piece in pieces([row.id for row in rows]):
         over_ = update(Departure).where(Departure.id.in_(piece))

@@ -1,4 +1,7 @@
-"""Leavers that come together, and when they are so many that a person has to confirm them: more than 2% of those employed (product §9)."""
+"""Leavers that come together, and when they are so many that a person has to confirm them: more than 2% of those employed (product §9).
+
+Up to three are never too many: of a dozen people one would be, and a small organisation seldom has anybody who could confirm it.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,13 @@ from app.hr.directory_models import Departure, LeaverRun
 from app.people.models import Person
 
 MOST_IN_100 = 2
+FEW = 3
+"""So many may leave in one run however few are employed."""
 
 
 def too_many(leavers: int, employed: int) -> bool:
-    """Are so many leavers of so many employed more than may leave in one run without a person's word? Exactly 2% are not."""
-    return leavers * 100 > employed * MOST_IN_100
+    """Are so many leavers of so many employed more than may leave in one run without a person's word? Exactly 2% are not, nor are three."""
+    return leavers > FEW and leavers * 100 > employed * MOST_IN_100
 
 
 def run_of(tx: Tx, organisation_id: int, source: str, arriving: Collection[int], confirmed: bool) -> Row[Any]:
