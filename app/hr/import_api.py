@@ -49,7 +49,8 @@ class CountsOut(BaseModel):
 
     joiner: int
     mover: int
-    leaver: int
+    leaver: int = Field(description="Once it is applied: without those who wait.")
+    waiting: int = Field(description="Leavers who wait for a person to confirm them, once it is applied by a program.")
     rejoiner: int
     changed: int
     same: int
@@ -57,7 +58,9 @@ class CountsOut(BaseModel):
     rows: int = Field(description="Lines of the file.")
     problems: int = Field(description="With any of these the import cannot be applied.")
     left_out: int = Field(description="Leavers because a full extract does not name them.")
-    confirm: bool = Field(description="More than 2% would leave: once it is applied, their last days wait for a person to confirm them.")
+    confirm: bool = Field(
+        description="More than three, and more than 2%, would leave: applied by a program, they wait for a person to confirm them."
+    )
 
 
 class ImportOut(BaseModel):
@@ -103,7 +106,7 @@ class ImportProblemsOut(BaseModel):
 def _counts(kept: dict[str, Any]) -> dict[str, Any] | None:
     if "rows" not in kept:
         return None
-    return {name: kept[name.replace("_", " ")] for name in CountsOut.model_fields}
+    return {name: kept.get(name.replace("_", " "), 0) for name in CountsOut.model_fields}
 
 
 def _shown(row: Any) -> dict[str, Any]:
@@ -316,8 +319,8 @@ def problems(tx: Tx, import_id: Key, query: Annotated[ListQuery, Query()]) -> di
 @router.post("/imports/{import_id}/apply", response_model=ImportOut, summary="Apply an import", operation_id="apply_import")
 @api(SCOPE, writes=True)
 def apply(tx: Tx, import_id: Key) -> dict[str, Any]:
-    """Make the preview true, all of it or nothing. Where more than 2% would leave (`confirm` of the counts), their last days wait for a
-    person to confirm them; all else is applied."""
+    """Make the preview true, all of it or nothing. Where more than three and more than 2% would leave (`confirm` of the
+    counts), their last days wait for a person to confirm them, `waiting` says how many; all else is applied."""
     operations.apply(tx, import_id)
     return _one(tx, import_id)
 

@@ -53,6 +53,7 @@ def apply(tx: Tx, import_id: int, *, confirmed_leavers: int | None = None) -> di
     _take_turns(tx, import_id)
     _ready(tx, found, confirmed_leavers)
     _create_units(tx, import_id, found)
+    counts = dict(found.counts)
     changes = any(found.counts[label] for label in _ACTIONS)
     if changes:
         periods.fill_posts(tx, import_id, found)
@@ -63,11 +64,12 @@ def apply(tx: Tx, import_id: int, *, confirmed_leavers: int | None = None) -> di
         periods.restate_further_posts(tx, import_id, found)
         _trail(tx, import_id)
         _leave(tx, found, waits)
+        counts |= {"leaver": counts["leaver"] - len(waits), "waiting": len(waits)}
     _stay(tx, found)
     tx.db.execute(delete(ImportRow).where(lines(import_id, ImportRow.label.in_([Label.SAME.value, Label.PASSED_OVER.value]))))
-    tx.update(Import, import_id, state="applied", applied_at=tx.now, applied_by=tx.actor.person_id)
-    tx.record("import.applied", "imports", import_id, counts=found.counts)
-    return dict(found.counts)
+    tx.update(Import, import_id, state="applied", applied_at=tx.now, applied_by=tx.actor.person_id, counts=counts)
+    tx.record("import.applied", "imports", import_id, counts=counts)
+    return counts
 
 
 @operation(Can.IMPORT_PEOPLE)
