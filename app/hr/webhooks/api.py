@@ -20,7 +20,7 @@ SCOPE = "webhooks:write"
 
 Name = Annotated[str, Field(max_length=80, pattern=HAS_WORD, description="Which receiver it is, for people.")]
 Url = Annotated[str, Field(min_length=1, max_length=targets.LONGEST_URL, description="Where to: https, at a public address.")]
-Events = Annotated[list[Annotated[str, Field(max_length=60)]], Field(max_length=60)]
+Events = Annotated[list[Annotated[str, Field(max_length=60)]], Field(min_length=1, max_length=60)]
 
 
 class NewSubscription(Closed):
@@ -28,7 +28,7 @@ class NewSubscription(Closed):
 
     name: Name
     url: Url
-    events: Events = Field(default_factory=list, description="Only these (see event-types); none: all that the client may read.")
+    events: Events | None = Field(None, description="Only these (see event-types); null or left out: all that the client may read.")
     since: Annotated[Whole, Field(ge=0, le=BIGGEST_ID)] | None = Field(
         None,
         description="Send what changed after this number of the feed, such as the one your first copy was taken at; left out: from now.",
@@ -40,7 +40,7 @@ class SubscriptionPatch(Closed):
 
     name: Name = Field(default_factory=str)
     url: Url = Field(default_factory=str)
-    events: Events = Field(default_factory=list)
+    events: Events | None = Field(None, description="Only these (see event-types); null: all that the client may read.")
     paused: bool = Field(
         default=False, strict=True, description="true: send nothing for now; false: go on, beginning with what has waited."
     )
@@ -109,14 +109,14 @@ def event_types(tx: Tx) -> dict[str, Any]:
 def subscriptions(tx: Tx, query: Annotated[ListQuery, Query()]) -> dict[str, Any]:
     """The client's own, with how many deliveries wait and how many were given up."""
     items, following = keyset(tx, "subscriptions", query, queries.own(tx), Subscription.id)
-    return {"items": items, "next": following}
+    return {"items": [queries.shown(item) for item in items], "next": following}
 
 
 @router.post("/subscriptions", status_code=201, response_model=SecretOut, summary="Subscribe", operation_id="create_subscription")
 @api(SCOPE, writes=True, status=201, first=_address)
 def subscribe(tx: Tx, new: NewSubscription, request: Request) -> Reply:
     """Have changes sent to an address. Keep the secret of the answer: it is shown this once."""
-    key, secret = operations.subscribe(tx, new.name, new.url, new.events, _private(request), new.since)
+    key, secret = operations.subscribe(tx, new.name, new.url, new.events or operations.ALL, _private(request), new.since)
     return Reply({**queries.one(tx, key), "secret": secret}, 201, location=f"/api/v1/subscriptions/{key}")
 
 
@@ -138,7 +138,7 @@ def change(tx: Tx, subscription_id: Key, new: SubscriptionPatch, request: Reques
     if_match(request, operations.find(tx, subscription_id, lock=True).version)
     sent = new.model_dump(exclude_unset=True)
     if "events" in sent:
-        sent["wanted"] = sent.pop("events")
+        sent["wanted"] = sent.pop("events") or operations.ALL
     operations.change(tx, subscription_id, _private(request), **sent)
     return queries.one(tx, subscription_id)
 

@@ -52,12 +52,12 @@ def claim(database: Database, busy: Collection[int] = ()) -> Sequence[Row[Any]]:
         ready = [row for row in tx.rows(_subscriptions(tx.now)) if row.id not in busy]
     random.shuffle(ready)  # whoever has most waiting is not always first
     taken: list[Row[Any]] = []
-    for subscription_id, failing_since in ready:
-        room = min(EACH if failing_since is None else 1, BATCH - len(taken))
+    for found in ready:
+        room = min(EACH if found.failing_since is None else 1, BATCH - len(taken))
         if room <= 0:
             break
         with job(database) as tx:
-            due = _due(tx.now, subscription_id).limit(room)
+            due = _due(tx.now, found.id).limit(room)
             if is_postgresql(tx.db):
                 due = due.with_for_update(skip_locked=True, of=Delivery)
             chosen = due.cte("due")

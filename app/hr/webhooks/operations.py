@@ -18,6 +18,7 @@ from app.hr.webhooks import events, signing, targets
 from app.identity.models import ApiClient
 from app.policy import Can
 
+ALL: tuple[str, ...] = ()  # events: whatever the client may read
 MOST = 20  # subscriptions that are not off, of one client
 NOT_FOUND = "There is no subscription with that reference."
 

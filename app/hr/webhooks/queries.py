@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -27,7 +27,7 @@ class SubscriptionOut(BaseModel):
     id: int
     name: str
     url: str
-    events: list[str] = Field(description="Only these; none: all that the client may read.")
+    events: list[str] | None = Field(description="Only these; null: all that the client may read.")
     state: str = Field(description="`on`, `paused`, or `off` for good.")
     why: str | None = Field(description="It is paused or off.")
     since: int = Field(description="The number of the change after which it began.")
@@ -130,7 +130,12 @@ def one(tx: Tx, subscription_id: int) -> dict[str, Any]:
     row = tx.one(own(tx).where(Subscription.id == subscription_id))
     if row is None:
         raise NotFound("There is no subscription with that reference.")
-    return dict(row._mapping)
+    return shown(row._mapping)
+
+
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A subscription as the API shows it: all events are null, as they are sent, so that no choice is read as an empty one."""
+    return {**row, "events": row["events"] or None}
 
 
 def looked_after(tx: Tx, subscription_id: int | None = None) -> Sequence[Row[Any]]:

@@ -56,8 +56,8 @@ def test_from_subscribing_to_deleting(mine: TestClient, house: Hooks) -> None:
         assert mine.get(HOOKS).json() == {"items": [made], "next": None}
 
         assert mine.patch(one, json={"name": "Pay"}).status_code == 428
-        changed = mine.patch(one, json={"name": "Pay", "events": []}, headers={"if-match": read.headers["etag"]})
-        assert changed.status_code == 200 and changed.json()["events"] == [] and changed.json()["name"] == "Pay"
+        changed = mine.patch(one, json={"name": "Pay", "events": None}, headers={"if-match": read.headers["etag"]})
+        assert changed.status_code == 200 and changed.json()["events"] is None and changed.json()["name"] == "Pay"
         assert mine.patch(one, json={"name": "P"}, headers={"if-match": read.headers["etag"]}).status_code == 412
         assert mine.delete(one, headers={"if-match": read.headers["etag"]}).status_code == 412
 
@@ -94,6 +94,7 @@ def test_a_repeat_gets_the_same_secret_and_no_second_subscription(mine: TestClie
         ({"url": ""}, "url"),
         ({"events": ["person.changed", "person.vanished"]}, "events"),
         ({"events": "person.changed"}, "events"),
+        ({"events": []}, "events"),
         ({"name": " "}, "name"),
         ({"since": 10**9}, "since"),
         ({"since": -1}, "since"),
@@ -104,6 +105,19 @@ def test_what_is_refused(mine: TestClient, make: Make, body: dict[str, Any], fie
     reply = mine.post(HOOKS, json={"name": "Payroll", "url": "http://127.0.0.1:9/x"} | body)
     assert reply.status_code == 422 and field in str(reply.json()["errors"][0]["field"])
     assert make.rows(select(Subscription.id)) == []
+
+
+def test_all_events_are_asked_for_in_words_and_not_by_an_empty_list(mine: TestClient, house: Hooks) -> None:
+    assert subscribe(mine, "http://127.0.0.1:9/x")["events"] is None
+    assert subscribe(mine, "http://127.0.0.1:9/x", events=None)["events"] is None
+    made = subscribe(mine, "http://127.0.0.1:9/x", events=["person.changed"])
+    one, anyhow = f"{HOOKS}/{made['id']}", {"if-match": "*"}
+    assert mine.patch(one, json={"events": []}, headers=anyhow).status_code == 422
+    assert mine.patch(one, json={"name": "Pay"}, headers=anyhow).json()["events"] == ["person.changed"]
+    assert house.subscription(made["id"]).events == ["person.changed"]
+    whole = mine.patch(one, json={"events": None}, headers=anyhow).json()
+    assert whole["events"] is None and mine.get(one).json() == whole
+    assert mine.patch(one, json={"events": ["unit.changed"]}, headers=anyhow).json()["events"] == ["unit.changed"]
 
 
 def test_a_name_that_leads_inside_is_refused_before_anything_is_written(
