@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -130,10 +130,10 @@ def one(tx: Tx, subscription_id: int) -> dict[str, Any]:
     row = tx.one(own(tx).where(Subscription.id == subscription_id))
     if row is None:
         raise NotFound("There is no subscription with that reference.")
-    return shown(row._mapping)
+    return shown(row._asdict())
 
 
-def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+def shown(row: dict[str, Any]) -> dict[str, Any]:
     """A subscription as the API shows it: all events are null, as they are sent, so that no choice is read as an empty one."""
     return {**row, "events": row["events"] or None}
 
