@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
+from app.core.web import BULK, BULK_KB
 from app.learning import listings
 from app.policy import SCOPES
 from app.rooms import api_routers
@@ -48,7 +49,9 @@ def is_problem(reply: Any, status: int, code: str) -> None:
 sqlite_only = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the shape does not depend on the database
 
 
-BODILESS = ("/publish", "/accept", "/decline")  # what these do stands in the address
+BODILESS = ("/publish", "/accept", "/decline", "/apply", "/compare", "/discard", "/rotate", "/test", "/deliveries/1/redrive")
+"""What these do stands in the address."""
+FORMS = ("/imports",)  # takes a file, not JSON
 
 
 @sqlite_only
@@ -60,11 +63,12 @@ def test_every_operation_refuses_alike(visitor: TestClient, client: Client) -> N
         is_problem(
             everything.request(method, asked, json=None if method == "GET" else {}, headers={"If-Match": "*"}), *_without(method, path)
         )
-        if method != "GET" and not path.endswith(BODILESS):
+        if method in ("POST", "PATCH") and not path.endswith((*BODILESS, *FORMS)):
             kind = {"content-type": "application/json"}
             is_problem(everything.request(method, path, content=b"{", headers=kind), 400, "malformed-json")
             is_problem(everything.request(method, path, content=b"[" * 100_000, headers=kind), 400, "malformed-json")
-            is_problem(everything.request(method, path, content=b" " * 300_000, headers=kind), 413, "too-large")
+            too_much = b" " * (BULK_KB * 1024 + 1 if path in BULK else 300_000)
+            is_problem(everything.request(method, path, content=too_much, headers=kind), 413, "too-large")
             is_problem(everything.request(method, path, json={"surprise": 1}), 422, "invalid")
         is_problem(visitor.request(method, path), 401, "token-missing")  # before anything is said about the body
         is_problem(none[scope].request(method, path), 403, "insufficient-scope")
@@ -72,10 +76,9 @@ def test_every_operation_refuses_alike(visitor: TestClient, client: Client) -> N
 
 def _without(method: str, path: str) -> tuple[int, str]:
     """What an empty body, or a parameter that there is not, is answered when nothing is in the database."""
-    if method == "PATCH" or path.endswith(BODILESS):
-        return 404, {"people": "person", "courses": "course", "sessions": "session", "bookings": "booking"}[
-            path.split("/")[3]
-        ] + "-not-found"
+    if method in ("PATCH", "DELETE") or path.endswith((*BODILESS, "/redrive")):
+        what = path.split("/")[3].replace("people", "persons").removesuffix("s")
+        return 404, "not-found" if what == "subscription" else f"{what}-not-found"
     return 422, "invalid"
 
 
