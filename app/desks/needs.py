@@ -24,8 +24,7 @@ from app.core.ready import Ready
 from app.core.tx import Tx
 from app.desks.queries import FOREVER, ME, MINE_TO_ANSWER, PENDING, SOON, TODAY
 from app.frameworks.models import ProgrammeVersion
-from app.hr.departures import number_waiting
-from app.hr.queries import waiting as imports_waiting
+from app.hr.departures import for_hr
 from app.learning.models import Completion, Course
 from app.people.models import Person
 from app.policy import Can
@@ -306,11 +305,10 @@ def _offices(tx: Tx) -> Iterator[Need]:
         one, many = "change of a programme waits for the Academy", "changes of programmes wait for the Academy"
         yield from _counted(number, one, many, f"/changes/{oldest}")
     if policy.may(tx.actor, Can.IMPORT_PEOPLE):
-        ready, wrong = imports_waiting(tx)
+        ready, wrong, leavers = for_hr(tx)
         yield from _counted(ready, "HR import to check and apply", "HR imports to check and apply", "/hr/imports")
         yield from _counted(wrong, "HR import with problems to correct", "HR imports with problems to correct", "/hr/imports")
-    if policy.may(tx.actor, Can.CONFIRM_LEAVERS):
-        yield from _counted(number_waiting(tx), "leaver to confirm", "leavers to confirm", "/hr/leavers")
+        yield from _counted(leavers, "leaver to confirm", "leavers to confirm", "/hr/leavers")
     if policy.may(tx.actor, Can.READ_DELIVERIES):
         parked = tx.scalar(_PARKED.where(policy.within_reach(tx, Can.READ_DELIVERIES, Outbox.person_id)))
         yield from _counted(parked, "message that could not be sent", "messages that could not be sent", "/deliveries")

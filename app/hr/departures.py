@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, String, and_, case, cast, func, null, or_, select, union_all
+from sqlalchemy import Row, String, and_, case, cast, func, literal, null, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from app import policy
@@ -17,7 +17,9 @@ from app.core.db import UtcDateTime
 from app.core.errors import NotFound
 from app.core.tx import Tx
 from app.frameworks.models import ProgrammeVersion
+from app.hr import queries as imports
 from app.hr.directory_models import Departure, DepartureEffect, LeaverRun
+from app.hr.models import Import
 from app.identity.models import ApiClient
 from app.learning.models import Course
 from app.people.models import Group, GroupMember, Membership, Person, Post, Responsibility, RoleHeld, Stage, Unit
@@ -88,6 +90,17 @@ def number_waiting(tx: Tx) -> int:
     """How many wait to be confirmed."""
     reached = policy.within_reach(tx, Can.CONFIRM_LEAVERS, Departure.person_id)
     return int(tx.scalar(select(func.count()).select_from(Departure).where(Departure.state == "waiting", reached)) or 0)
+
+
+def for_hr(tx: Tx) -> tuple[int, int, int]:
+    """Imports to apply, imports with problems, and leavers to confirm, of those in reach: one statement, for the first page."""
+    one = select(literal(1).label("one")).subquery()
+    reached = policy.within_reach(tx, Can.CONFIRM_LEAVERS, Departure.person_id)
+    leavers = select(func.count()).select_from(Departure).where(Departure.state == "waiting", reached).scalar_subquery()
+    staged = select(leavers.label("leavers"), Import.id, Import.counts).select_from(one)
+    rows = tx.rows(staged.outerjoin(Import, and_(imports.visible(tx), Import.state == "staged")))
+    found = [imports.state_of("staged", row.counts)[0] for row in rows if row.id is not None]
+    return found.count("Ready to apply"), found.count("Problems to correct"), int(rows[0].leavers)
 
 
 def held(tx: Tx) -> Sequence[Row[Any]]:
