@@ -14,6 +14,7 @@ from app.hr import operations
 from app.hr.extract import digest, read
 from app.hr.files import check_size
 from app.hr.mapping import Mapping
+from app.hr.problems import ExtractRefused
 
 Turn = Callable[[], AbstractContextManager[Tx]]
 """Opens one write transaction of whoever imports."""
@@ -27,7 +28,10 @@ def stage(turn: Turn, path: Path, mapping: Mapping, *, file_name: str, as_at: da
     Raises ExtractRefused when the file as a whole cannot be used; then nothing of it stays.
     """
     check_size(path)
-    its = digest(path)
+    try:
+        its = digest(path)
+    except OSError as problem:
+        raise ExtractRefused(f"The file {path.name} cannot be read: {problem.strerror or problem}.") from problem
     with turn() as tx:
         if found := operations.again(tx, its, mapping, as_at or tx.today, file_name):
             return found
