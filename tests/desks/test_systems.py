@@ -12,11 +12,11 @@ from sqlalchemy import insert, update
 from starlette.testclient import TestClient
 
 from app.core.ledger import Outbox
-from app.hr import feed
 from app.hr.change_models import Delivery, FeedMark, Subscription, TrainingConfirmation
 from app.hr.directory_models import Departure, ScimUser
 from app.identity.models import ApiCall, ApiClient
 from tests.factory import Make
+from tests.hr.numbering import number_all
 
 
 def states(browser: TestClient) -> dict[str, str]:
@@ -61,8 +61,7 @@ def connected(make: Make, organisation: int) -> tuple[int, int]:
         tx.db.execute(insert(ScimUser), dict(person_id=person, organisation_id=organisation, **named))
         answered = dict(kind="completion", record_id=1, fingerprint="x", state="confirmed")
         tx.insert(TrainingConfirmation, person_id=person, at=tx.now - timedelta(days=9), **answered)
-    with make.tx() as tx:
-        feed.number(tx)
+    number_all(make.database)
     return subscription, person
 
 

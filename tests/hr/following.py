@@ -20,6 +20,7 @@ from app.people.models import Person, Unit
 from app.policy import SCOPES
 from app.programmes.models import Cohort, Enrolment
 from app.supervision.models import Supervision
+from tests.hr.numbering import number_all
 
 TABLES: dict[str, Any] = {
     "people": Person, "units": Unit, "courses": Course, "sessions": Session, "bookings": Booking, "completions": Completion,
@@ -71,9 +72,9 @@ class Follower:
         with transaction(self.database, self.who, writes=False) as tx:
             return feed_api.follow(tx, FeedQuery.model_validate({"since": since, "limit": self.limit}))
 
-    def follow(self) -> int:
+    def follow(self, *, wait: bool = True) -> int:
         """Number what is committed, and read on to the end; returns how many changes were read."""
-        feed.number_due(self.database)
+        number_all(self.database) if wait else feed.number_due(self.database)
         read = 0
         while True:
             answer = self._ask(self.last)

@@ -11,12 +11,12 @@ from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
 from app.core.db import Database
-from app.hr import feed
 from app.hr.change_models import Change
 from app.hr.models import Import
 from app.learning.models import Certificate, Completion, LearningRecord
 from app.people.models import Person
 from tests.factory import Make
+from tests.hr.numbering import number_all
 from tests.hr.test_imports import person as line
 
 Client = Callable[..., TestClient]
@@ -43,7 +43,7 @@ def test_data_is_what_get_answers(make: Make, client: Client, database: Database
     ann, team = make.person("Ann"), make.unit("North team")
     course = api.post("/api/v1/courses", json={"title": "Court skills", "kind": "masterclass"}).json()
     booking = api.post("/api/v1/bookings", json={"person_id": ann.id, "session_id": make.session().id}).json()
-    feed.number_due(database)
+    number_all(database)
     answer = api.get(CHANGES).json()
     assert answer["more"] is False and answer["last"] == answer["items"][-1]["number"]
     found = {(item["resource"], item["resource_id"]): item for item in answer["items"]}
@@ -66,10 +66,10 @@ def test_each_resource_once_and_pages_that_meet(make: Make, client: Client, data
     api, ann = client(*READS, "people:write"), make.person("Ann")
     for n in range(5):
         api.patch(f"/api/v1/people/{ann.id}", json={"known_as": f"A{n}"}, headers={"if-match": "*"})
-        feed.number_due(database)
+        number_all(database)
     for n in range(6):
         make.person(f"P{n}")
-    feed.number_due(database)
+    number_all(database)
     since, seen = 0, []
     while True:
         answer = api.get(CHANGES, params={"since": since, "limit": 2, "resource": "people"}).json()
@@ -94,7 +94,7 @@ def test_it_moves_on_where_nothing_is_for_a_client(make: Make, client: Client, d
     api = client("changes:read", "catalogue:read")
     for n in range(4):
         make.person(f"P{n}")
-    feed.number_due(database)
+    number_all(database)
     top = make.rows(select(func.max(Change.number)))[0][0]
     since, asked = 0, 0
     while True:

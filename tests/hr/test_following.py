@@ -25,6 +25,7 @@ from app.people.models import Person
 from tests.conftest import THOROUGH
 from tests.factory import Make
 from tests.hr.following import Follower, reader
+from tests.hr.numbering import number_all
 from tests.hr.test_histories import Oracle, extract
 from tests.hr.test_imports import FULL, Office, office  # noqa: F401  # a fixture
 from tests.programmes import test_stories as stories
@@ -158,7 +159,7 @@ def results(tx: Any, person_id: int, course_id: int) -> int:
 
 
 def _gone(follower: Follower) -> set[int]:
-    feed.number_due(follower.database)
+    number_all(follower.database)
     answer = follower._ask(follower.last)
     assert all(item["data"] is None and item["event"].endswith(".removed") for item in answer["items"] if item["deleted"])
     gone = {item["resource_id"] for item in answer["items"] if item["deleted"] and item["resource"] == "completions"}
@@ -182,7 +183,7 @@ def test_a_transaction_under_way_holds_back_what_came_after_it(make: Make, datab
         slow.execute(update(Person).where(Person.id == ann.id).values(known_as="Annie"))
         with make.tx() as tx:
             people.change_person(tx, bo.id, known_as="Bob")
-        assert follower.follow() == 0  # Bo's change waits for Ann's
+        assert follower.follow(wait=False) == 0  # Bo's change waits for Ann's
         slow_tx.commit()
     assert follower.follow() == 2 and follower.wrong() == {}
 
@@ -214,7 +215,7 @@ def test_two_workers_number_once(make: Make, database: Database, follower: Follo
 
 def test_nothing_new_writes_nothing(make: Make, database: Database) -> None:
     make.person("Ann")
-    feed.number_due(database)
+    number_all(database)
     with transaction(database, SYSTEM, writes=False) as tx:
         before = tx.rows(select(FeedMark.__table__))
     assert feed.number_due(database) == 0

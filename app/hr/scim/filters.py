@@ -5,6 +5,7 @@ The set that is judged is limited, and so is a filter's size: whoever asks too m
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import Any
 
@@ -67,19 +68,19 @@ def most_judged(filter_: ScimFilter[Any] | None) -> int:
     return MOST_JUDGED if filter_ is None else min(MOST_JUDGED, JUDGEMENTS // Terms().visit(filter_.ast))
 
 
-class Narrow(FilterVisitor[Condition]):
+class Narrow(FilterVisitor[Condition], ABC):
     """SQL that everything the filter finds fulfils (None: nothing can be said). What fulfils it is still judged."""
 
     def __init__(self, today: Any) -> None:
         self.today = today
 
+    @abstractmethod
     def equal(self, name: str, value: str) -> Condition:
         """`name` (in small letters, dotted) equals `value`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def later(self, since: datetime) -> Condition:
         """Changed at this instant or after."""
-        raise NotImplementedError
 
     def visit_comparison(self, node: Comparison, inside: str = "") -> Condition:
         path = node.attr_path

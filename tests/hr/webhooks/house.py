@@ -13,13 +13,13 @@ from sqlalchemy import select, update
 from app.core.config import Settings, load
 from app.core.db import Database
 from app.core.tx import Actor, Tx, transaction
-from app.hr import feed
 from app.hr.change_models import Delivery, DeliveryTry, Subscription
 from app.hr.webhooks import deliver, fan_out, operations
 from app.identity import clients as identity
 from app.identity.models import ApiClient
 from app.people import operations as people
 from tests.factory import Make
+from tests.hr.numbering import number_all
 
 SCOPES = ("people:read", "organisation:read", "catalogue:read", "webhooks:write")
 PRIVATE = frozenset({"127.0.0.1"})
@@ -54,7 +54,7 @@ class Hooks:
             return operations.subscribe(tx, "HR", url, wanted, PRIVATE, since)
 
     def number(self) -> None:
-        feed.number_due(self.database)
+        number_all(self.database)
 
     def look(self) -> int:
         """Number, make out, and send all that is due; returns how many were dealt with."""
