@@ -1,0 +1,1 @@
+"""Equality monitoring: kept apart, read as suppressed aggregates only."""

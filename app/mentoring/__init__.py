@@ -1,0 +1,1 @@
+"""Learning together: mentoring, coaching, shadowing and action learning."""

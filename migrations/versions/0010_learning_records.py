@@ -1,0 +1,16 @@
+"""What people write of their learning: reflections, sharing, drafts; records that other rooms settle."""
+
+from __future__ import annotations
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""
