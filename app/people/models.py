@@ -125,6 +125,34 @@ meaning(
 )
 
 
+class RegisterStatus(StrEnum):
+    """What Social Work England's register says of somebody."""
+
+    REGISTERED = "registered"
+    CONDITIONS = "conditions"
+    SUSPENDED = "suspended"
+    REMOVED = "removed"
+    NOT_REGISTERED = "not registered"
+
+
+IN_GOOD_STANDING = (RegisterStatus.REGISTERED.value, RegisterStatus.CONDITIONS.value)  # may practise, conditions or not
+
+
+class Registration(Fact, Model):
+    """What the register says of somebody for a period; `Person` keeps the latest word of it. No word stands for a day with no row.
+
+    A status whose beginning nobody gave is true from the day on which it was recorded: nothing is claimed of before.
+    """
+
+    __tablename__ = "registrations"
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    status: Mapped[str]
+    __table_args__ = (
+        CheckConstraint("valid_from < valid_to", name="period"),
+        CheckConstraint("status IN ('registered', 'conditions', 'suspended', 'removed', 'not registered')", name="status"),
+    )
+
+
 class Post(Fact, Model):
     """A job held for a period. Posts may overlap; at any time at most one is primary."""
 
@@ -235,6 +263,7 @@ no_overlap(Post.__table__, "person_id", "valid_from", "valid_to", f"{VALID} AND 
 no_overlap(Membership.__table__, "person_id", "valid_from", "valid_to", VALID, name="ex_memberships")
 no_overlap(Absence.__table__, "person_id", "valid_from", "valid_to", VALID, name="ex_absences")
 no_overlap(Stage.__table__, "person_id", "valid_from", "valid_to", VALID, name="ex_stages")
+no_overlap(Registration.__table__, "person_id", "valid_from", "valid_to", VALID, name="ex_registrations")
 no_overlap(
     Responsibility.__table__,
     "person_id",
@@ -247,4 +276,5 @@ meaning("ex_posts_primary", message="That person already has a primary post in t
 meaning("ex_memberships", message="That person already belongs to a team in that period.", code="periods-overlap")
 meaning("ex_absences", message="That person is already away in that period.", code="periods-overlap")
 meaning("ex_stages", message="That person already has a career stage in that period.", code="periods-overlap")
+meaning("ex_registrations", message="The register already says something of that person in that period.", code="periods-overlap")
 meaning("ex_responsibilities_manager", message="That person already has a manager in that period.", code="periods-overlap")
