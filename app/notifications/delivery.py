@@ -21,11 +21,11 @@ from sqlalchemy import Row, Update, exists, literal_column, or_, select, update
 from sqlalchemy.orm import aliased
 
 from app.core.config import Settings
-from app.core.db import Database, is_postgresql
+from app.core.db import Database
 from app.core.ledger import Outbox
 from app.core.mail import MailRefused, Sends, build, mailer
 from app.core.tx import Tx
-from app.core.work import job
+from app.core.work import job, take
 from app.identity.operations import LINK_LIFE, LinkWanted, mint_links
 from app.notifications import inbox
 from app.notifications.facts import Facts, compose
@@ -95,17 +95,7 @@ def claim(database: Database) -> Sequence[Row[Any]]:
         if tx.scalar(_due(tx.now).limit(1)) is None:
             return []
     with job(database) as tx:
-        due = _due(tx.now).order_by(Outbox.due_at, Outbox.id).limit(BATCH)
-        if is_postgresql(tx.db):
-            due = due.with_for_update(skip_locked=True, of=Outbox)
-        taken = due.cte("due")
-        taking = (
-            update(Outbox)
-            .where(Outbox.id.in_(select(taken.c.id)))
-            .values(locked_until=tx.now + LEASE, attempts=Outbox.attempts + 1)
-            .returning(*Outbox.__table__.c)
-        )
-        return chosen(tx, sorted(tx.rows(taking), key=lambda row: int(row.id)))
+        return chosen(tx, take(tx, Outbox, _due(tx.now).order_by(Outbox.due_at, Outbox.id).limit(BATCH), LEASE))
 
 
 def _due(now: datetime) -> Any:

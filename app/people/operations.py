@@ -328,7 +328,7 @@ def give_role(tx: Tx, person_id: int, role: str, unit_id: int | None, from_: dat
         raise Invalid("That role cannot be given.", errors=[{"field": "role", "message": "Choose a role from the list"}])
     if not policy.covers(tx, Can.MANAGE_ACCESS, unit_id):
         raise Invalid("You cannot give a role there.", errors=[{"field": "unit_id", "message": "Choose a part of your own organisation"}])
-    if role == policy.Role.COORDINATOR and unit_id is not None and not _in_host(tx, unit_id):
+    if role == policy.Role.COORDINATOR and unit_id is not None and not in_host(tx, unit_id):
         message = "Coordinators look after the catalogue, which belongs to the host organisation. Give this role there or everywhere"
         raise Invalid(message + ".", errors=[{"field": "unit", "message": message}], code="coordinator-not-of-host")
     held = tx.scalar(
@@ -348,7 +348,7 @@ def give_role(tx: Tx, person_id: int, role: str, unit_id: int | None, from_: dat
     return role_id
 
 
-def _in_host(tx: Tx, unit_id: int) -> bool:
+def in_host(tx: Tx, unit_id: int) -> bool:
     """Is this node part of the organisation that runs the academy?"""
     host = aliased(Unit)
     found = select(host.id).join(Unit, Unit.organisation_id == host.id).where(Unit.id == unit_id, host.host.is_(True))

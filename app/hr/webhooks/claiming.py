@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import Row, and_, exists, or_, select, update
+from sqlalchemy import Row, and_, exists, or_, select
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.core.db import ONE, Database, is_postgresql
+from app.core.db import ONE, Database
 from app.core.tx import Tx
-from app.core.work import job
+from app.core.work import job, take
 from app.hr import feed
 from app.hr.change_models import Change, Delivery, Subscription
 from app.hr.webhooks import events
@@ -57,17 +57,7 @@ def claim(database: Database, busy: Collection[int] = ()) -> Sequence[Row[Any]]:
         if room <= 0:
             break
         with job(database) as tx:
-            due = _due(tx.now, found.id).limit(room)
-            if is_postgresql(tx.db):
-                due = due.with_for_update(skip_locked=True, of=Delivery)
-            chosen = due.cte("due")
-            taking = (
-                update(Delivery)
-                .where(Delivery.id.in_(select(chosen.c.id)))
-                .values(locked_until=tx.now + LEASE, attempts=Delivery.attempts + 1)
-                .returning(*Delivery.__table__.c)
-            )
-            taken += sorted(tx.rows(taking), key=lambda row: int(row.id))
+            taken += take(tx, Delivery, _due(tx.now, found.id).limit(room), LEASE)
     return taken
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Row, exists, insert, select, update
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.core.config import Settings
@@ -21,6 +20,7 @@ from app.core.text import normal
 from app.core.tx import Tx, meaning
 from app.identity.models import RoleMapping
 from app.people.models import Person, RoleHeld, Unit
+from app.people.operations import in_host
 from app.policy import Can, Role, operation
 
 LONGEST_CLAIM = 200  # characters; longer ones are looked at no further
@@ -110,7 +110,7 @@ def add(tx: Tx, config: Settings, claim: str, role: str, unit_id: int | None) ->
     if role == Role.ADMINISTRATOR and not config.oidc_administrators_by_claim:
         words = "The settings let no claim make an administrator (ACADEMY_OIDC_ADMINISTRATORS_BY_CLAIM)"
         raise Invalid("Administrators are made here only.", code="administrator-by-claim", errors=[{"field": "role", "message": words}])
-    if role == Role.COORDINATOR and unit_id is not None and not _in_host(tx, unit_id):
+    if role == Role.COORDINATOR and unit_id is not None and not in_host(tx, unit_id):
         words = "Coordinators look after the catalogue, which belongs to the host organisation. Choose a part of it, or everywhere"
         raise Invalid(words + ".", code="coordinator-not-of-host", errors=[{"field": "unit", "message": words}])
     there = RoleMapping.unit_id.is_(None) if unit_id is None else RoleMapping.unit_id == unit_id
@@ -121,12 +121,6 @@ def add(tx: Tx, config: Settings, claim: str, role: str, unit_id: int | None) ->
     key = tx.insert(RoleMapping, **values)
     tx.record("role.mapped", "role_mappings", key, claim=claim, role=role)
     return key
-
-
-def _in_host(tx: Tx, unit_id: int) -> bool:
-    host = aliased(Unit)
-    found = select(host.id).join(Unit, Unit.organisation_id == host.id).where(Unit.id == unit_id, host.host.is_(True))
-    return tx.scalar(found) is not None
 
 
 @operation(Can.MANAGE_ACCESS)
