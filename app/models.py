@@ -9,15 +9,20 @@ from app.hr import change_models, directory_models
 from app.hr import models as hr
 from app.identity import models as identity
 from app.learning import models as learning
+from app.learning import moving_models
+from app.learning import record_models
+from app.mentoring import models as mentoring
 from app.notifications import models as notifications
 from app.people import models as people
 from app.programmes import apprentice_models, panel_models, portfolio_models
 from app.programmes import models as programmes
+from app.supervision import action_models, pdr_models
 from app.supervision import models as supervision
 
 metadata = Base.metadata
 
 __all__ = [
+    "action_models",
     "apprentice_models",
     "bookings",
     "change_models",
@@ -29,13 +34,17 @@ __all__ = [
     "identity",
     "learning",
     "ledger",
+    "mentoring",
     "metadata",
+    "moving_models",
     "notifications",
     "panel_models",
+    "pdr_models",
     "people",
     "policy_models",
     "portfolio_models",
     "programmes",
+    "record_models",
     "schedule",
     "supervision",
 ]

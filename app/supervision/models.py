@@ -52,6 +52,7 @@ class Supervision(Model):
     recorded_at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]  # corrected (another row names it) or withdrawn
     corrected_from: Mapped[int | None] = mapped_column(ForeignKey("supervisions.id"))
+    first_id: Mapped[int | None] = mapped_column(ForeignKey("supervisions.id"), index=True)  # the first of its corrections; NULL: itself
     withdrawn: Mapped[str | None]  # why it never counted; only with superseded_at
     confirmed_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     confirmed_at: Mapped[datetime | None]
@@ -198,6 +199,7 @@ _STANDS = {
         "recorded_by",
         "recorded_at",
         "corrected_from",
+        "first_id",
     ),
     ProtectedTime.__table__: ("person_id", "on_date", "minutes", "what", "recorded_by", "recorded_at", "corrected_from"),
     Caseload.__table__: ("person_id", "on_date", "children", "percent", "source", "recorded_by", "recorded_at", "corrected_from"),
