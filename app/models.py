@@ -13,6 +13,7 @@ from app.learning import moving_models
 from app.learning import record_models
 from app.mentoring import models as mentoring
 from app.notifications import models as notifications
+from app.pathways import models as pathways
 from app.people import models as people
 from app.programmes import apprentice_models, panel_models, portfolio_models
 from app.programmes import models as programmes
@@ -39,6 +40,7 @@ __all__ = [
     "moving_models",
     "notifications",
     "panel_models",
+    "pathways",
     "pdr_models",
     "people",
     "policy_models",

@@ -16,7 +16,9 @@ from app.core.calendar import add_months
 from app.core.ledger import Audit, entry
 from app.core.tx import Tx
 from app.learning import certificates
-from app.learning.models import Completion, Course, LearningRecord
+from app.learning.models import Completion, Course, CourseKind, LearningRecord
+
+ACTIVITIES = {CourseKind.MASTERCLASS: "masterclass", CourseKind.E_LEARNING: "e_learning"}  # of a course's kind; the others are a course
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +63,27 @@ def settle(tx: Tx, session_id: int, course_id: int, learnt: Sequence[Learnt], be
 
 
 def _settle_records(tx: Tx, session_id: int, course: Row[Any], learnt: Sequence[Learnt]) -> None:
-    """One live record for each booking that was there, with its minutes."""
-    live = tx.rows(
-        select(LearningRecord.id, LearningRecord.booking_id, LearningRecord.on_date, LearningRecord.minutes).where(
-            LearningRecord.booking_id.in_([each.booking_id for each in learnt]), LearningRecord.superseded_at.is_(None)
-        )
-    )
+    """One live record for each booking that was there, with its minutes. One that was there before goes on with its chain."""
+    bookings = [each.booking_id for each in learnt]
+    columns = (LearningRecord.id, LearningRecord.first_id, LearningRecord.booking_id, LearningRecord.on_date, LearningRecord.minutes)
+    live = tx.rows(select(*columns).where(LearningRecord.booking_id.in_(bookings), LearningRecord.superseded_at.is_(None)))
     told = {row.booking_id: (row.on_date, row.minutes) for row in live}
     wanted = {each.booking_id: (each.on_date, each.minutes) for each in learnt if each.minutes is not None}
     wrong = [row.id for row in live if wanted.get(row.booking_id) != told[row.booking_id]]
     if wrong:
         tx.db.execute(update(LearningRecord).where(LearningRecord.id.in_(wrong)).values(superseded_at=tx.now))
     fresh = [each for each in learnt if each.booking_id in wanted and told.get(each.booking_id) != wanted[each.booking_id]]
+    if not fresh:
+        return
+    before = select(*columns[:3]).where(
+        LearningRecord.booking_id.in_([each.booking_id for each in fresh]), LearningRecord.superseded_at.is_not(None)
+    )
+    first = {row.booking_id: row.first_id or row.id for row in tx.rows(before)}
     tx.insert_many(
         LearningRecord,
         [
             record(tx, course, each.person_id, each.on_date, each.minutes or 0, "attendance")
-            | dict(session_id=session_id, booking_id=each.booking_id)
+            | dict(session_id=session_id, booking_id=each.booking_id, first_id=first.get(each.booking_id))
             for each in fresh
         ],
     )
@@ -92,6 +98,7 @@ def record(tx: Tx, course: Row[Any], person_id: int, on_date: date, minutes: int
         bucket=course.bucket,
         title=course.title,
         source=source,
+        activity=ACTIVITIES.get(course.kind, "course"),
         course_id=course.id,
         session_id=None,
         booking_id=None,

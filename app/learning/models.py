@@ -163,8 +163,31 @@ class Completion(Model):
     )
 
 
+class LearningActivity(Base):
+    """A way of learning and the bucket it belongs to: reference data that the database is made with.
+
+    The activities and their buckets are our reading of the 70/20/10 model, which names none; a council may add rows.
+    """
+
+    __tablename__ = "learning_activities"
+    code: Mapped[str] = mapped_column(primary_key=True)  # "reflective_supervision"
+    bucket: Mapped[str]
+    title: Mapped[str] = mapped_column(unique=True)
+    position: Mapped[int]  # its place in lists
+    __table_args__ = (CheckConstraint("bucket IN ('experience', 'social', 'formal')", name="bucket"),)
+
+
+SOURCES = (  # where a learning record may come from; people write only their own
+    *("attendance", "e-learning", "prior learning", "own", "supervision", "observation", "review"),
+    *("mentoring", "shadowing", "action learning", "import"),
+)
+
+
 class LearningRecord(Model):
-    """One event of learning: what it was, when and for how long. Written by what happened, or by the person; a correction supersedes."""
+    """One event of learning: what it was, when and for how long. Written by what happened, or by the person; a correction supersedes.
+
+    A record and its corrections are a chain. What people add to it (reflection, evidence, sharing) hangs on the chain's first record.
+    """
 
     __tablename__ = "learning_records"
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
@@ -172,16 +195,22 @@ class LearningRecord(Model):
     minutes: Mapped[int]
     bucket: Mapped[str]
     title: Mapped[str]
-    source: Mapped[str]  # attendance · e-learning · prior learning
+    source: Mapped[str]  # one of SOURCES
+    activity: Mapped[str | None] = mapped_column(ForeignKey("learning_activities.code"))
     course_id: Mapped[int | None] = mapped_column(ForeignKey("courses.id"), index=True)
     session_id: Mapped[int | None]
     booking_id: Mapped[int | None]
+    source_key: Mapped[int | None]  # what it comes from, among those of its source; stays the same through corrections
+    entry_key: Mapped[str | None]  # an own record's first version: the key under which the browser sent it
+    first_id: Mapped[int | None] = mapped_column(ForeignKey("learning_records.id"), index=True)  # NULL: it is the first of its chain
     recorded_at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]
     __table_args__ = (
         CheckConstraint("minutes >= 0", name="minutes"),
         CheckConstraint("bucket IN ('experience', 'social', 'formal')", name="bucket"),
-        CheckConstraint("source IN ('attendance', 'e-learning', 'prior learning')", name="source"),
+        CheckConstraint(f"source IN ({', '.join(map(repr, SOURCES))})", name="source"),
+        CheckConstraint("source <> 'own' OR activity IS NOT NULL", name="activity"),
+        CheckConstraint("first_id <> id", name="first"),
         Index("ix_learning_records_person", "person_id", "on_date"),
         Index(
             "uq_learning_records_booking",
@@ -189,6 +218,44 @@ class LearningRecord(Model):
             unique=True,
             sqlite_where=text("superseded_at IS NULL"),
             postgresql_where=text("superseded_at IS NULL"),
+        ),
+        Index(
+            "uq_learning_records_source",
+            "source_key",
+            "source",
+            "person_id",
+            unique=True,
+            sqlite_where=text("source_key IS NOT NULL AND superseded_at IS NULL"),
+            postgresql_where=text("source_key IS NOT NULL AND superseded_at IS NULL"),
+        ),
+        Index(
+            "uq_learning_records_chain",
+            "first_id",
+            unique=True,
+            sqlite_where=text("first_id IS NOT NULL AND superseded_at IS NULL"),
+            postgresql_where=text("first_id IS NOT NULL AND superseded_at IS NULL"),
+        ),
+        Index(
+            "uq_learning_records_entry",
+            "person_id",
+            "entry_key",
+            unique=True,
+            sqlite_where=text("entry_key IS NOT NULL"),
+            postgresql_where=text("entry_key IS NOT NULL"),
+        ),
+        # Corrected ones, to go on with their chain. There are few.
+        Index(
+            "ix_learning_records_booking_before",
+            "booking_id",
+            sqlite_where=text("superseded_at IS NOT NULL"),
+            postgresql_where=text("superseded_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_learning_records_source_before",
+            "source_key",
+            "source",
+            sqlite_where=text("superseded_at IS NOT NULL"),
+            postgresql_where=text("superseded_at IS NOT NULL"),
         ),
     )
 
