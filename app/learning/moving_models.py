@@ -1,0 +1,47 @@
+"""What was learnt before the service came, or elsewhere, from spreadsheets: the files, and what each line of theirs says."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.db import Model
+from app.core.ledger import Json
+
+FILES = {"completions": "Past completions", "learning": "CPD and other learning"}
+
+
+class LearningImport(Model):
+    """A file that was checked and may be applied. Its rows are kept as they were sent; they are checked anew each time."""
+
+    __tablename__ = "learning_imports"
+    kind: Mapped[str]
+    file_name: Mapped[str]
+    rows: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # {"line": 2, "cells": {"person": "…"}}
+    staged_by: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    staged_at: Mapped[datetime]
+    applied_at: Mapped[datetime | None]
+    __table_args__ = (CheckConstraint("kind IN ('completions', 'learning')", name="kind"),)
+
+
+class ImportedLearning(Model):
+    """What files last said of one event of learning: that is what tells a line that is known from one that is new or changed.
+
+    Its id is the source key of the learning record, so that a corrected file corrects the record and keeps its history.
+    """
+
+    __tablename__ = "imported_learning"
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    on_date: Mapped[date]
+    title: Mapped[str]
+    title_key: Mapped[str]  # the title's words in lower case
+    activity: Mapped[str]
+    minutes: Mapped[int]
+    import_id: Mapped[int] = mapped_column(ForeignKey("learning_imports.id"), index=True)
+    __table_args__ = (
+        UniqueConstraint("person_id", "on_date", "title_key", name="uq_imported_learning_once"),
+        CheckConstraint("minutes >= 0", name="minutes"),
+    )
