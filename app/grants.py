@@ -85,6 +85,9 @@ class Can(StrEnum):
     READ_WORKLOAD = "see someone's protected time and caseload"
     RECORD_WORKLOAD = "record someone's protected time and caseload"
     MANAGE_FRAMEWORKS = "load, publish and withdraw programmes and rules"
+    READ_PATHWAY = "see how far someone is on a pathway"
+    ENDORSE = "endorse someone for a step"
+    RECORD_PROGRESSION = "record someone's progression"
 
 
 class Reach(StrEnum):
@@ -119,6 +122,7 @@ _EVERYBODY = {
     Can.WRITE_PORTFOLIO: Reach.INVOLVED,
     Can.SIGN: Reach.INVOLVED,
     Can.APPLY: Reach.SELF,
+    Can.READ_PATHWAY: Reach.SELF,
 }
 GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.PRACTITIONER: _EVERYBODY,
@@ -137,6 +141,8 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.RECORD_WORKLOAD: Reach.REPORTS,
         Can.READ_ENROLMENT: Reach.REPORTS,
         Can.SUPPORT_APPLICATIONS: Reach.REPORTS,
+        Can.READ_PATHWAY: Reach.REPORTS,
+        Can.ENDORSE: Reach.REPORTS,
     },
     Role.ASSESSOR: {
         Can.READ_PERSON: Reach.ASSIGNED,
@@ -147,6 +153,8 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_WORKLOAD: Reach.ASSIGNED,
         Can.RECORD_WORKLOAD: Reach.ASSIGNED,
         Can.READ_ENROLMENT: Reach.ASSIGNED,
+        Can.READ_PATHWAY: Reach.ASSIGNED,
+        Can.ENDORSE: Reach.ASSIGNED,
     },
     Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED, Can.TAKE_REGISTER: Reach.DELIVERED, Can.WRITE_TO_SESSION: Reach.DELIVERED},
     Role.COORDINATOR: {
@@ -179,6 +187,9 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.REDACT: Reach.SCOPE,
         Can.CLAIM_GRANTS: Reach.SCOPE,
         Can.SELECT_APPLICANTS: Reach.SCOPE,
+        Can.READ_PATHWAY: Reach.SCOPE,
+        Can.ENDORSE: Reach.SCOPE,
+        Can.RECORD_PROGRESSION: Reach.SCOPE,
     },
     Role.PANEL: {Can.READ_PANELS: Reach.INVOLVED, Can.SIT_ON_PANELS: Reach.INVOLVED},
     Role.MODERATOR: {Can.MODERATE: Reach.INVOLVED},
@@ -191,6 +202,9 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_ROSTER: Reach.SCOPE,
         Can.READ_COMPLETIONS: Reach.SCOPE,
         Can.EXPORT_COMPLETIONS: Reach.SCOPE,
+        Can.READ_PATHWAY: Reach.SCOPE,
+        Can.ENDORSE: Reach.SCOPE,
+        Can.RECORD_PROGRESSION: Reach.SCOPE,
     },
     Role.HR: {
         Can.READ_PERSON: Reach.SCOPE,
@@ -204,6 +218,8 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_ABSENCE: Reach.SCOPE,
         Can.ARRANGE_COVER: Reach.SCOPE,
         Can.SET_COST_CENTRES: Reach.SCOPE,
+        Can.READ_PATHWAY: Reach.SCOPE,
+        Can.RECORD_PROGRESSION: Reach.SCOPE,
     },
     Role.BOARD: {},  # aggregates only; the measures bring its grants
     Role.SETTING_LEAD: {
@@ -212,6 +228,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.CANCEL_BOOKING: Reach.SCOPE,
         Can.READ_PERSON: Reach.SCOPE,
         Can.READ_COMPLETIONS: Reach.SCOPE,
+        Can.READ_PATHWAY: Reach.SCOPE,
     },
     Role.ADMINISTRATOR: {
         Can.READ_PERSON: Reach.SCOPE,

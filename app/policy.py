@@ -7,6 +7,7 @@ from the data.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 from typing import cast as typed
@@ -222,6 +223,17 @@ def reaches(tx: Tx, can: Can, person_id: int) -> bool:
     if key not in tx.memo:
         tx.memo[key] = bool(tx.scalar(asked))
     return bool(tx.memo[key])
+
+
+def roles_reaching(tx: Tx, can: Can, person_id: int) -> list[str]:
+    """As what the actor may do this about this person: those of their roles that reach them, each once."""
+    found = []
+    for role in dict.fromkeys(role for role, _ in tx.actor.roles):
+        mine = terms(replace(tx.actor, roles=tuple(held for held in tx.actor.roles if held[0] == role)), can)
+        asked = select(ONE).select_from(Person).where(Person.id == person_id, _reached(tx, mine, Person.id))
+        if mine and tx.scalar(asked) is not None:
+            found.append(role)
+    return found
 
 
 def covers(tx: Tx, can: Can, unit_id: int | None) -> bool:

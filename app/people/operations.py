@@ -18,6 +18,7 @@ from app.core.db import FOREVER, is_postgresql
 from app.core.errors import Changed, Conflict, Invalid, NotFound
 from app.core.text import normal, search_words
 from app.core.tx import Tx
+from app.people import registrations
 from app.people.details import check_begins, check_working_days, person_values
 from app.people.models import (
     CareerStage,
@@ -94,7 +95,11 @@ def rename_unit(tx: Tx, unit_id: int, name: str) -> None:
 def create_person(tx: Tx, organisation_id: int, **values: Any) -> int:
     """A new person of an organisation in the actor's reach. `first_name` and `last_name` are needed; the rest as in `Person`."""
     _own_organisation(tx, organisation_id)
-    person_id = tx.insert(Person, organisation_id=organisation_id, created_at=tx.now, updated_at=tx.now, **person_values(values))
+    new = person_values(values)
+    person_id = tx.insert(Person, organisation_id=organisation_id, created_at=tx.now, updated_at=tx.now, **new)
+    said = registrations.Word(*(new.get(column) for column in registrations.COLUMNS))
+    if said.status is not None:
+        registrations.keep(tx, {person_id: (registrations.Word(), said)})
     tx.record("person.created", "people", person_id, person_id=person_id)
     return person_id
 
@@ -121,6 +126,9 @@ def change_person(tx: Tx, person_id: int, *, read_version: int | None = None, **
     columns = ["first_name", "last_name", "known_as", "email", "swe_number", "employee_number"]
     if values.keys() & {"started_on", "leaving_on"}:
         columns += ["started_on", "leaving_on"]
+    if values.keys() & set(registrations.COLUMNS):
+        values |= registrations.told(row, values, tx.today)
+        columns += registrations.COLUMNS
     known = {column: getattr(row, column) for column in columns} | values
     new = person_values(known, {column for column, value in values.items() if value != getattr(row, column)})
     changed = sorted(key for key, value in new.items() if getattr(row, key) != value and key not in ("search_text", "sort_name", "name"))
@@ -129,6 +137,8 @@ def change_person(tx: Tx, person_id: int, *, read_version: int | None = None, **
     if changed:
         tx.update(Person, person_id, **new, updated_at=tx.now, version=row.version + 1)
         tx.record("person.changed", "people", person_id, person_id=person_id, fields=changed)
+    if set(changed) & set(registrations.COLUMNS):
+        registrations.keep(tx, {person_id: (registrations.word(row), registrations.Word(*(new[name] for name in registrations.COLUMNS)))})
     if tx.actor.kind == "client" and "leaving_on" in values and values["leaving_on"] is None:
         for told in SAID_TO_STAY:  # a page sends all its fields: an empty one there says nothing
             told(tx, person_id)
@@ -176,9 +186,9 @@ def replace_period(tx: Tx, table: Any, keys: dict[str, Any], valid_from: date, v
         tx.insert(table, **new)
 
 
-def _own(tx: Tx, person_id: int) -> None:
+def _own(tx: Tx, person_id: int, can: Can = Can.WRITE_PERSON) -> None:
     """Lock the person, who must be in reach; their version rises, so that whoever read them before knows."""
-    row = policy.person(tx, Can.WRITE_PERSON, person_id, lock=True)
+    row = policy.person(tx, can, person_id, lock=True)
     tx.update(Person, person_id, updated_at=tx.now, version=row.version + 1)
 
 
@@ -235,7 +245,12 @@ def move_people(tx: Tx, people: Collection[int], unit_id: int | None, from_: dat
 @operation(Can.WRITE_PERSON)
 def set_stage(tx: Tx, person_id: int, stage: str, from_: date, to: date = FOREVER) -> None:
     """They are at this career stage from a date."""
-    _own(tx, person_id)
+    move_to_stage(tx, Can.WRITE_PERSON, person_id, stage, from_, to)
+
+
+def move_to_stage(tx: Tx, can: Can, person_id: int, stage: str, from_: date, to: date = FOREVER) -> None:
+    """The same for whoever has `can` about them: a progression says more than the stage, and others record it."""
+    _own(tx, person_id, can)
     check_begins(from_)
     if tx.scalar(select(CareerStage.code).where(CareerStage.code == stage)) is None:
         raise Invalid("There is no such career stage.", errors=[{"field": "stage", "message": "Choose a career stage from the list"}])
