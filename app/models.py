@@ -9,8 +9,7 @@ from app.hr import change_models, directory_models
 from app.hr import models as hr
 from app.identity import models as identity
 from app.learning import models as learning
-from app.learning import moving_models
-from app.learning import record_models
+from app.learning import moving_models, record_models
 from app.mentoring import models as mentoring
 from app.notifications import models as notifications
 from app.pathways import models as pathways
