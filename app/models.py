@@ -4,6 +4,7 @@ from app.bookings import event_models, policy_models
 from app.bookings import models as bookings
 from app.core import files, ledger, schedule
 from app.core.db import Base
+from app.equality import models as equality
 from app.frameworks import models as frameworks
 from app.hr import change_models, directory_models
 from app.hr import models as hr
@@ -27,6 +28,7 @@ __all__ = [
     "bookings",
     "change_models",
     "directory_models",
+    "equality",
     "event_models",
     "files",
     "frameworks",

@@ -103,3 +103,57 @@ def _narrow(relations: list[Relation], bounds: Bounds) -> bool:
                     bounds[one], moved = tight, True
                     break  # the sums above are no longer right
     return True
+
+
+# Counts that only become fewer from step to step -------------------------------------------------------------------
+
+
+def by_steps(lines: Mapping[str, Sequence[int]], below: int, apart: int = 4) -> dict[str, tuple[int | None, ...]]:
+    """What may be shown of how many of each group were left at each step (applied, shortlisted, offered, started); None: hidden.
+
+    `lines` are disjoint groups that together are everybody, their counts never rising from step to step. It is for readers who know by
+    name who was left at each step, so that every total is known to them, and who subtract one step from another. Of the steps kept, a
+    group's line is shown whole or not at all, and only if everybody between any two steps (and after the last) are either nobody or at
+    least `below`, and not everybody of that part of the total: else each of them would be known to be of that group. What is hidden
+    is always at least two lines together, of so many people that none of them can be worked out from the rest, even by a reader who knows
+    these rules; the last lines are hidden for the others' sake first.
+
+    Steps are left out whose totals are too near each other for lines to be shown: by fewer than `apart` times `below` people, but for
+    those that nobody left in between. Totals alone decide that, so that it says nothing about any group. The first step is always kept.
+    """
+    if not lines:
+        return {}
+    kept = _kept([sum(each) for each in zip(*lines.values(), strict=True)], below * apart)
+    hide = _lines_hidden(lines, kept, below)
+    return {
+        name: tuple(None if name in hide or step not in kept else count for step, count in enumerate(counts))
+        for name, counts in lines.items()
+    }
+
+
+def _kept(totals: Sequence[int], apart: int) -> list[int]:
+    """The first step, and of the others, the last ones before the middle ones, those far enough from all that are kept."""
+    kept = [0]
+    for step in range(len(totals) - 1, 0, -1):
+        if all(gap == 0 or gap >= apart for gap in (totals[step], *(abs(totals[step] - totals[other]) for other in kept))):
+            kept.append(step)
+    return sorted(kept)
+
+
+def _lines_hidden(lines: Mapping[str, Sequence[int]], kept: Sequence[int], below: int) -> set[str]:
+    """Which lines must not be shown if these steps are."""
+    parts = {name: _between(counts, kept) for name, counts in lines.items()}
+    totals = [sum(each) for each in zip(*parts.values(), strict=True)]
+    hide = {name for name, each in parts.items() if any(0 < n < below or 0 < n == total for n, total in zip(each, totals, strict=True))}
+    # The last go first, and lines of nobody, which protect little, at the end. To hide the smallest would show more, and would tell a
+    # reader who knows that rule how big a hidden line can be at most.
+    others = sorted((name for name in reversed(list(lines)) if name not in hide), key=lambda name: not lines[name][0])
+    while hide and others and (len(hide) == 1 or sum(lines[name][0] for name in hide) <= below * len(hide)):
+        hide.add(others.pop(0))
+    return hide
+
+
+def _between(counts: Sequence[int], kept: Sequence[int]) -> list[int]:
+    """How many were lost between every two of these steps, and how many were left at each."""
+    left = [*(counts[step] for step in kept), 0]
+    return [left[a] - left[b] for a in range(len(left)) for b in range(a + 1, len(left))]
