@@ -6,6 +6,7 @@ from app.core import files, ledger, schedule
 from app.core.db import Base
 from app.equality import models as equality
 from app.frameworks import models as frameworks
+from app.guarding import models as guarding
 from app.hr import change_models, directory_models
 from app.hr import models as hr
 from app.identity import models as identity
@@ -32,6 +33,7 @@ __all__ = [
     "event_models",
     "files",
     "frameworks",
+    "guarding",
     "hr",
     "identity",
     "learning",

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     files_dir: Path | None = Field(None, description="Folder of the files people attach. Empty: beside the database.")
     scan_command: str = Field("", description="Command that scans a file for viruses, {path} standing for it. Empty: nobody scans.")
     head_officers: str = Field("", description="E-mail addresses of the people here who keep the daily head, with commas between them.")
+    guard_key: str = Field("", description="Key under which names that people must not write are kept. Empty: nobody can.", repr=False)
     trusted_proxies: int = Field(0, ge=0, le=5, description="How many proxies in front set X-Forwarded-For; 0 ignores the header.")
     client_per_minute: int = Field(6000, ge=1, le=1_000_000, description="Requests a minute of an API client without a limit of its own.")
     token_minutes: int = Field(60, ge=5, le=1440, description="How long an API access token is good for.")
