@@ -84,7 +84,13 @@ class Can(StrEnum):
     IMPORT_SUPERVISION = "import dates of supervision"
     READ_WORKLOAD = "see someone's protected time and caseload"
     RECORD_WORKLOAD = "record someone's protected time and caseload"
+    LEARN_TOGETHER = "learn together with colleagues"
+    READ_TOGETHER = "see who learns together and what is asked for"
+    PAIR_PEOPLE = "bring people together"
+    IMPORT_LEARNING = "import what people learnt before"
     MANAGE_FRAMEWORKS = "load, publish and withdraw programmes and rules"
+    READ_LEARNING_RECORDS = "see the learning records that someone shares"
+    WRITE_LEARNING_RECORDS = "keep learning records of one's own"
     READ_PATHWAY = "see how far someone is on a pathway"
     ENDORSE = "endorse someone for a step"
     RECORD_PROGRESSION = "record someone's progression"
@@ -122,11 +128,15 @@ _EVERYBODY = {
     Can.WRITE_PORTFOLIO: Reach.INVOLVED,
     Can.SIGN: Reach.INVOLVED,
     Can.APPLY: Reach.SELF,
+    Can.LEARN_TOGETHER: Reach.SELF,
     Can.READ_PATHWAY: Reach.SELF,
+    Can.READ_LEARNING_RECORDS: Reach.SELF,
+    Can.WRITE_LEARNING_RECORDS: Reach.SELF,
 }
 GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.PRACTITIONER: _EVERYBODY,
     Role.MANAGER: {
+        Can.READ_LEARNING_RECORDS: Reach.REPORTS,
         Can.BOOK: Reach.REPORTS,
         Can.READ_BOOKINGS: Reach.REPORTS,
         Can.CANCEL_BOOKING: Reach.REPORTS,
@@ -145,6 +155,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.ENDORSE: Reach.REPORTS,
     },
     Role.ASSESSOR: {
+        Can.READ_LEARNING_RECORDS: Reach.ASSIGNED,
         Can.READ_PERSON: Reach.ASSIGNED,
         Can.READ_COMPLETIONS: Reach.ASSIGNED,
         Can.READ_ABSENCE: Reach.ASSIGNED,
@@ -158,6 +169,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
     },
     Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED, Can.TAKE_REGISTER: Reach.DELIVERED, Can.WRITE_TO_SESSION: Reach.DELIVERED},
     Role.COORDINATOR: {
+        Can.READ_LEARNING_RECORDS: Reach.SCOPE,
         Can.WRITE_CATALOGUE: Reach.ALL,
         Can.MANAGE_FRAMEWORKS: Reach.ALL,
         Can.MANAGE_SESSIONS: Reach.ALL,
@@ -187,6 +199,9 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.REDACT: Reach.SCOPE,
         Can.CLAIM_GRANTS: Reach.SCOPE,
         Can.SELECT_APPLICANTS: Reach.SCOPE,
+        Can.READ_TOGETHER: Reach.SCOPE,
+        Can.PAIR_PEOPLE: Reach.SCOPE,
+        Can.IMPORT_LEARNING: Reach.SCOPE,
         Can.READ_PATHWAY: Reach.SCOPE,
         Can.ENDORSE: Reach.SCOPE,
         Can.RECORD_PROGRESSION: Reach.SCOPE,
@@ -205,6 +220,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_PATHWAY: Reach.SCOPE,
         Can.ENDORSE: Reach.SCOPE,
         Can.RECORD_PROGRESSION: Reach.SCOPE,
+        Can.READ_TOGETHER: Reach.SCOPE,
     },
     Role.HR: {
         Can.READ_PERSON: Reach.SCOPE,
@@ -252,6 +268,7 @@ SCOPES: dict[str, tuple[Can, ...]] = {
     "completions:read": (Can.READ_COMPLETIONS, Can.EXPORT_COMPLETIONS),
     "completions:write": (Can.READ_COMPLETIONS, Can.WRITE_COMPLETIONS),
     "programmes:read": (Can.READ_ENROLMENT,),
+    "learning-records:read": (Can.READ_LEARNING_RECORDS,),
     "organisation:read": (Can.READ_ORGANISATION,),
     "people:import": (Can.READ_PERSON, Can.WRITE_PERSON, Can.IMPORT_PEOPLE),
     "changes:read": (Can.READ_CHANGES,),  # and of each resource only what the client has the scope for
