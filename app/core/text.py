@@ -88,6 +88,12 @@ def normal(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", seen).split())
 
 
+def tidy(text: str) -> str:
+    """Several lines as they are kept: composed letters, one kind of line end, no white space around them, nothing that cannot be shown."""
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))
+    return "\n".join(line.rstrip() for line in text.split("\n")).strip()
+
+
 def shorten(text: str, longest: int) -> str:
     """At most `longest` characters, cut between words with an ellipsis where it was too long."""
     if len(text) <= longest:

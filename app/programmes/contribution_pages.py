@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from app.core import forms
 from app.core.errors import Conflict, Invalid
+from app.core.text import tidy
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.programmes import merging, portfolio_words
@@ -59,7 +60,7 @@ def save(tx: Tx, page: Page, token: str) -> Response:
     content, had, sitting, turn = posted(page.form)
     done = contribute.save_draft(tx, token, content, sitting, had=had, turn=turn)
     if wants_json(page):
-        sent = {code: merging.tidy(words) for code, words in content.items()}
+        sent = {code: tidy(words) for code, words in content.items()}
         return page.finish(JSONResponse(told(done.number, done.content, sent, portfolio_words.saved(tx.now, tx.today), clashes={})))
     return page.go(f"/contributions/{token}", said="saved")
 

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from app.core import file_pages, forms
 from app.core.errors import Conflict, Refusal
+from app.core.text import tidy
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.policy import Can
@@ -160,7 +161,7 @@ def save(tx: Tx, page: Page, document_id: int) -> Response:
     """Keep what is in the form; the page's script is told what stands now, a browser without it is shown the page."""
     done = _save(tx, page, document_id)
     if wants_json(page):
-        sent = {code: merging.tidy(words) for code, words in posted(page.form)[0].items()}
+        sent = {code: tidy(words) for code, words in posted(page.form)[0].items()}
         return page.finish(
             JSONResponse(told(done.number, done.content, sent, portfolio_words.saved(tx.now, tx.today), clashes=done.clashes))
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -21,12 +20,6 @@ _TOKENS = re.compile(
 _SENTENCES = re.compile(r"[^.!?\n]*[.!?\n]+[^\S\n]*|[^.!?\n]+")
 
 Piece = tuple[Literal["same", "gone", "new"], str]
-
-
-def tidy(words: str) -> str:
-    """Words as they are kept: composed letters, one kind of line end, no white space around them, nothing that cannot be shown."""
-    text = unicodedata.normalize("NFC", words.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))
-    return "\n".join(line.rstrip() for line in text.split("\n")).strip()
 
 
 def fingerprint(words: str) -> str:

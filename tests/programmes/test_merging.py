@@ -7,8 +7,9 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.text import tidy
 from app.programmes import merging
-from app.programmes.merging import differences, fingerprint, fingerprints, merge, merge_tags, tag_fingerprint, tidy
+from app.programmes.merging import differences, fingerprint, fingerprints, merge, merge_tags, tag_fingerprint
 from app.programmes.questions import Question, acting, mine_first, missing, outside, sections, title, wrong
 
 BASE = {"one": "first", "two": "second"}

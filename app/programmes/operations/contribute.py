@@ -21,6 +21,7 @@ from app.core.db import Database, UtcDateTime, is_postgresql
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ledger import Outbox
 from app.core.mail import is_address
+from app.core.text import tidy
 from app.core.tx import Actor, Tx
 from app.core.work import job
 from app.identity import links
@@ -267,7 +268,7 @@ def save_draft(tx: Tx, token: str, content: Mapping[str, str], sitting: str, *, 
     if not asked.open(tx.now):
         raise _over(asked)
     by_code = {question.code: question for question in asked.questions}
-    mine = {code: merging.tidy(words) for code, words in content.items() if code in by_code}
+    mine = {code: tidy(words) for code, words in content.items() if code in by_code}
     _check_length(by_code, mine)
     draft = asked.row.draft or {}
     if turn and draft.get("turns", {}).get(sitting, 0) >= turn:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from app.core.errors import Changed, Conflict, Invalid, NotFound
+from app.core.text import tidy
 from app.core.tx import Tx
 from app.policy import Can, operation
 from app.programmes import merging, papers
@@ -71,7 +72,7 @@ def save(
         raise not_now(paper)
     if turn and paper.row.sitting == sitting and turn <= (paper.row.turn or 0):
         return Saved(paper.row.head, {}, paper.content, paper.standards)
-    mine = {code: merging.tidy(words) for code, words in content.items() if code in paper.writes}
+    mine = {code: tidy(words) for code, words in content.items() if code in paper.writes}
     _check(paper, mine)
     known = dict(had) if had is not None else _had(tx, paper, base)
     done = merging.merge(paper.content, mine, known)
@@ -217,7 +218,7 @@ def settle_clash(tx: Tx, document_id: int, clash_id: int, words: str | None, see
     if words is not None:
         if row.item not in paper.writes:
             raise not_now(paper)
-        chosen = merging.tidy(words)
+        chosen = tidy(words)
         _check(paper, {row.item: chosen})
         if merging.fingerprint(now) != seen:
             raise Changed("This answer has changed once more since you opened this page. Look at it again, then choose.")
