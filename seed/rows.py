@@ -20,6 +20,8 @@ from app.people.models import (
     Membership,
     Person,
     Post,
+    RegisterStatus,
+    Registration,
     Responsibility,
     RoleHeld,
     Stage,
@@ -136,6 +138,7 @@ def people_rows(force: Workforce, today: date, password_hash: str) -> Iterator[T
     )
     yield UnitClosure, _closure(force)
     yield Person, (_person(key, person, today) for key, person in people)
+    yield Registration, (_registration(key, person, today) for key, person in people if person.swe_number)
     yield Post, (_post(key, person, turn, today) for key, person in people for turn in range(len(person.work)))
     yield Membership, (dict(person_id=key, unit_id=unit + 1, **span) for key, p in people for unit, span in _spans(p, p.units, today))
     yield Stage, (dict(person_id=key, stage=stage, **span) for key, p in people for stage, span in _spans(p, p.stages, today))
@@ -179,7 +182,7 @@ def _person(key: int, person: Sketch, today: date) -> Row:
             known_as=person.known_as,
             email=person.email,
             swe_number=person.swe_number,
-            registration_status="registered" if person.swe_number else None,
+            registration_status=RegisterStatus.REGISTERED.value if person.swe_number else None,
             registered_from=person.registered_from,
             registered_until=person.registered_until,
             entry_route=person.entry_route,
@@ -191,6 +194,20 @@ def _person(key: int, person: Sketch, today: date) -> Row:
             created_at=joined,
             updated_at=joined,
         )
+    )
+
+
+def _registration(key: int, person: Sketch, today: date) -> Row:
+    """What the register says of them, as known since they joined."""
+    joined = min(person.started_on, today)
+    until = person.registered_until
+    return dict(
+        person_id=key,
+        status=RegisterStatus.REGISTERED.value,
+        valid_from=person.registered_from or joined,
+        valid_to=until + timedelta(days=1) if until else FOREVER,
+        recorded_at=morning(joined),
+        superseded_at=None,
     )
 
 

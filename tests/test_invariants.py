@@ -28,6 +28,7 @@ from tests import (
     plants_messages,
     plants_portfolio,
     plants_programmes,
+    plants_renewal,
     plants_signing_in,
     plants_supervision,
     plants_webhooks,
@@ -69,6 +70,7 @@ def test_every_rule_has_a_planted_violation() -> None:
         plants_leavers,
         plants_webhooks,
         plants_signing_in,
+        plants_renewal,
     )  # the rest of the plants stand there
     assert all(other.__doc__ for other in others)
     assert sorted(PLANTS) == sorted(names) and len(set(names)) == len(names)

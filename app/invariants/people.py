@@ -7,8 +7,10 @@ from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 
 from app import models
-from app.core.db import is_postgresql
-from app.invariants.rule import Rule
+from app.core.db import FOREVER, is_postgresql
+from app.invariants.rule import Rule, listed
+from app.people.models import IN_GOOD_STANDING
+from app.people.registrations import ENDED
 
 
 def _overlap(table: str, key: str, starts: str, ends: str, where: str) -> str:
@@ -32,6 +34,22 @@ def _swe_number(connection: Connection) -> str:
         else "(swe_number NOT GLOB 'SW[1-9]*' OR substr(swe_number, 3) GLOB '*[^0-9]*' OR length(swe_number) > 8)"
     )
     return f"SELECT id FROM people WHERE swe_number IS NOT NULL AND {wrong}"
+
+
+def _registrations(connection: Connection) -> str:
+    """The latest of what is believed of each person, beside what stands on the person."""
+    after = "p.registered_until + 1" if is_postgresql(connection) else "date(p.registered_until, '+1 day')"
+    never = f"CAST('{FOREVER}' AS DATE)" if is_postgresql(connection) else f"'{FOREVER}'"
+    ends = f"CASE WHEN p.registered_until IS NULL OR p.registration_status IN ({listed(ENDED)}) THEN {never} ELSE {after} END"
+    live = "FROM registrations r WHERE r.person_id = p.id AND r.superseded_at IS NULL"
+    latest = "SELECT max(l.valid_from) FROM registrations l WHERE l.person_id = p.id AND l.superseded_at IS NULL"
+    return (
+        f"SELECT p.id FROM people p WHERE p.registration_status IS NULL AND EXISTS (SELECT 1 {live} AND r.valid_to > :today) UNION "
+        f"SELECT p.id FROM people p WHERE p.registration_status IS NOT NULL AND NOT EXISTS (SELECT 1 {live} "
+        f"AND r.status = p.registration_status AND r.valid_to = {ends} AND r.valid_from = ({latest})) UNION "
+        f"SELECT p.id FROM people p WHERE p.registration_status IN ({listed(IN_GOOD_STANDING)}) AND p.registered_from IS NOT NULL "
+        f"AND NOT EXISTS (SELECT 1 {live} AND r.valid_from = p.registered_from)"
+    )
 
 
 # Follows each person's managers upwards, keeping the days on which the whole chain holds, until somebody meets themselves.
@@ -106,6 +124,13 @@ PEOPLE_RULES = (
     ),
     Rule("tree-is-complete", "Every unit is listed under itself and each of its ancestors, at the right distance.", "units", _TREE),
     Rule("registration-number-form", "A Social Work England number is SW and one to six digits.", "people", _swe_number),
+    Rule("registrations-apart", "The register says one thing of a person at a time.", "registrations", period_apart("registrations")),
+    Rule(
+        "register-in-step",
+        "What stands on a person is the last that is believed of their registration: its last day and, if they are registered, its first.",
+        "people",
+        _registrations,
+    ),
     Rule(
         "findable",
         "People, units and courses have the text by which they are searched.",

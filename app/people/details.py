@@ -9,6 +9,7 @@ from typing import Any
 
 from app.core.errors import Invalid
 from app.core.text import normal, search_words
+from app.people.models import RegisterStatus
 
 SWE_NUMBER = re.compile(r"^SW[1-9][0-9]{0,5}$")
 # A plain address: no quotes, comments, groups or invisible characters, since mail programs do not agree on what those mean.
@@ -18,6 +19,7 @@ EMAIL_PATTERN = rf"^{_WORD}(\.{_WORD})*@({_LABEL}\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za
 LONGEST_EMAIL, LONGEST_LOCAL = 254, 64  # characters in all, and before the @
 EMPLOYEE_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]*")  # nothing that a spreadsheet would run, and nothing invisible
 LONGEST_EMPLOYEE_NUMBER = 40
+DAYS = ("started_on", "leaving_on", "registered_from", "registered_until")
 EARLIEST, LATEST = date(1940, 1, 1), date(2098, 12, 31)  # nobody at work today began before; later days are stand-ins for none
 
 
@@ -80,8 +82,9 @@ def person_values(values: dict[str, Any], sent: Collection[str] | None = None) -
     number = swe_number(values.get("swe_number"))
     held = values.get("employee_number")
     employee = employee_number(held) if "employee_number" in new else normal(held or "") or None
-    _check_plausible({field: values.get(field) for field in ("started_on", "leaving_on") if field in new})
+    _check_plausible({field: values.get(field) for field in DAYS if field in new})
     check_employment(values.get("started_on"), values.get("leaving_on"))
+    check_registration(values.get("registration_status"), values.get("registered_from"), values.get("registered_until"))
     return {
         **values,
         "first_name": first,
@@ -103,8 +106,18 @@ def check_employment(started: date | None, leaving: date | None) -> None:
         raise Invalid("These dates cannot be right.", errors=[{"field": "leaving_on", "message": message}])
 
 
+def check_registration(status: str | None, since: date | None, until: date | None) -> None:
+    """The status is one that the register has; the last day of a registration is not before its first."""
+    if status is not None and status not in {each.value for each in RegisterStatus}:
+        message = f"Status must be one of: {', '.join(RegisterStatus)}"
+        raise Invalid(f"{message}.", errors=[{"field": "registration_status", "message": message}], code="bad-registration-status")
+    if since is not None and until is not None and until < since:
+        message = f"The last day of the registration must not be before the first, {since:%d/%m/%Y}"
+        raise Invalid("These dates cannot be right.", errors=[{"field": "registered_until", "message": message}])
+
+
 def _check_plausible(days: dict[str, date | None]) -> None:
-    """Days of an employment are within living memory and what can be planned, as in HR's extracts."""
+    """Days of an employment or a registration are within living memory and what can be planned, as in HR's extracts."""
     problems = [
         {"field": field, "message": f"This must be {EARLIEST:%d/%m/%Y} or later, and {LATEST:%d/%m/%Y} or earlier"}
         for field, day in days.items()

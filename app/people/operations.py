@@ -236,7 +236,8 @@ def move_people(tx: Tx, people: Collection[int], unit_id: int | None, from_: dat
             again.append(dict(person_id=person_id, unit_id=unit_id, valid_from=from_, valid_to=ends, recorded_at=tx.now))
     if not moved:
         return
-    tx.db.execute(update(Membership).where(Membership.id.in_(over)).values(superseded_at=tx.now))
+    if over:
+        tx.db.execute(update(Membership).where(Membership.id.in_(over)).values(superseded_at=tx.now))
     tx.insert_many(Membership, again)
     tx.db.execute(update(Person).where(Person.id.in_(moved)).values(updated_at=tx.now, version=Person.version + 1))
     tx.record_all("person.moved-team", "people", moved, unit_id=unit_id, valid_from=from_.isoformat())

@@ -22,6 +22,7 @@ from app.hr.operations.expressions import end_after, lines
 from app.hr.operations.labelling import WATCHED
 from app.hr.operations.staging import SEPARATOR
 from app.hr.queries import find
+from app.people import registrations
 from app.people.models import Person, Unit, UnitKind
 from app.people.operations import EMAIL_NEEDS_ACCESS, EMAIL_WAY_OUT, create_unit
 from app.policy import Can, operation
@@ -259,6 +260,7 @@ def _people(tx: Tx, import_id: int) -> None:
     )
     tx.db.execute(insert(Person).from_select([*_NEW, "version", "created_at", "updated_at"], new, include_defaults=False))
     matching.join_new_people(tx, import_id)
+    registrations.follow(tx, select(row.person_id).where(lines(import_id, row.lead.is_(True), row.registration_status.is_not(None))))
 
 
 def _differs_from_row(import_id: int, column: str) -> Any:
