@@ -1,5 +1,5 @@
-"""`python -m app serve | migrate | seed | worker | tick | import-people | load-frameworks | client | account | check-invariants
-| check-files | openapi`"""
+"""`python -m app serve | migrate | seed | worker | tick | import-people | load-frameworks | load-pathways | client | account
+| check-invariants | check-files | openapi`"""
 
 from __future__ import annotations
 
@@ -80,6 +80,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--confirm-leavers", type=int, default=None, help="how many leavers are expected")
     command.add_argument("--as-at", type=date.fromisoformat, default=None, help="the date of the extract; today by default")
     command = add("load-frameworks", load_frameworks, "Load programmes, standards and rules from YAML files; see docs/frameworks.md.")
+    command.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    command.add_argument("--dry-run", action="store_true", help="show what would be loaded; change nothing")
+    command.add_argument("--publish", action="store_true", help="publish what is loaded as a draft")
+    command = add("load-pathways", load_pathways, "Load the steps of careers from YAML files; see docs/pathway-steps.md.")
     command.add_argument("files", type=Path, nargs="+", metavar="FILE")
     command.add_argument("--dry-run", action="store_true", help="show what would be loaded; change nothing")
     command.add_argument("--publish", action="store_true", help="publish what is loaded as a draft")
@@ -306,6 +310,14 @@ def load_frameworks(options: argparse.Namespace, config: Settings) -> int:
     from app.frameworks import command
 
     return command.run(database(config), options.files, dry_run=options.dry_run, publish=options.publish)
+
+
+def load_pathways(options: argparse.Namespace, config: Settings) -> int:
+    """Load files of pathway steps; see `app.frameworks.command`."""
+    from app.frameworks import command
+    from app.pathways import operations
+
+    return command.run(database(config), options.files, dry_run=options.dry_run, publish=options.publish, verbs=operations)
 
 
 def client(options: argparse.Namespace, config: Settings) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from app.core.db import Database
 from app.core.errors import Refusal
@@ -19,15 +20,18 @@ class _DryRun(Exception):
     """Leaves the transaction so that nothing of it stays."""
 
 
-def run(database: Database, files: Sequence[Path], *, dry_run: bool = False, publish: bool = False) -> int:
-    """Load these files, all or none, and say what became of each thing in them. 0: done; 1: refused, with every problem and its line."""
+def run(database: Database, files: Sequence[Path], *, dry_run: bool = False, publish: bool = False, verbs: Any = operations) -> int:
+    """Load these files, all or none, and say what became of each thing in them. 0: done; 1: refused, with every problem and its line.
+
+    `verbs`: the operations of the room whose files they are, with `prepare`, `load` and `publish_loaded`.
+    """
     loaded: list[Loaded] = []
     published = 0
     try:
-        prepared = operations.prepare([(path.name, path.read_bytes()) for path in files])
+        prepared = verbs.prepare([(path.name, path.read_bytes()) for path in files])
         with transaction(database, SYSTEM, writes=True) as tx:
-            loaded = operations.load(tx, prepared)
-            published = operations.publish_loaded(tx, loaded) if publish else 0
+            loaded = verbs.load(tx, prepared)
+            published = verbs.publish_loaded(tx, loaded) if publish else 0
             if dry_run:
                 raise _DryRun
     except FileRefused as refused:

@@ -117,7 +117,7 @@ Wrong = tuple[Place, str, str]  # where, what, the remedy
 
 def wrongs(made: StepsFile) -> list[Wrong]:
     """Everything in a file of the right shape that does not hold together."""
-    found: list[Wrong] = Field(default_factory=list)
+    found: list[Wrong] = []
     seen: set[str] = set()
     for n, step in enumerate(made.pathway_steps):
         place: Place = ("pathway_steps", n)
@@ -172,7 +172,7 @@ def _of_requirement(made: Requirement) -> Iterator[Wrong]:
 
 
 def _repeated(place: Place, made: Iterable[Requirement]) -> Iterator[Wrong]:
-    seen: list[dict[str, Any]] = Field(default_factory=list)
+    seen: list[dict[str, Any]] = []
     for k, requirement in enumerate(made):
         held = requirement.model_dump(exclude={"title"})
         if held in seen:
