@@ -33,9 +33,9 @@ def current(table: Any, as_at: Any) -> ColumnElement[bool]:
 
 def known(table: Any, as_at: Any, known_at: Any) -> ColumnElement[bool]:
     """What was true on `as_at`, as far as had been recorded at the instant `known_at`."""
-    return and_(
-        table.valid_from <= as_at,
-        as_at < table.valid_to,
-        table.recorded_at <= known_at,
-        or_(table.superseded_at.is_(None), table.superseded_at > known_at),
-    )
+    return and_(table.valid_from <= as_at, as_at < table.valid_to, recorded(table, known_at))
+
+
+def recorded(table: Any, known_at: Any) -> ColumnElement[bool]:
+    """Recorded, and not yet superseded, at the instant `known_at` (an instant, or a bound parameter)."""
+    return and_(table.recorded_at <= known_at, or_(table.superseded_at.is_(None), table.superseded_at > known_at))

@@ -32,7 +32,7 @@ from app.programmes import asked
 from app.programmes import waiting as documents_waiting
 from app.programmes.models import RUNNING, Enrolment
 from app.supervision import queries as supervision
-from app.supervision.models import Supervision, SupervisionTerm, Supervisor
+from app.supervision.models import Supervision, Supervisor
 
 OPENS = timedelta(minutes=30)  # before it starts, a session's register is already worth a word
 ASKED, UNTAKEN = timedelta(days=42), timedelta(days=60)  # how long an evaluation and a register that nobody took stay on the first page
@@ -141,7 +141,7 @@ _MESSAGES = (  # what went out by e-mail has been told; these are nowhere but in
 )
 
 
-_FOLLOWED = select(*_row("supervised", SupervisionTerm.person_id, cast(null(), String), cast(null(), _AT))).where(*supervision.FOLLOWED)
+_FOLLOWED = supervision.FOLLOWED.with_only_columns(*_row("supervised", Person.id, cast(null(), String), cast(null(), _AT)))
 _CONFIRM = (
     select(*_row("confirm", cast(null(), Integer), cast(null(), String), cast(null(), _AT), func.count()))
     .select_from(Supervisor)

@@ -21,6 +21,7 @@ KINDS = {  # what a supervision is for; the words as pages show them
     "group_reflective": "Group reflective supervision",
     "management_oversight": "Management oversight",
 }
+LEARNING = {"reflective": "reflective_supervision", "group_reflective": "group_supervision"}  # kinds that are learning → activities
 PLACES = {"in_person": "In person", "online": "Online", "telephone": "By telephone"}
 WITHDRAWN = {"not_held": "It did not take place", "twice": "It was entered twice", "wrong_person": "It was entered for the wrong person"}
 PROTECTED = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
@@ -13,11 +13,12 @@ from sqlalchemy import Boolean, Date, Float, Row, Select, String, and_, bindpara
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.db import ONE, Key, UtcDateTime
-from app.core.facts import current
+from app.core.facts import current, recorded
 from app.core.tx import Tx
 from app.frameworks.models import SupervisionRule
 from app.people.models import Absence, Duty, Person, Responsibility
 from app.people.models import Post as PostRow
+from app.supervision import standing
 from app.supervision.due import Span, merged
 from app.supervision.held import Count, Held, Meeting, Post, PromisedActual, Protected, Term, Workload, compare, promised_minutes
 from app.supervision.models import Caseload, ProtectedTime, Supervision, SupervisionPause, SupervisionTerm, Supervisor
@@ -25,11 +26,7 @@ from app.supervision.models import Caseload, ProtectedTime, Supervision, Supervi
 Whom = Collection[int] | Select[Any]  # people by id, or a select of their ids
 _AS_AT: Any = bindparam("as_at", type_=Date)
 _KNOWN_AT: Any = bindparam("known_at", type_=UtcDateTime)
-
-
-def by_then(table: Any) -> ColumnElement[bool]:
-    """Recorded, and not yet superseded, at the instant `:known_at`."""
-    return and_(table.recorded_at <= _KNOWN_AT, or_(table.superseded_at.is_(None), table.superseded_at > _KNOWN_AT))
+AT_ONCE = 1000  # people in one statement, so that it does not grow with the council
 
 
 # Terms -------------------------------------------------------------------------------------------------------------
@@ -48,7 +45,7 @@ _TERMS = (
         SupervisionTerm.agreed,
     )
     .join(SupervisionRule, SupervisionRule.id == SupervisionTerm.rule_id)
-    .where(by_then(SupervisionTerm))
+    .where(recorded(SupervisionTerm, _KNOWN_AT))
     .order_by(SupervisionTerm.person_id, SupervisionTerm.valid_from)
 )
 
@@ -69,13 +66,21 @@ def _joined(rows: Iterable[Row[Any]]) -> list[tuple[Term, list[Span]]]:
 
 
 def terms_of(tx: Tx, whom: Whom, as_at: date, known_at: datetime, *, ended: bool = False) -> list[tuple[Term, list[Span]]]:
-    """The term that each person is in on `as_at`; with `ended` also the latest one that is over, for those who are in none."""
+    """The term that each person is in on `as_at`, by a rule of their own or else by that of where they belong; with `ended` also the latest
+    one that is over, for those who are in none."""
     latest: dict[int, tuple[Term, list[Span]]] = {}
+    over: dict[int, tuple[Term, list[Span]]] = {}
+    own: dict[int, list[Span]] = defaultdict(list)
     for term, holes in _joined(tx.rows(_TERMS.where(SupervisionTerm.person_id.in_(whom)), known_at=known_at)):
-        here = term.valid_from <= as_at < term.valid_to and not any(first <= as_at < last for first, last in holes)
-        over = ended and term.valid_to <= as_at
-        if (here or over) and (term.person_id not in latest or latest[term.person_id][0].valid_to < term.valid_to):
-            latest[term.person_id] = (term, holes)
+        edges = [term.valid_from, *(edge for hole in holes for edge in hole), term.valid_to]
+        spans = list(zip(edges[::2], edges[1::2], strict=True))
+        own[term.person_id] += spans
+        kept = latest if any(first <= as_at < last for first, last in spans) else over
+        if (kept is latest or term.valid_to <= as_at) and (term.person_id not in kept or kept[term.person_id][0].valid_to < term.valid_to):
+            kept[term.person_id] = (term, holes)
+    latest |= {term.person_id: (term, []) for term in standing.terms(tx, whom, as_at, known_at, own)}
+    if ended:
+        latest = over | latest
     return list(latest.values())
 
 
@@ -92,7 +97,7 @@ def terms_for(tx: Tx, subjects: Collection[str], as_at: date, known_at: datetime
 def _stop(table: Any) -> Select[Any]:
     """Spans in which the clock stands still, in the columns of `_MEETINGS`; their kind is none."""
     nothing = (cast(null(), String), cast(null(), Key), cast(null(), Boolean), cast(null(), Boolean))
-    return select(table.person_id, table.valid_from, table.valid_to, *nothing, table.id).where(by_then(table))
+    return select(table.person_id, table.valid_from, table.valid_to, *nothing, table.id).where(recorded(table, _KNOWN_AT))
 
 
 _STOPS = (_stop(SupervisionPause), _stop(Absence))
@@ -110,13 +115,15 @@ _MEETINGS = select(
         and_(Supervision.confirmed_at.is_not(None), Supervision.confirmed_at <= _KNOWN_AT),
     ).label("confirmed"),
     Supervision.id,
-).where(by_then(Supervision), Supervision.held_on >= bindparam("since", type_=Date), Supervision.held_on <= _AS_AT)
+).where(recorded(Supervision, _KNOWN_AT), Supervision.held_on >= bindparam("since", type_=Date), Supervision.held_on <= _AS_AT)
 
 
 def _compared(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at: datetime) -> list[tuple[Held, list[Span]]]:
-    """Each term compared with what was held, and when its clock stood still: one statement for all of them."""
-    if not found:
-        return []
+    """Each term compared with what was held, and when its clock stood still: one statement for each thousand."""
+    return [each for start in range(0, len(found), AT_ONCE) for each in _compare(tx, found[start : start + AT_ONCE], as_at, known_at)]
+
+
+def _compare(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at: datetime) -> list[tuple[Held, list[Span]]]:
     people = sorted({term.person_id for term, _ in found})
     since = min(term.valid_from for term, _ in found)
     stops: dict[int, list[Span]] = defaultdict(list)
@@ -141,26 +148,33 @@ def held_against_due(
 ) -> dict[int, Held]:
     """By person: what was held against what was due, for everybody of `whom` who is in a term on `as_at` (today where it is left out).
 
-    Two statements however many they are. Whoever calls has narrowed `whom` to those the reader may see.
+    Four statements up to a thousand of them. Whoever calls has narrowed `whom` to those the reader may see.
     """
     as_at, known_at = as_at or tx.today, known_at or tx.now
     found = terms_of(tx, whom, as_at, known_at, ended=ended)
     return {held.term.person_id: held for held, _ in _compared(tx, found, as_at, known_at)}
 
 
+def in_pieces(tx: Tx, whom: Select[Any], as_at: date | None = None) -> Iterator[dict[int, Held]]:
+    """The same for very many, a thousand at a time: whoever only counts need not hold all of them."""
+    ids = sorted(row[0] for row in tx.rows(whom))
+    for start in range(0, len(ids), AT_ONCE):
+        yield held_against_due(tx, ids[start : start + AT_ONCE], as_at)
+
+
 # Promised against actual -------------------------------------------------------------------------------------------
 
 _POSTS = select(
     PostRow.person_id, PostRow.valid_from, PostRow.valid_to, type_coerce(PostRow.fte, Float).label("fte"), PostRow.working_days
-).where(by_then(PostRow), PostRow.is_primary)
+).where(recorded(PostRow, _KNOWN_AT), PostRow.is_primary)
 _TIME = (
     select(ProtectedTime.person_id, ProtectedTime.on_date, ProtectedTime.minutes)
-    .where(by_then(ProtectedTime), ProtectedTime.on_date >= bindparam("since", type_=Date), ProtectedTime.on_date <= _AS_AT)
+    .where(recorded(ProtectedTime, _KNOWN_AT), ProtectedTime.on_date >= bindparam("since", type_=Date), ProtectedTime.on_date <= _AS_AT)
     .order_by(ProtectedTime.person_id, ProtectedTime.on_date)
 )
 _COUNTS = (
     select(Caseload.person_id, Caseload.on_date, Caseload.children, Caseload.percent, Caseload.source)
-    .where(by_then(Caseload), Caseload.on_date >= bindparam("since", type_=Date), Caseload.on_date <= _AS_AT)
+    .where(recorded(Caseload, _KNOWN_AT), Caseload.on_date >= bindparam("since", type_=Date), Caseload.on_date <= _AS_AT)
     .order_by(Caseload.person_id, Caseload.on_date)
 )
 
@@ -168,7 +182,8 @@ _COUNTS = (
 def promised_actual(
     tx: Tx, whom: Whom, as_at: date | None = None, known_at: datetime | None = None, *, ended: bool = False
 ) -> dict[int, PromisedActual]:
-    """By person: supervision, protected time and workload of the term they are in, promised against actual. Five statements for any number.
+    """By person: supervision, protected time and workload of the term they are in, promised against actual. Seven statements up to a
+    thousand of them.
 
     Protected time and caseloads are for the person, those above them, their assessor and the coordinator (`Can.READ_WORKLOAD`): whoever
     calls has narrowed `whom` to them.
@@ -313,11 +328,20 @@ TO_CONFIRM = (  # of the supervision that :me gave
     Supervision.confirmed_at.is_(None),
     Supervision.superseded_at.is_(None),
 )
-FOLLOWED = (current(SupervisionTerm, _TODAY), or_(SupervisionTerm.person_id == _ME, SupervisionTerm.person_id.in_(_THEIRS)))
+
+
+def followed(today: Any) -> ColumnElement[bool]:
+    """Whoever (`Person.id`) follows a rule on a day, a programme's or that of where they belong; may be true of a few who left."""
+    own = select(ONE).where(SupervisionTerm.person_id == Person.id, current(SupervisionTerm, today))
+    return or_(exists(standing.anywhere(today)), exists(own))
+
+
+# The reader and those they manage or assess, as far as they follow a rule.
+FOLLOWED = select(Person.id).where(or_(Person.id == _ME, Person.id.in_(_THEIRS)), followed(_TODAY))
 
 
 def overdue(tx: Tx, people: Collection[int]) -> tuple[date | None, int]:
-    """Since when the reader's own supervision is overdue, and of how many of these others it is. Three statements, none for nobody."""
+    """Since when the reader's own supervision is overdue, and of how many of these others it is. Five statements, none for nobody."""
     late = {key: held.overdue_since for key, held in held_against_due(tx, people).items() if held.overdue_since} if people else {}
     own = late.pop(tx.actor.person_id or 0, None)
     return own, len(late)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -88,6 +90,7 @@ def _one_live(name: str, table: str, columns: list[str]) -> None:
 
 def upgrade() -> None:
     _first_of_corrections()
+    _learning_of_supervision()
     _actions()
     _defaults()
     _cycles()
@@ -124,6 +127,26 @@ def _first_of_corrections() -> None:
         "WHERE corrected_from IS NOT NULL"
     )
     _supervisions_stand(*STOOD, "first_id")
+
+
+def _learning_of_supervision() -> None:
+    """What was held before comes into learning records, as what is held from now on does by itself."""
+    op.execute(
+        sa.text(
+            "INSERT INTO learning_records (person_id, on_date, minutes, bucket, title, source, activity, source_key, recorded_at) "
+            "SELECT person_id, held_on, minutes, 'social', "
+            "CASE kind WHEN 'reflective' THEN 'Reflective supervision' ELSE 'Group reflective supervision' END, 'supervision', "
+            "CASE kind WHEN 'reflective' THEN 'reflective_supervision' ELSE 'group_supervision' END, coalesce(first_id, id), :now "
+            "FROM supervisions WHERE superseded_at IS NULL AND kind IN ('reflective', 'group_reflective') AND NOT EXISTS "
+            "(SELECT 1 FROM learning_records AS there WHERE there.source = 'supervision' "
+            "AND there.source_key = coalesce(supervisions.first_id, supervisions.id) AND there.superseded_at IS NULL)"
+        ).bindparams(sa.bindparam("now", _now(), sa.DateTime(timezone=_postgresql())))
+    )
+
+
+def _now() -> datetime:
+    now = datetime.now(UTC)
+    return now if _postgresql() else now.replace(tzinfo=None)
 
 
 def _actions() -> None:

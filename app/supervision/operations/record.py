@@ -15,9 +15,11 @@ from app.core.db import is_postgresql
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ledger import Audit, entry
 from app.core.tx import Tx
+from app.learning import sources
+from app.learning.sources import Learning
 from app.people.models import Person
 from app.policy import Can, operation
-from app.supervision.models import KINDS, PLACES, WITHDRAWN, Supervision, Supervisor
+from app.supervision.models import KINDS, LEARNING, PLACES, WITHDRAWN, Supervision, Supervisor
 
 EARLIEST = date(2000, 1, 1)
 REGISTERED = ("registered", "conditions")  # what Social Work England calls somebody who may practise
@@ -71,8 +73,9 @@ def _reached(tx: Tx, ids: Collection[int]) -> Any:
     return select(Person.id).where(Person.id.in_(ids), policy.within_reach(tx, Can.RECORD_SUPERVISION, Person.id))
 
 
-def add(tx: Tx, new: Sequence[New], *, source: str = "entry", corrected_from: int | None = None) -> list[int]:
-    """Write them, once who may has been asked; returns their ids in the same order."""
+def add(tx: Tx, new: Sequence[New], *, source: str = "entry", old: Row[Any] | None = None) -> list[int]:
+    """Write them, once who may has been asked; returns their ids in the same order. `old`: what the only one of them corrects."""
+    corrected_from, first = (None, None) if old is None else (old.id, old.first_id or old.id)
     supervisors = _supervisors(tx, new)
     errors = [error for each in new for error in _wrong(tx, each, supervisors)] + _repeated(new)
     if errors:
@@ -90,6 +93,7 @@ def add(tx: Tx, new: Sequence[New], *, source: str = "entry", corrected_from: in
             recorded_by=actor,
             recorded_at=tx.now,
             corrected_from=corrected_from,
+            first_id=first,
         )
         for each in new
     ]
@@ -109,9 +113,16 @@ def add(tx: Tx, new: Sequence[New], *, source: str = "entry", corrected_from: in
         for supervisor in each.supervisor_ids
     ]
     tx.insert_many(Supervisor, by)
-    action = "supervision.recorded" if corrected_from is None else "supervision.corrected"
+    sources.settle(tx, "supervision", {(first or key, each.person_id): _learning(each) for key, each in zip(ids, new, strict=True)})
+    action = "supervision.recorded" if old is None else "supervision.corrected"
     _audit(tx, action, [(key, each.person_id, _facts(each, source)) for key, each in zip(ids, new, strict=True)])
     return ids
+
+
+def _learning(each: New) -> Learning | None:
+    """What a supervision comes to in the learning record of whoever was supervised; None for a kind that is no learning."""
+    activity = LEARNING.get(each.kind)
+    return None if activity is None else Learning(each.held_on, each.minutes, activity, KINDS[each.kind])
 
 
 def _facts(each: New, source: str) -> dict[str, Any]:
@@ -213,7 +224,7 @@ def correct(
     old = _held(tx, supervision_id)
     _supersede(tx, old.id)
     new = New(old.person_id, held_on, kind, minutes, tuple(supervisor_ids), place)
-    return add(tx, [new], source=old.source, corrected_from=old.id)[0]
+    return add(tx, [new], source=old.source, old=old)[0]
 
 
 @operation(Can.RECORD_SUPERVISION)
@@ -224,6 +235,7 @@ def withdraw(tx: Tx, supervision_id: int, why: str) -> None:
         message = "Choose why this does not count"
         raise Invalid(message + ".", errors=[{"field": "why", "message": message}])
     _supersede(tx, old.id, withdrawn=why)
+    sources.settle(tx, "supervision", {(old.first_id or old.id, old.person_id): None})
     _audit(tx, "supervision.withdrawn", [(old.id, old.person_id, {"reason": why, "held_on": old.held_on.isoformat()})])
 
 
