@@ -1,0 +1,90 @@
+"""For whom a version of a step is: by stage, contract, employer and roles on the date asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import CTE, Select, and_, bindparam, exists, func, or_, select, true
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.core.db import ONE, Key
+from app.core.tx import Tx
+from app.pathways.evidence import When
+from app.pathways.models import StepVersion
+from app.pathways.versions import Version, by_id
+from app.people.models import Membership, Person, Post, RoleHeld, Stage, Unit
+
+
+def applying(tx: Tx, people: Select[Any], versions: Collection[int], when: When) -> CTE:
+    """Each of these people with those of the versions that are for them: (person_id, version_id).
+
+    A progression is not for those who are at its stage already. Whoever has no stage, or no contract, on the date is in none.
+    """
+    held = by_id(tx, versions)
+    here = _standing(people, when).cte("standing")
+    # Few sorts of people stand against few versions, so that what a version says is compared once for all people of a sort.
+    sorts = select(here.c.stage, here.c.contract, here.c.host).distinct().subquery("sorts")
+    allowed = (
+        select(sorts, StepVersion.id.label("version_id"))
+        .join(StepVersion, or_(*(_for(version, sorts) for version in held)))
+        .where(StepVersion.id.in_(bindparam("versions", sorted(versions), expanding=True, type_=Key)))
+        .subquery("allowed")
+    )
+    same = and_(here.c.stage == allowed.c.stage, here.c.contract == allowed.c.contract, here.c.host == allowed.c.host)
+    pairs = select(here.c.person_id, allowed.c.version_id).join(allowed, same)
+    limited = [version for version in held if version.applies.roles]
+    if limited:
+        plain = allowed.c.version_id.not_in([version.id for version in limited])
+        pairs = pairs.where(or_(plain, *(_in_role(version, here, allowed, when) for version in limited)))
+    return pairs.cte("pairs")
+
+
+def _standing(people: Select[Any], when: When) -> Select[Any]:
+    """(person_id, stage, contract, host) of each person on the date; empty words where there is none."""
+    who = people.subquery("who")
+
+    def then(table: Any) -> ColumnElement[bool]:
+        return and_(table.person_id == Person.id, table.valid_from <= when.day, when.day < table.valid_to, when.live(table))
+
+    team, employer = Unit.__table__.alias("team"), Unit.__table__.alias("employer")
+    return (
+        select(
+            Person.id.label("person_id"),
+            func.coalesce(Stage.stage, "").label("stage"),
+            func.coalesce(Post.contract, "").label("contract"),
+            employer.c.host,
+        )
+        .join(who, who.c[0] == Person.id)
+        .outerjoin(Stage, then(Stage))
+        .outerjoin(Post, and_(then(Post), Post.is_primary))
+        .outerjoin(Membership, then(Membership))
+        .outerjoin(team, team.c.id == Membership.unit_id)
+        .join(employer, employer.c.id == func.coalesce(team.c.organisation_id, Person.organisation_id))
+    )
+
+
+def _for(version: Version, sorts: Any) -> ColumnElement[bool]:
+    """Is the version for people of a sort, whatever their roles?"""
+    applies = version.applies
+    wanted: list[ColumnElement[bool]] = [StepVersion.id == version.id]
+    if applies.stages:
+        wanted.append(sorts.c.stage.in_(applies.stages))
+    if version.to_stage is not None:
+        wanted.append(sorts.c.stage != version.to_stage)
+    if applies.contracts:
+        wanted.append(sorts.c.contract.in_(applies.contracts))
+    if applies.only_host:
+        wanted.append(sorts.c.host == true())
+    return and_(*wanted)
+
+
+def _in_role(version: Version, here: Any, allowed: Any, when: When) -> ColumnElement[bool]:
+    held = select(ONE).where(
+        RoleHeld.person_id == here.c.person_id,
+        RoleHeld.role.in_(version.applies.roles),
+        RoleHeld.valid_from <= when.day,
+        when.day < RoleHeld.valid_to,
+        when.live(RoleHeld),
+    )
+    return and_(allowed.c.version_id == version.id, exists(held))

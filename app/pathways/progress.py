@@ -1,0 +1,300 @@
+"""Who meets what, and how far everybody is with which step: for one person, a team or all, as at any date, in one statement.
+
+Nothing of it is stored. `as_at` is a date: what was true then. `known_at` is an instant: as far as had been recorded; None: as far as is
+recorded. The same two give the same answer whatever is recorded later (docs/decisions/0024). `people` is a select of person ids, each once;
+whoever calls says by it who is in reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    Date,
+    Integer,
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.core.db import FOREVER, Key
+from app.core.tx import Tx
+from app.pathways.applying import applying
+from app.pathways.evidence import EVIDENCE, NEVER, When
+from app.pathways.models import Requirement, RequirementGroup, StepVersion
+from app.pathways.versions import in_force
+
+SOON = timedelta(days=60)  # what lapses within it is lapsing
+CHUNK = 5_000  # rows fetched at a time where all are streamed
+_FOREVER: ColumnElement[date] = literal(FOREVER, Date())
+_NEVER: ColumnElement[date] = literal(NEVER, Date())
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """One person and one requirement.
+
+    `met_on`: the day of the newest evidence that counts; of months in stage that are not over, the day on which they will be.
+    `expires_on`: the last day on which it is met if nothing more is recorded, that day included. None: it does not lapse, or is not met.
+    `status`: met · lapsing · lapsed · missing.
+    """
+
+    person_id: int
+    version_id: int
+    requirement_id: int
+    met_on: date | None
+    expires_on: date | None
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One person and one version of a step. `held` of `asked` requirements are met on the date; whether they suffice, `status` says.
+
+    `met_on`: the day of the newest evidence that counts, once everything needed has been there. `expires_on` and `status` as of `Met`.
+    """
+
+    person_id: int
+    step_id: int
+    version_id: int
+    met_on: date | None
+    expires_on: date | None
+    status: str
+    held: int
+    asked: int
+
+
+# Asking ------------------------------------------------------------------------------------------------------------
+
+
+def met(
+    tx: Tx,
+    people: Select[Any],
+    versions: Collection[int],
+    as_at: date,
+    known_at: datetime | None = None,
+    *,
+    soon: timedelta = SOON,
+    applicable: bool = False,
+) -> list[Met]:
+    """Each of these people with every requirement of these versions, by person, version and the requirements' order.
+
+    `applicable`: only of the versions that are for them on the date.
+    """
+    if not versions:
+        return []
+    when = When(as_at, known_at)
+    pairs = applying(tx, people, versions, when) if applicable else every(people, versions)
+    return [Met(*tuple(row)) for row in tx.rows(met_rows(tx, pairs, versions, when, soon))]
+
+
+def steps(
+    tx: Tx, people: Select[Any], versions: Collection[int], as_at: date, known_at: datetime | None = None, *, soon: timedelta = SOON
+) -> list[Progress]:
+    """How far each of these people is with each of these versions, whether it is for them or not, by person and step."""
+    if not versions:
+        return []
+    return [Progress(*tuple(row)) for row in tx.rows(step_rows(tx, every(people, versions), versions, When(as_at, known_at), soon))]
+
+
+def next_steps(
+    tx: Tx,
+    people: Select[Any],
+    as_at: date,
+    known_at: datetime | None = None,
+    *,
+    kind: str = "progression",
+    soon: timedelta = SOON,
+    stream: bool = False,
+) -> Iterator[Progress]:
+    """How far each of these people is with the steps that are for them on the date, by person and step.
+
+    With `kind` "mandatory": with the training that they must have. `stream`: for everybody; rows come a few thousand at a time, and
+    reading must be of one moment (a transaction with `snapshot`).
+    """
+    versions = [version.id for version in in_force(tx, as_at, known_at, kind=kind)]
+    if not versions:
+        return
+    when = When(as_at, known_at)
+    statement = step_rows(tx, applying(tx, people, versions, when), versions, when, soon)
+    if not stream:
+        yield from (Progress(*tuple(row)) for row in tx.rows(statement))
+        return
+    for part in tx.db.execution_options(yield_per=CHUNK).execute(statement).partitions():
+        yield from (Progress(*tuple(row)) for row in part)
+
+
+def every(people: Select[Any], versions: Collection[int]) -> CTE:
+    """All of these people with all of these versions."""
+    who = people.subquery()
+    both = select(who.c[0].label("person_id"), StepVersion.id.label("version_id"))
+    return both.select_from(who).join(StepVersion, _among(StepVersion.id, versions)).cte("pairs")
+
+
+# Statements --------------------------------------------------------------------------------------------------------
+
+
+def met_rows(tx: Tx, pairs: CTE, versions: Collection[int], when: When, soon: timedelta = SOON) -> Select[Any]:
+    """The statement behind `met`: its columns are those of `Met`. `versions` are all that stand in `pairs`."""
+    shown = _evidence(tx, pairs, versions, when).subquery("evidence")
+    lasts = func.coalesce(shown.c.lasts, _NEVER, type_=Date())
+    said = (shown.c.met_on, _expires(lasts).label("expires_on"), _status(lasts, when, soon).label("status"))
+    return (
+        select(pairs.c.person_id, pairs.c.version_id, Requirement.id.label("requirement_id"), *said)
+        .select_from(pairs)
+        .join(Requirement, Requirement.version_id == pairs.c.version_id)
+        .outerjoin(shown, and_(shown.c.requirement_id == Requirement.id, shown.c.person_id == pairs.c.person_id))
+        .order_by(pairs.c.person_id, pairs.c.version_id, Requirement.number)
+    )
+
+
+def step_rows(tx: Tx, pairs: CTE, versions: Collection[int], when: When, soon: timedelta = SOON) -> Select[Any]:
+    """The statement behind `steps` and `next_steps`: its columns are those of `Progress`."""
+    shown = _evidence(tx, pairs, versions, when).subquery("evidence")
+    holds = case((shown.c.lasts >= when.day, 1), else_=0).label("held")
+    leaf = (
+        select(shown.c.person_id, Requirement.version_id, Requirement.group_id, Requirement.id, shown.c.met_on, shown.c.lasts, holds)
+        .join(Requirement, Requirement.id == shown.c.requirement_id)
+        .cte("leaf")
+    )
+    rules = _rules(tx, versions)
+    items = [
+        _together(leaf, leaf.c.group_id, leaf.c.version_id, _group_sizes(versions), rule)
+        for rule in ("all", "any")
+        if ("group", rule) in rules
+    ]
+    if ("loose", "all") in rules or not items:
+        loose = select(leaf.c.person_id, leaf.c.version_id, leaf.c.id, leaf.c.met_on, leaf.c.lasts, leaf.c.held)
+        items.append(loose.where(leaf.c.group_id.is_(None)))
+    item = union_all(*items).cte("items")
+    found = [
+        _together(item, item.c.version_id, item.c.version_id, _version_sizes(versions), rule)
+        for rule in ("all", "any")
+        if ("version", rule) in rules
+    ]
+    done = union_all(*found).subquery("done")
+    asked = _counts(Requirement.version_id, versions)
+    lasts = func.coalesce(done.c.lasts, _NEVER, type_=Date())
+    return (
+        select(
+            pairs.c.person_id,
+            StepVersion.step_id,
+            pairs.c.version_id,
+            case((lasts != _NEVER, done.c.met_on)).label("met_on"),
+            _expires(lasts).label("expires_on"),
+            _status(lasts, when, soon).label("status"),
+            func.coalesce(done.c.held, 0).label("held"),
+            asked.c.number.label("asked"),
+        )
+        .select_from(pairs)
+        .join(StepVersion, StepVersion.id == pairs.c.version_id)
+        .join(asked, asked.c.id == pairs.c.version_id)
+        .outerjoin(done, and_(done.c.version_id == pairs.c.version_id, done.c.person_id == pairs.c.person_id))
+        .order_by(pairs.c.person_id, StepVersion.step_id)
+    )
+
+
+def _among(column: Any, keys: Collection[int]) -> ColumnElement[bool]:
+    return column.in_(bindparam("versions", sorted(keys), expanding=True, type_=Key))  # type: ignore[no-any-return]
+
+
+def _evidence(tx: Tx, pairs: CTE, versions: Collection[int], when: When) -> Any:
+    """All evidence for requirements of the kinds that these versions ask for."""
+    kinds = tx.db.execute(select(Requirement.kind).distinct().where(_among(Requirement.version_id, versions)).order_by(Requirement.kind))
+    parts: list[Select[Any]] = [EVIDENCE[kind](pairs, when) for kind in kinds.scalars()]
+    if not parts:  # nothing is asked for
+        nothing = (cast(null(), Key).label("requirement_id"), cast(null(), Key).label("person_id"))
+        none: Any = select(*nothing, _NEVER.label("met_on"), _NEVER.label("lasts"))
+        parts.append(none.where(literal(False)))
+    return union_all(*parts)
+
+
+def _status(lasts: Any, when: When, soon: timedelta) -> ColumnElement[str]:
+    until = bindparam("soon", min(when.as_at, FOREVER - soon) + soon, type_=Date())
+    said = {word: literal_column(f"'{word}'", String()) for word in ("met", "lapsing", "lapsed", "missing")}
+    return case((lasts == _NEVER, said["missing"]), (lasts < when.day, said["lapsed"]), (lasts < until, said["lapsing"]), else_=said["met"])
+
+
+def _expires(lasts: Any) -> ColumnElement[date]:
+    return func.nullif(func.nullif(lasts, _FOREVER, type_=Date()), _NEVER, type_=Date())
+
+
+# All of, any of ----------------------------------------------------------------------------------------------------
+
+
+def _rules(tx: Tx, versions: Collection[int]) -> set[tuple[str, str]]:
+    """Which rules there are among these versions, so that the statement says no more than it must."""
+    group = select(literal("group").label("what"), RequirementGroup.rule).where(_among(RequirementGroup.version_id, versions))
+    version = select(literal("version"), StepVersion.rule).where(_among(StepVersion.id, versions))
+    loose = select(literal("loose"), literal("all")).where(_among(Requirement.version_id, versions), Requirement.group_id.is_(None))
+    return {(row.what, row.rule) for row in tx.rows(group.union(version, loose))}
+
+
+def _counts(column: Any, versions: Collection[int]) -> Any:
+    version = Requirement.version_id if column.table is Requirement.__table__ else RequirementGroup.version_id
+    return select(column.label("id"), func.count().label("number")).where(_among(version, versions)).group_by(column).subquery()
+
+
+def _group_sizes(versions: Collection[int]) -> Any:
+    """(id, rule, needed) of each group: how many of its requirements suffice."""
+    inside = _counts(Requirement.group_id, versions)
+    needed = func.coalesce(RequirementGroup.needed, inside.c.number).label("needed")
+    return select(RequirementGroup.id, RequirementGroup.rule, needed).join(inside, inside.c.id == RequirementGroup.id).subquery()
+
+
+def _version_sizes(versions: Collection[int]) -> Any:
+    """(id, rule, needed) of each version: how many of its groups and loose requirements suffice."""
+    groups = _counts(RequirementGroup.version_id, versions)
+    loose = select(func.count()).where(Requirement.version_id == StepVersion.id, Requirement.group_id.is_(None)).scalar_subquery()
+    needed = func.coalesce(StepVersion.needed, func.coalesce(groups.c.number, 0) + loose).label("needed")
+    sized = select(StepVersion.id, StepVersion.rule, needed).outerjoin(groups, groups.c.id == StepVersion.id)
+    return sized.where(_among(StepVersion.id, versions)).subquery()
+
+
+def _together(rows: CTE, key: Any, version: Any, sizes: Any, rule: str) -> Select[Any]:
+    """Rows of one person and key as one, which lasts as long as the least lasting of the best that suffice: too few of them, NEVER."""
+    mine = (rows.c.person_id, key)
+    place: ColumnElement[int] = literal_column("0")
+    if rule == "any":
+        place = func.row_number().over(partition_by=mine, order_by=(rows.c.lasts.desc(), rows.c.met_on, rows.c.id))
+    picked = (
+        select(
+            rows.c.person_id,
+            version.label("version_id"),
+            key.label("key"),
+            rows.c.met_on,
+            rows.c.lasts,
+            rows.c.held,
+            sizes.c.needed,
+            place.label("place"),
+        )
+        .join(sizes, sizes.c.id == key)
+        .where(sizes.c.rule == literal_column(f"'{rule}'", String()))
+        .subquery()
+    )
+    counts = picked.c.place <= picked.c.needed
+    met_on, lasts = (
+        (picked.c.met_on, picked.c.lasts) if rule == "all" else (case((counts, picked.c.met_on)), case((counts, picked.c.lasts)))
+    )
+    return select(
+        picked.c.person_id,
+        picked.c.version_id,
+        picked.c.key.label("id"),
+        func.max(met_on).label("met_on"),
+        case((func.count() >= picked.c.needed, func.min(lasts)), else_=_NEVER).label("lasts"),
+        cast(func.sum(picked.c.held), Integer).label("held"),  # PostgreSQL would make ever wider numbers of sums of sums
+    ).group_by(picked.c.person_id, picked.c.version_id, picked.c.key, picked.c.needed)
