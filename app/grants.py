@@ -77,6 +77,8 @@ class Can(StrEnum):
     APPLY = "apply for a programme"
     SUPPORT_APPLICATIONS = "support someone's application"
     SELECT_APPLICANTS = "run calls for applications and decide them"
+    GIVE_EQUALITY = "give one's own equality information"
+    READ_EQUITY = "see and publish equity in figures"
     READ_AUDIT = "read the audit trail"
     READ_DELIVERIES = "see the queue of messages"
     READ_SUPERVISION = "see when someone was supervised"
@@ -91,6 +93,10 @@ class Can(StrEnum):
     MANAGE_FRAMEWORKS = "load, publish and withdraw programmes and rules"
     READ_LEARNING_RECORDS = "see the learning records that someone shares"
     WRITE_LEARNING_RECORDS = "keep learning records of one's own"
+    RENEW = "keep track of one's own renewal"
+    READ_RENEWAL = "see how far someone is with renewing their registration"
+    CHECK_REGISTER = "check people against the register"
+    READ_PROFILES = "see how people learn, in figures"
     READ_PATHWAY = "see how far someone is on a pathway"
     ENDORSE = "endorse someone for a step"
     RECORD_PROGRESSION = "record someone's progression"
@@ -128,7 +134,10 @@ _EVERYBODY = {
     Can.WRITE_PORTFOLIO: Reach.INVOLVED,
     Can.SIGN: Reach.INVOLVED,
     Can.APPLY: Reach.SELF,
+    Can.GIVE_EQUALITY: Reach.SELF,
     Can.LEARN_TOGETHER: Reach.SELF,
+    Can.RENEW: Reach.SELF,
+    Can.READ_RENEWAL: Reach.SELF,
     Can.READ_PATHWAY: Reach.SELF,
     Can.READ_LEARNING_RECORDS: Reach.SELF,
     Can.WRITE_LEARNING_RECORDS: Reach.SELF,
@@ -151,6 +160,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.RECORD_WORKLOAD: Reach.REPORTS,
         Can.READ_ENROLMENT: Reach.REPORTS,
         Can.SUPPORT_APPLICATIONS: Reach.REPORTS,
+        Can.READ_RENEWAL: Reach.REPORTS,
         Can.READ_PATHWAY: Reach.REPORTS,
         Can.ENDORSE: Reach.REPORTS,
     },
@@ -199,9 +209,13 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.REDACT: Reach.SCOPE,
         Can.CLAIM_GRANTS: Reach.SCOPE,
         Can.SELECT_APPLICANTS: Reach.SCOPE,
+        Can.READ_EQUITY: Reach.SCOPE,  # the host's: see policy.require_for_host
         Can.READ_TOGETHER: Reach.SCOPE,
         Can.PAIR_PEOPLE: Reach.SCOPE,
         Can.IMPORT_LEARNING: Reach.SCOPE,
+        Can.READ_RENEWAL: Reach.SCOPE,
+        Can.CHECK_REGISTER: Reach.SCOPE,
+        Can.READ_PROFILES: Reach.SCOPE,
         Can.READ_PATHWAY: Reach.SCOPE,
         Can.ENDORSE: Reach.SCOPE,
         Can.RECORD_PROGRESSION: Reach.SCOPE,
@@ -211,12 +225,15 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.PSW: {
         Can.MANAGE_FRAMEWORKS: Reach.SCOPE,  # held for the host organisation, or a part of it: see policy.require_for_host
         Can.READ_ENROLMENT: Reach.SCOPE,
+        Can.READ_EQUITY: Reach.SCOPE,
         Can.READ_SUPERVISION: Reach.SCOPE,
         Can.READ_PERSON: Reach.SCOPE,
         Can.READ_BOOKINGS: Reach.SCOPE,
         Can.READ_ROSTER: Reach.SCOPE,
         Can.READ_COMPLETIONS: Reach.SCOPE,
         Can.EXPORT_COMPLETIONS: Reach.SCOPE,
+        Can.READ_RENEWAL: Reach.SCOPE,
+        Can.READ_PROFILES: Reach.SCOPE,
         Can.READ_PATHWAY: Reach.SCOPE,
         Can.ENDORSE: Reach.SCOPE,
         Can.RECORD_PROGRESSION: Reach.SCOPE,
@@ -234,6 +251,8 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_ABSENCE: Reach.SCOPE,
         Can.ARRANGE_COVER: Reach.SCOPE,
         Can.SET_COST_CENTRES: Reach.SCOPE,
+        Can.READ_RENEWAL: Reach.SCOPE,
+        Can.CHECK_REGISTER: Reach.SCOPE,
         Can.READ_PATHWAY: Reach.SCOPE,
         Can.RECORD_PROGRESSION: Reach.SCOPE,
     },

@@ -11,11 +11,12 @@ from app.hr import change_models, directory_models
 from app.hr import models as hr
 from app.identity import models as identity
 from app.learning import models as learning
-from app.learning import moving_models, record_models
+from app.learning import moving_models, record_models, renewal_models
 from app.mentoring import models as mentoring
 from app.notifications import models as notifications
 from app.pathways import models as pathways
 from app.people import models as people
+from app.people import register_models
 from app.programmes import apprentice_models, panel_models, portfolio_models
 from app.programmes import models as programmes
 from app.supervision import action_models, pdr_models
@@ -50,6 +51,8 @@ __all__ = [
     "portfolio_models",
     "programmes",
     "record_models",
+    "register_models",
+    "renewal_models",
     "schedule",
     "supervision",
 ]
