@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import Row, false, insert, or_, select, update
 
 from app import policy
 from app.core.config import Settings
@@ -79,19 +79,15 @@ def _known(tx: Tx, organisation_id: int, wanted: UserState) -> int | None:
 
     409 if the `externalId` tells of one person and the number or the address of another: neither may get the other's history.
     """
-    mine = (Person.organisation_id == organisation_id, ScimUser.organisation_id == organisation_id, ScimUser.deleted_at.is_not(None))
-    gone = select(ScimUser.person_id).join(Person, Person.id == ScimUser.person_id).where(*mine).order_by(ScimUser.deleted_at.desc())
-
-    def person(*how: ColumnElement[bool]) -> int | None:
-        key = tx.scalar(select(Person.id).where(Person.organisation_id == organisation_id, *how))
-        return None if key is None else int(key)
-
     number, email = wanted.employee_number, wanted.email.lower() if wanted.email is not None else None
-    of_number = person(Person.employee_number == number) if number is not None else None
-    of_email = person(Person.email == email) if email is not None else None
-    had = (
-        [int(key) for key in tx.db.execute(gone.where(ScimUser.external_id == wanted.external_id)).scalars()] if wanted.external_id else []
-    )
+    same = [column == value for column, value in ((Person.employee_number, number), (Person.email, email)) if value is not None]
+    here = select(Person.id, Person.employee_number, Person.email).where(Person.organisation_id == organisation_id, or_(false(), *same))
+    rows = tx.rows(here) if same else ()
+    of_number = next((int(row.id) for row in rows if number is not None and row.employee_number == number), None)
+    by_email = next((row for row in rows if email is not None and row.email == email), None)
+    of_email = None if by_email is None else int(by_email.id)
+    before = _before(tx, organisation_id, wanted)
+    had = [int(row.person_id) for row in before if wanted.external_id and row.external_id == wanted.external_id]
     for what, found in (("employee number", of_number), ("e-mail address", of_email)):
         if had and found is not None and found not in had:
             words = f"The externalId is that of one person who was here before, the {what} that of another. Correct one of them."
@@ -100,14 +96,25 @@ def _known(tx: Tx, organisation_id: int, wanted: UserState) -> int | None:
         return of_number
     if had:
         return of_email if of_email in had else had[0]
-    unnumbered = Person.employee_number.is_(None) if number is not None else Person.id.is_not(None)
-    if of_email is not None and (found := person(Person.id == of_email, unnumbered)) is not None:
-        return found
-    same_address = Person.email == email if email is not None else Person.id.is_(None)
-    nothing_else = and_(unnumbered, Person.email.is_(None) if email is not None else Person.id.is_not(None))
-    same_name = ScimUser.user_name_key == users.name_key(wanted.user_name)
-    key = tx.scalar(gone.where(same_name, or_(same_address, nothing_else)).limit(1))
-    return None if key is None else int(key)
+    if by_email is not None and (number is None or by_email.employee_number is None):
+        return of_email
+    key = users.name_key(wanted.user_name)
+    for row in before:
+        nothing_else = (number is None or row.employee_number is None) and (email is None or row.email is None)
+        if row.user_name_key == key and ((email is not None and row.email == email) or nothing_else):
+            return int(row.person_id)
+    return None
+
+
+def _before(tx: Tx, organisation_id: int, wanted: UserState) -> Sequence[Row[Any]]:
+    """Whom this directory had and took away, under the same `externalId` or `userName`; who was taken away last comes first."""
+    named = [ScimUser.user_name_key == users.name_key(wanted.user_name)]
+    if wanted.external_id:
+        named.append(ScimUser.external_id == wanted.external_id)
+    its = (ScimUser.person_id, ScimUser.external_id, ScimUser.user_name_key, Person.employee_number, Person.email)
+    mine = (Person.organisation_id == organisation_id, ScimUser.organisation_id == organisation_id, ScimUser.deleted_at.is_not(None))
+    gone = select(*its).join(Person, Person.id == ScimUser.person_id).where(*mine, or_(*named))
+    return tx.rows(gone.order_by(ScimUser.deleted_at.desc()))
 
 
 def _come_back(tx: Tx, person_id: int) -> None:
