@@ -78,7 +78,7 @@ class When:
         return ended if self.known_at is None else and_(ended, instant <= bindparam("known_at", self.known_at, type_=UtcDateTime()))
 
 
-def _asked(pairs: CTE, kind: str, *columns: Any) -> Select[Any]:
+def asked(pairs: CTE, kind: str, *columns: Any) -> Select[Any]:
     """The people who are asked for requirements of a kind, one row for each; joins follow."""
     is_kind = Requirement.kind == literal_column(f"'{kind}'", String())
     joined = select(Requirement.id.label("requirement_id"), pairs.c.person_id, *columns).select_from(pairs)
@@ -98,7 +98,7 @@ def course(pairs: CTE, when: When) -> Select[Any]:
     """The course is complete and in date: of several completions the one that lasts longest counts."""
     done = (func.max(Completion.completed_on).label("met_on"), func.max(func.coalesce(Completion.expires_on, _FOREVER)).label("lasts"))
     its = and_(Completion.person_id == pairs.c.person_id, Completion.course_id == Requirement.course_id)
-    found = _asked(pairs, "course", *done).join(Completion, its).where(when.live(Completion), Completion.completed_on <= when.day)
+    found = asked(pairs, "course", *done).join(Completion, its).where(when.live(Completion), Completion.completed_on <= when.day)
     return _each(found, pairs)
 
 
@@ -111,7 +111,7 @@ def curriculum(pairs: CTE, when: When) -> Select[Any]:
         func.max(func.coalesce(Completion.expires_on, _FOREVER)).label("lasts"),
     )
     each = (
-        _each(_asked(pairs, "curriculum", *done).join(RequirementCourse, RequirementCourse.requirement_id == Requirement.id), pairs)
+        _each(asked(pairs, "curriculum", *done).join(RequirementCourse, RequirementCourse.requirement_id == Requirement.id), pairs)
         .join(Completion, its)
         .where(when.live(Completion), Completion.completed_on <= when.day)
         .group_by(RequirementCourse.course_id)
@@ -145,7 +145,7 @@ def programme(pairs: CTE, when: When) -> Select[Any]:
     """An outcome of the programme, whichever version, was confirmed as a pass. It does not lapse."""
     passed = (func.max(london_date(Decision.decided_at)).label("met_on"), _FOREVER.label("lasts"))
     found = (
-        _asked(pairs, "programme", *passed)
+        asked(pairs, "programme", *passed)
         .join(Enrolment, Enrolment.person_id == pairs.c.person_id)
         .join(
             ProgrammeVersion,
@@ -163,7 +163,7 @@ def standard(pairs: CTE, when: When) -> Select[Any]:
     Everything counts that has not passed the months of the requirement since, or without months everything.
     """
     tagged = (
-        _asked(pairs, "standard", LearningRecord.on_date, RecordStandard.id.label("key"))
+        asked(pairs, "standard", LearningRecord.on_date, RecordStandard.id.label("key"))
         .join(LearningRecord, LearningRecord.person_id == pairs.c.person_id)
         .join(
             RecordStandard,
@@ -181,7 +181,7 @@ def standard(pairs: CTE, when: When) -> Select[Any]:
         .scalar_subquery()
     )
     signed = (
-        _asked(pairs, "standard", london_date(signed_at).label("on_date"), (-Document.id).label("key"))
+        asked(pairs, "standard", london_date(signed_at).label("on_date"), (-Document.id).label("key"))
         .join(Enrolment, Enrolment.person_id == pairs.c.person_id)
         .join(Document, Document.enrolment_id == Enrolment.id)
         .join(Revision, and_(Revision.document_id == Document.id, Revision.number == Document.frozen))
@@ -198,7 +198,7 @@ def records(pairs: CTE, when: When) -> Select[Any]:
         or_(Requirement.activity.is_(None), LearningRecord.activity == Requirement.activity),
     )
     shown = (
-        _asked(
+        asked(
             pairs, "records", LearningRecord.on_date, LearningRecord.id.label("key"), cast(LearningRecord.minutes, Integer).label("minutes")
         )
         .join(LearningRecord, LearningRecord.person_id == pairs.c.person_id)
@@ -245,7 +245,7 @@ def months_in_stage(pairs: CTE, when: When) -> Select[Any]:
     mine = (Requirement.id, pairs.c.person_id)
     before = func.sum(days_between(Stage.valid_from, Stage.valid_to)).over(partition_by=mine, order_by=Stage.valid_from, rows=(None, -1))
     spells = (
-        _asked(
+        asked(
             pairs,
             "months_in_stage",
             Requirement.months,
@@ -274,7 +274,7 @@ def _last_day(ends: Any) -> ColumnElement[date]:
 def registration(pairs: CTE, when: When) -> Select[Any]:
     """The register says that they may practise, with conditions or without."""
     since, ends = func.max(Registration.valid_from).label("met_on"), func.max(Registration.valid_to)
-    found = _asked(pairs, "registration", since, _last_day(ends).label("lasts")).join(
+    found = asked(pairs, "registration", since, _last_day(ends).label("lasts")).join(
         Registration, Registration.person_id == pairs.c.person_id
     )
     good = (Registration.status.in_(IN_GOOD_STANDING), when.live(Registration), Registration.valid_from <= when.day)
@@ -285,7 +285,7 @@ def pdr(pairs: CTE, when: When) -> Select[Any]:
     """A review was completed; it counts for the months of the requirement."""
     newest = func.max(PdrEvent.on_date)
     held = (
-        _asked(pairs, "pdr", newest.label("met_on"), Requirement.months)
+        asked(pairs, "pdr", newest.label("met_on"), Requirement.months)
         .join(Pdr, Pdr.person_id == pairs.c.person_id)
         .join(PdrEvent, and_(PdrEvent.pdr_id == Pdr.id, PdrEvent.kind == "complete"))
         .where(when.live(PdrEvent), PdrEvent.on_date <= when.day)
@@ -299,7 +299,7 @@ def endorsement(pairs: CTE, when: When) -> Select[Any]:
     """Somebody in the role endorsed them for this step; of several endorsements the one that lasts longest counts."""
     given = (func.max(Endorsement.on_date).label("met_on"), _last_day(func.max(Endorsement.valid_to)).label("lasts"))
     its = and_(Endorsement.person_id == pairs.c.person_id, Endorsement.step_id == StepVersion.step_id, Endorsement.role == Requirement.role)
-    found = _asked(pairs, "endorsement", *given).join(StepVersion, StepVersion.id == Requirement.version_id).join(Endorsement, its)
+    found = asked(pairs, "endorsement", *given).join(StepVersion, StepVersion.id == Requirement.version_id).join(Endorsement, its)
     return _each(found.where(when.live(Endorsement), Endorsement.on_date <= when.day), pairs)
 
 

@@ -155,6 +155,7 @@ class Requirement(Model):
         CheckConstraint("kind <> 'records' OR minutes IS NOT NULL OR times IS NOT NULL", name="amount"),
         CheckConstraint("kind <> 'records' OR bucket IS NULL OR activity IS NULL", name="sort"),
         CheckConstraint("bucket IS NULL OR bucket IN ('experience', 'social', 'formal')", name="bucket"),
+        CheckConstraint("level IS NULL OR level IN ('recorded', 'signed')", name="level"),  # signed: in a portfolio, by an assessor
         CheckConstraint("times > 0 AND minutes > 0 AND months > 0 AND needed > 0", name="positive"),  # of those that there are
         CheckConstraint("rule IS NULL OR (rule IN ('all', 'any') AND (rule = 'any') = (needed IS NOT NULL))", name="rule"),
         Index("ix_requirements_group", "group_id"),

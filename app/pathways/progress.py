@@ -36,6 +36,7 @@ from app.core.tx import Tx
 from app.pathways.applying import applying
 from app.pathways.evidence import EVIDENCE, NEVER, When
 from app.pathways.models import Requirement, RequirementGroup, StepVersion
+from app.pathways.supervised import supervised
 from app.pathways.versions import in_force
 
 SOON = timedelta(days=60)  # what lapses within it is lapsing
@@ -215,7 +216,9 @@ def _among(column: Any, keys: Collection[int]) -> ColumnElement[bool]:
 def _evidence(tx: Tx, pairs: CTE, versions: Collection[int], when: When) -> Any:
     """All evidence for requirements of the kinds that these versions ask for."""
     kinds = tx.db.execute(select(Requirement.kind).distinct().where(_among(Requirement.version_id, versions)).order_by(Requirement.kind))
-    parts: list[Select[Any]] = [EVIDENCE[kind](pairs, when) for kind in kinds.scalars()]
+    parts: list[Select[Any]] = [
+        supervised(tx, pairs, when) if kind == "supervision" else EVIDENCE[kind](pairs, when) for kind in kinds.scalars()
+    ]
     if not parts:  # nothing is asked for
         nothing = (cast(null(), Key).label("requirement_id"), cast(null(), Key).label("person_id"))
         none: Any = select(*nothing, _NEVER.label("met_on"), _NEVER.label("lasts"))

@@ -158,6 +158,7 @@ def _steps() -> None:
         sa.Column("rule", sa.String(), nullable=True),
         sa.Column("needed", KEY, nullable=True),
         sa.CheckConstraint(_parameters(), name=op.f("ck_requirements_parameters")),
+        sa.CheckConstraint("level IS NULL OR level IN ('recorded', 'signed')", name=op.f("ck_requirements_level")),
         sa.CheckConstraint("bucket IS NULL OR bucket IN ('experience', 'social', 'formal')", name=op.f("ck_requirements_bucket")),
         sa.CheckConstraint("kind <> 'records' OR bucket IS NULL OR activity IS NULL", name=op.f("ck_requirements_sort")),
         sa.CheckConstraint("kind <> 'records' OR minutes IS NOT NULL OR times IS NOT NULL", name=op.f("ck_requirements_amount")),
