@@ -9,34 +9,60 @@ from sqlalchemy import Row, func, select
 from app.core.errors import Conflict, NotFound
 from app.core.forms import Problems
 from app.core.tx import Tx
+from app.guarding import checking
+from app.guarding.checking import Decision
 from app.mentoring import checks
 from app.mentoring.models import KINDS, SHOWN_TO, SIDES, Notice
 from app.policy import Can, operation
 
 LONGEST = 500
+LABELS = {"words": "In your words"}
 MOST_OPEN = 12  # of one person: the list is for finding somebody, not for filling
 
 
 @operation(Can.LEARN_TOGETHER)
-def put_up(tx: Tx, *, side: str, kind: str, need: str, words: str = "", most: int | None = None, shown_to: str = "colleagues") -> int:
+def put_up(
+    tx: Tx,
+    *,
+    side: str,
+    kind: str,
+    need: str,
+    words: str = "",
+    most: int | None = None,
+    shown_to: str = "colleagues",
+    guard: Decision | None = None,
+) -> int:
     """Offer something to colleagues, or ask for it; returns the notice. `most`: of an offer, with how many people at once."""
     values = _checked(side=side, kind=kind, need=need, words=words, most=most, shown_to=shown_to)
     up = select(func.count()).where(Notice.person_id == tx.actor.person_id, Notice.closed_at.is_(None))
     if tx.scalar(up) >= MOST_OPEN:
         raise Conflict(f"You have {MOST_OPEN} things on the list already.", code="notices-full", way_out="Take one of them off first.")
-    key = tx.insert(Notice, **values, person_id=tx.actor.person_id, opened_at=tx.now)
+    settled = checking.settle(tx, {"words": values["words"]}, guard, labels=LABELS)
+    key = tx.insert(Notice, **{**values, **settled.fields}, person_id=tx.actor.person_id, opened_at=tx.now)
+    checking.note(tx, settled, "together_notices", key)
     tx.record("notice.opened", "together_notices", key, person_id=tx.actor.person_id, side=side, kind=kind, need=need)
     return key
 
 
 @operation(Can.LEARN_TOGETHER)
 def change(
-    tx: Tx, notice_id: int, version: int, *, need: str, words: str = "", most: int | None = None, shown_to: str = "colleagues"
+    tx: Tx,
+    notice_id: int,
+    version: int,
+    *,
+    need: str,
+    words: str = "",
+    most: int | None = None,
+    shown_to: str = "colleagues",
+    guard: Decision | None = None,
 ) -> None:
     """Say it differently. Whether it is an offer and of which kind stays."""
     row = _own(tx, notice_id)
     values = _checked(side=row.side, kind=row.kind, need=need, words=words, most=most, shown_to=shown_to)
     checks.unchanged(row, version)
+    settled = checking.settle(tx, {"words": values["words"]}, guard, labels=LABELS, subject="together_notices", subject_id=row.id)
+    values |= settled.fields
+    checking.note(tx, settled, "together_notices", row.id)
     changed = sorted(name for name, value in values.items() if getattr(row, name) != value)
     if changed:
         tx.update(Notice, row.id, **values, version=version + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,6 +13,8 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.forms import Problems
 from app.core.ledger import Outbox, message
 from app.core.tx import Tx
+from app.guarding import checking
+from app.guarding.checking import Decision
 from app.mentoring import checks
 from app.mentoring.models import ENDED, KINDS, Notice, Pairing
 from app.policy import Can, operation
@@ -23,7 +26,7 @@ LEAVING = "left"  # said by the service, when somebody has left
 
 
 @operation(Can.LEARN_TOGETHER)
-def answer_notice(tx: Tx, notice_id: int, *, aim: str = "", since: date | None = None) -> int:
+def answer_notice(tx: Tx, notice_id: int, *, aim: str = "", since: date | None = None, guard: Decision | None = None) -> int:
     """Ask whoever put this up to pair up: of an offer to receive, of what is asked for to give; returns the pairing."""
     notice = visible(tx, notice_id)
     if notice.person_id == tx.actor.person_id:
@@ -31,35 +34,62 @@ def answer_notice(tx: Tx, notice_id: int, *, aim: str = "", since: date | None =
     if notice.side == "offer" and _taken(tx, notice.id) >= notice.most:
         raise Conflict("They meet with as many people as they can at the moment.", code="offer-full", way_out="Look for somebody else.")
     role = "receiver" if notice.side == "offer" else "giver"
-    return _ask(tx, notice.kind, notice.need, role, notice.person_id, aim, since, notice.id)
+    wish = _Wish(notice.kind, notice.need, role, notice.person_id, notice.id)
+    return _ask(tx, wish, aim, since, guard)
 
 
 @operation(Can.LEARN_TOGETHER)
-def ask(tx: Tx, *, kind: str, need: str, role: str, other: int, aim: str = "", since: date | None = None) -> int:
+def ask(
+    tx: Tx,
+    *,
+    kind: str,
+    need: str,
+    role: str,
+    other: int | None,
+    aim: str = "",
+    since: date | None = None,
+    guard: Decision | None = None,
+) -> int:
     """Ask a colleague by name. `role`: what the actor would be, "receiver" (they mentor me, I shadow them) or "giver"."""
     problems = Problems()
     checks.choice(problems, "kind", kind, KINDS, "Choose mentoring, coaching or shadowing")
     checks.need(problems, need)
     checks.choice(problems, "role", role, ROLES, "Choose which of you learns")
-    if other == tx.actor.person_id:
+    if other is None:
+        problems.add("other", "Nobody in your organisation has this e-mail address or employee number")
+    elif other == tx.actor.person_id:
         problems.add("other", "Choose somebody else than yourself")
     problems.raise_any()
+    assert other is not None
     checks.colleague(tx, other)
-    return _ask(tx, kind, need, role, other, aim, since, None)
+    return _ask(tx, _Wish(kind, need, role, other), aim, since, guard)
 
 
-def _ask(tx: Tx, kind: str, need: str, role: str, other: int, aim: str, since: date | None, notice_id: int | None) -> int:
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What whoever asks wants to be (`role`) to whom."""
+
+    kind: str
+    need: str
+    role: str
+    other: int
+    notice_id: int | None = None
+
+
+def _ask(tx: Tx, wish: _Wish, aim: str, since: date | None, guard: Decision | None) -> int:
     problems, me = Problems(), tx.actor.person_id
     said = checks.words(problems, "aim", aim, LONGEST, "What you hope for")
     if since is not None:
         checks.past_day(problems, "since", since, tx, tx.today - EARLIEST)
     problems.raise_any()
-    giver, receiver = (other, me) if role == "receiver" else (me, other)
-    agreed = {f"{role}_agreed_at": tx.now}
-    values = dict(kind=kind, need=need, giver_id=giver, receiver_id=receiver, notice_id=notice_id, aim=said, since=since or tx.today)
-    key = tx.insert(Pairing, **values, state="asked", asked_by=me, asked_at=tx.now, **agreed)
-    tx.record("pairing.asked", "pairings", key, person_id=me, kind=kind, need=need)
-    tell(tx, "together_asked", key, other)
+    settled = checking.settle(tx, {"aim": said}, guard, labels={"aim": "What you hope for"})
+    giver, receiver = (wish.other, me) if wish.role == "receiver" else (me, wish.other)
+    agreed = {f"{wish.role}_agreed_at": tx.now}
+    who = dict(kind=wish.kind, need=wish.need, giver_id=giver, receiver_id=receiver, notice_id=wish.notice_id)
+    key = tx.insert(Pairing, **who, **settled.fields, since=since or tx.today, state="asked", asked_by=me, asked_at=tx.now, **agreed)
+    checking.note(tx, settled, "pairings", key)
+    tx.record("pairing.asked", "pairings", key, person_id=me, kind=wish.kind, need=wish.need)
+    tell(tx, "together_asked", key, wish.other)
     return key
 
 

@@ -11,18 +11,31 @@ from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.forms import Problems
 from app.core.ledger import Outbox, message
 from app.core.tx import Tx
+from app.guarding import checking
+from app.guarding.checking import Decision, Settled
 from app.mentoring import checks
 from app.mentoring.models import MOST_IN_A_SET, LearningSet, SetMember
 from app.people.models import Person
 from app.policy import Can, operation
 
 LONGEST = {"title": 80, "words": 500}
+LABELS = {"title": "Name of the set", "words": "What you meet about"}
 EARLIEST = timedelta(days=2 * 366)
 ENOUGH = 3  # fewer are no set
 
 
 @operation(Can.LEARN_TOGETHER)
-def start(tx: Tx, *, title: str, need: str, words: str = "", most: int = 7, joins: bool = True, started_on: date | None = None) -> int:
+def start(
+    tx: Tx,
+    *,
+    title: str,
+    need: str,
+    words: str = "",
+    most: int = 7,
+    joins: bool = True,
+    started_on: date | None = None,
+    guard: Decision | None = None,
+) -> int:
     """A new set with the actor as facilitator and first member; returns its id. `started_on` may lie back, for one that meets already."""
     values = _checked(title=title, need=need, words=words, most=most, joins=joins)
     begins = started_on or tx.today
@@ -31,14 +44,27 @@ def start(tx: Tx, *, title: str, need: str, words: str = "", most: int = 7, join
     problems.raise_any()
     me = tx.actor.person_id
     organisation = tx.scalar(select(Person.organisation_id).where(Person.id == me))
-    key = tx.insert(LearningSet, **values, organisation_id=organisation, facilitator_id=me, started_on=begins)
+    settled = _guarded(tx, values, guard)
+    key = tx.insert(LearningSet, **{**values, **settled.fields}, organisation_id=organisation, facilitator_id=me, started_on=begins)
+    checking.note(tx, settled, "learning_sets", key)
     tx.insert(SetMember, set_id=key, person_id=me, joined_on=begins)
     tx.record("learning-set.started", "learning_sets", key, person_id=me, need=need)
     return key
 
 
 @operation(Can.LEARN_TOGETHER)
-def change(tx: Tx, set_id: int, version: int, *, title: str, need: str, words: str = "", most: int = 7, joins: bool = True) -> None:
+def change(
+    tx: Tx,
+    set_id: int,
+    version: int,
+    *,
+    title: str,
+    need: str,
+    words: str = "",
+    most: int = 7,
+    joins: bool = True,
+    guard: Decision | None = None,
+) -> None:
     """The facilitator says it differently. Fewer places than members send nobody away."""
     row = facilitated(tx, set_id)
     values = _checked(title=title, need=need, words=words, most=most, joins=joins)
@@ -47,6 +73,9 @@ def change(tx: Tx, set_id: int, version: int, *, title: str, need: str, words: s
         problems = Problems()
         problems.add("most", f"The set has {members(tx, row.id)} members")
         problems.raise_any()
+    settled = _guarded(tx, values, guard, row.id)
+    values |= settled.fields
+    checking.note(tx, settled, "learning_sets", row.id)
     changed = sorted(name for name, value in values.items() if getattr(row, name) != value)
     if changed:
         tx.update(LearningSet, row.id, **values, version=version + 1)
@@ -179,3 +208,8 @@ def _checked(*, title: str, need: str, words: str, most: int, joins: bool) -> di
         problems.add("most", f"Enter how many people, from {ENOUGH} to {MOST_IN_A_SET}")
     problems.raise_any()
     return dict(title=name, need=need, words=said, most=most, joins=joins)
+
+
+def _guarded(tx: Tx, values: dict[str, Any], guard: Decision | None, set_id: int = 0) -> Settled:
+    words = {name: values[name] for name in LONGEST}
+    return checking.settle(tx, words, guard, labels=LABELS, subject="learning_sets", subject_id=set_id)
