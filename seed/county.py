@@ -20,7 +20,7 @@ from app.core.tx import SYSTEM, Tx, clock, transaction
 from app.frameworks import queries as frameworks
 from app.identity.operations import PASSWORDS
 from app.people.models import Person
-from seed import afterwards, hr_answers, rows, session_rows, supervision_rows
+from seed import afterwards, equality_rows, hr_answers, rows, session_rows, supervision_rows
 from seed.booking_life import carry_on
 from seed.content import content
 from seed.frameworks import load_frameworks
@@ -102,6 +102,7 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
         counts["training_confirmations"] = hr_answers.answer(tx, today, moment)
     settle(database, moment)
     return counts
+        counts["equality_answers"] = equality_rows.tell(tx, seed, moment, {i + 1 for i in force.persona.values()})
 
 
 def supervise(database: Database, force: Workforce, seed: int, today: date, moment: datetime, counts: dict[str, int]) -> None:

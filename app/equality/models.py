@@ -67,9 +67,8 @@ class Figures(Model):
     taken_at: Mapped[datetime]
     taken_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     below: Mapped[int]  # smaller numbers are hidden
-    table: Mapped[Any] = mapped_column(
-        Json
-    )  # {"steps", "totals", "characteristics": [{"title", "lines": [{"title", "counts"}]}]}; null: hidden
+    # {"steps", "totals", "characteristics": [{"title", "lines": [{"title", "counts"}]}]}, a count for each step; null: hidden
+    told: Mapped[Any] = mapped_column(Json)
     __table_args__ = (UniqueConstraint("call_id", name="uq_equality_figures_call"), CheckConstraint("below > 1", name="below"))
 
 

@@ -12,7 +12,7 @@ down_revision = "0015"
 branch_labels = None
 depends_on = None
 
-NOT_SAID = "Prefer not to say"
+NOT_SAID, NOT_KNOWN = "Prefer not to say", "Not known"
 ASKED: tuple[tuple[str, str, str, str, tuple[tuple[str, str], ...]], ...] = (
     # code, title, question, hint, answers: (words, the group that they are counted in)
     (
@@ -80,7 +80,7 @@ def upgrade() -> None:
         sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("taken_by", KEY, nullable=True),
         sa.Column("below", KEY, nullable=False),
-        sa.Column("table", JSON_TYPE, nullable=False),
+        sa.Column("told", JSON_TYPE, nullable=False),
         sa.CheckConstraint("below > 1", name=op.f("ck_equality_figures_below")),
         sa.ForeignKeyConstraint(["call_id"], ["programme_calls.id"], name=op.f("fk_equality_figures_call_id")),
         sa.ForeignKeyConstraint(["taken_by"], ["people.id"], name=op.f("fk_equality_figures_taken_by")),
@@ -120,7 +120,7 @@ def _reference() -> None:
             options,
             [
                 dict(characteristic=code, code=key, title=words, counted_as=group, position=n)
-                for key, words, group, n in [*rows, ("not-said", NOT_SAID, NOT_SAID, 99)]
+                for key, words, group, n in [*rows, ("not-said", NOT_SAID, NOT_KNOWN, 99)]
             ],
         )
 

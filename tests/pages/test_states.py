@@ -93,6 +93,8 @@ BUTTONS = (  # nothing can be left out of them
     "/supervision/{supervision_id:int}/confirm",
     "/protected-time/{entry_id:int}/withdraw",
     "/caseloads/{entry_id:int}/withdraw",
+    "/programme-calls/{call_id:int}/equity",
+    *("/equality-information", "/equality-information/withdraw", "/equality-information/object", "/equality-information/allow"),
     "/frameworks/versions/{version_id:int}/publish",
     "/frameworks/versions/{version_id:int}/discard",
     "/frameworks/rules/{rule_id:int}/publish",

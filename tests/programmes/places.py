@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from app.equality.models import Figures
 from app.frameworks.models import DocumentTemplate
 from app.programmes.apprentice_models import Application, Apprenticeship, Call, OtjHours
 from app.programmes.models import Cohort, Enrolment, Involvement
@@ -60,6 +61,11 @@ def case(finder: Finder, state: str = "listed") -> Where:
 def call(finder: Finder) -> Where:
     """The open call for applications."""
     return {"call_id": _the(finder, select(Call.id).where(Call.state == "open").order_by(Call.id), "open call")}
+
+
+def published_call(finder: Finder) -> Where:
+    """The call whose figures of equity are published."""
+    return {"call_id": _the(finder, select(Figures.call_id), "published call")}
 
 
 def application(finder: Finder, state: str = "submitted") -> Where:
