@@ -100,9 +100,9 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
     carry_programmes(stage, moment)
     with transaction(database, SYSTEM, writes=True, now=moment) as tx:
         counts["training_confirmations"] = hr_answers.answer(tx, today, moment)
+        counts["equality_answers"] = equality_rows.tell(tx, seed, moment, {i + 1 for i in force.persona.values()})
     settle(database, moment)
     return counts
-        counts["equality_answers"] = equality_rows.tell(tx, seed, moment, {i + 1 for i in force.persona.values()})
 
 
 def supervise(database: Database, force: Workforce, seed: int, today: date, moment: datetime, counts: dict[str, int]) -> None:
