@@ -26,7 +26,7 @@ OLDEST_NODE = (20, 19)
 FONTS = MODULES / "@expo-google-fonts"  # for PDFs: the typesetter reads no system fonts, so that they look alike everywhere
 FAMILIES = {"noto-sans": "NotoSans", "noto-sans-arabic": "NotoSansArabic", "noto-sans-hebrew": "NotoSansHebrew"}
 FACES = ("400Regular", "700Bold")
-OWN_SCRIPTS = ("register.js", "code.js", "document.js")  # of single pages; they import nothing
+OWN_SCRIPTS = ("register.js", "code.js", "document.js", "record.js")  # of single pages; they import nothing
 GOVUK_LICENCE = (
     "/*! GOV.UK Frontend {version}. Copyright (c) 2017 Crown Copyright (Government Digital Service). "
     "MIT licence: https://github.com/alphagov/govuk-frontend/blob/main/LICENSE.txt */\n"

@@ -28,6 +28,7 @@ from seed.history import Attendance
 from seed.makers import Maker
 from seed.personas import PASSWORD
 from seed.programme_rows import carry_programmes
+from seed.record_life import learn
 from seed.sample import Stage, act_out, certify
 from seed.timetable import Planner
 from seed.workforce import Workforce, build_workforce
@@ -96,6 +97,7 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
     stage = Stage(database, force, meetings, moment)
     act_out(stage)
     carry_on(stage)
+    learn(stage)
     certify(stage)
     carry_programmes(stage, moment)
     with transaction(database, SYSTEM, writes=True, now=moment) as tx:

@@ -38,6 +38,7 @@ from seed.personas import PERSONAS, persona
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
 from tests.hr.webhooks import world as webhooks
+from tests.learning import record_world
 from tests.programmes import enrolment_world, moving_world, places, portfolio_world, sign_world
 from tests.supervision import world as supervised
 from tests.visit import Finder
@@ -139,6 +140,14 @@ TOUR: tuple[Stop, ...] = (
     Stop("/my-bookings", "practitioner", queries=HOT, joining_link=True),
     Stop("/my-bookings", "board", queries=HOT),
     Stop("/my-learning", "practitioner"),
+    Stop("/my-learning/gone", "practitioner"),
+    Stop("/my-learning/records/new", "practitioner"),
+    Stop("/learning-records/{first_id:int}", "practitioner", record_world.own),
+    Stop("/learning-records/{first_id:int}", "manager", record_world.shared),
+    *(Stop(f"/learning-records/{{first_id:int}}/{tail}", "practitioner", record_world.own) for tail in ("edit", "history", "take-away")),
+    Stop("/learning-records/{first_id:int}/files/{file_id:int}", "practitioner", record_world.own, file="text/plain"),
+    Stop("/people/{person_id:int}/learning-records", "manager", record_world.sharer),
+    Stop("/people/{person_id:int}/learning-records", "coordinator", lambda finder: {"person_id": finder.somebody()}),
     Stop("/bookings/{booking_id:int}", "practitioner", _booking("booked"), joining_link=True),
     Stop("/bookings/{booking_id:int}", "practitioner", _booking("booked"), query="made=yes", joining_link=True),
     Stop("/bookings/{booking_id:int}", "practitioner", _booking("waiting")),
@@ -516,6 +525,7 @@ def arrange(database: Database) -> None:
             session_import.stage(tx, name, [{"line": 2, "cells": cells}])
         _supervised(tx)
         portfolio_world.arrange(tx, Finder(tx).person("nqsw"))
+        record_world.arrange(tx, Finder(tx).person("practitioner"))
         sign_world.arrange(tx, Finder(tx).person("nqsw"))
         tx.actor = enrolment_world.coordinating(tx)
         enrolment_world.arrange(tx, Finder(tx).person("nqsw"))

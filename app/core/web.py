@@ -228,6 +228,7 @@ def environment() -> Environment:
         "when": lambda row: calendar.when(row.starts_at, row.ends_at),
         "london": calendar.london,
         "plural": text.plural,
+        "duration": text.duration,
     }
     made.globals.update(url=url, asset=asset, lines=lines, file_words=file_kinds.IN_WORDS, file_accept=file_kinds.ACCEPT)
     return made

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, literal_column, select
+from sqlalchemy import Row, and_, bindparam, exists, func, literal_column, select
 from starlette.responses import Response
 
 from app import policy
 from app.bookings import queries as bookings
 from app.bookings import words
+from app.core.db import ONE
 from app.core.listing import PageNumbers
 from app.core.tx import Tx
 from app.core.web import url
+from app.desks.counted import counted
 from app.desks.queries import FOREVER, SOON
+from app.desks.record_pages import SAID
 from app.doors import Page, Pages
-from app.learning.models import Certificate, Completion, Course, LearningRecord
+from app.learning import drafts, record_queries
+from app.learning.models import Certificate, Completion, Course, LearningActivity, LearningRecord
+from app.learning.record_models import RecordShare, Reflection
 from app.policy import Can
 
 pages = Pages()
@@ -45,17 +50,21 @@ def completed(tx: Tx, person_id: int) -> Sequence[Row[Any]]:
 
 _DID = (
     select(
+        LearningRecord.id,
+        record_queries.FIRST.label("first"),
         LearningRecord.title,
         LearningRecord.on_date,
         LearningRecord.minutes,
         LearningRecord.bucket,
         LearningRecord.source,
-        Course.slug,
-        Completion.id.label("completion_id"),
+        LearningActivity.title.label("activity_title"),
+        Reflection.id.label("reflection_id"),
+        exists(select(ONE).where(RecordShare.first_id == record_queries.FIRST, RecordShare.ended_at.is_(None))).label("shared"),
         Certificate.id.label("certificate_id"),
         func.count().over().label("found"),
     )
-    .outerjoin(Course, Course.id == LearningRecord.course_id)
+    .outerjoin(LearningActivity, LearningActivity.code == LearningRecord.activity)
+    .outerjoin(Reflection, and_(Reflection.first_id == record_queries.FIRST, Reflection.superseded_at.is_(None)))
     .outerjoin(
         Completion,
         and_(
@@ -110,6 +119,11 @@ def _drawn(tx: Tx, page: Page, person_id: int) -> Response:
         rows=rows,
         coming=coming,
         words=words,
+        counts=counted(tx, [row.id for row in done]),
+        kinds=record_queries,
+        drafts=drafts.mine(tx) if mine else [],
+        said=SAID.get(page.query("said"), "") if mine else "",
+        shares=not mine and bool(record_queries.audiences(tx, person_id)),
         lapsed=sum(row.until < tx.today for row in rows),
         soon=sum(tx.today <= row.until <= tx.today + SOON for row in rows),
         today=tx.today,

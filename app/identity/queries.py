@@ -46,6 +46,8 @@ def browser(agent: str) -> str:
 WHAT_WAS_SEEN = {
     "record.viewed": "your work details",
     "learning.viewed": "your bookings and completions",
+    "learning-record.viewed": "learning that you share",
+    "learning-record.file-taken": "a file of learning that you share",
     "booking.viewed": "a booking of yours",
     "charge.viewed": "what followed from a booking of yours",
     "access_needs.viewed": "your access needs, to arrange a place",

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, or_, select
+from sqlalchemy import Row, and_, bindparam, exists, func, or_, select
+from sqlalchemy.orm import aliased
 
 from app import policy
 from app.core.calendar import long_date
+from app.core.db import ONE
 from app.core.errors import NotFound
 from app.core.text import duration
 from app.core.tx import Tx
@@ -137,6 +139,34 @@ def shared_by(tx: Tx, person_id: int, skip: int, most: int) -> Sequence[Row[Any]
     """What somebody shares with the actor, newest first; `found` counts it all. The caller has asked whether they are in reach."""
     known = sorted(audiences(tx, person_id))
     return tx.rows(_SHARED, person=person_id, skip=skip, most=most, **{"as": known}) if known else []
+
+
+_LATER = aliased(LearningRecord)
+_GONE = (
+    select(
+        LearningRecord.__table__, FIRST.label("first"), LearningActivity.title.label("activity_title"), func.count().over().label("found")
+    )
+    .outerjoin(LearningActivity, LearningActivity.code == LearningRecord.activity)
+    .where(
+        LearningRecord.person_id == bindparam("person"),
+        LearningRecord.superseded_at.is_not(None),
+        ~exists(
+            select(ONE).where(
+                _LATER.person_id == LearningRecord.person_id,
+                func.coalesce(_LATER.first_id, _LATER.id) == FIRST,
+                or_(_LATER.superseded_at.is_(None), _LATER.id > LearningRecord.id),
+            )
+        ),
+    )
+    .order_by(LearningRecord.superseded_at.desc(), LearningRecord.id.desc())
+    .limit(bindparam("most"))
+    .offset(bindparam("skip"))
+)
+
+
+def gone(tx: Tx, skip: int, most: int) -> Sequence[Row[Any]]:
+    """The actor's records that count no more, each as it was last, the latest to go first; `found` counts them all."""
+    return tx.rows(_GONE, person=tx.actor.person_id, skip=skip, most=most)
 
 
 # What hangs on it --------------------------------------------------------------------------------------------------

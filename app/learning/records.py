@@ -21,6 +21,8 @@ from app.core.forms import Problems
 from app.core.text import normal, tidy
 from app.core.tx import Tx, meaning
 from app.frameworks.models import Standard
+from app.guarding import checking
+from app.guarding.checking import Decision, Settled
 from app.learning import drafts
 from app.learning.models import LearningActivity, LearningRecord
 from app.learning.record_models import AUDIENCES, MOST_STANDARDS, RecordFile, RecordShare, RecordStandard, Reflection
@@ -30,11 +32,13 @@ from app.policy import Can, operation
 LONGEST_TITLE, LONGEST_PEER, LONGEST_WORDS = 150, 300, 10_000  # characters
 LONGEST_TIME = 60_000  # minutes: a secondment, not a career
 MOST_FILES = 10  # of one record
-OWN = "own"
-WORDS = {
+OWN, SUBJECT = "own", "learning_records"
+LABELS = {
+    "title": "What it was",
     "did": "What you did",
     "learnt": "What you learnt",
     "impact": "The difference it makes",
+    "peer_with": "Whom you talked it over with",
 }
 
 
@@ -74,6 +78,7 @@ class Added:
     words: Words = Words()
     standards: tuple[str, ...] = ()
     files: tuple[Received, ...] = ()
+    decision: Decision | None = None  # about what may identify a child or family
 
 
 # Writing -----------------------------------------------------------------------------------------------------------
@@ -89,12 +94,14 @@ def add(tx: Tx, entry_key: str, entry: Entry, added: Added = Added(), audiences:
     if known is not None:
         return int(known)
     problems = Problems()
-    values, words = _entry(tx, entry, problems), _words(tx, added.words, problems)
+    facts, words = _entry(tx, entry, problems), _words(tx, added.words, problems)
     standards = _standards(tx, added.standards, problems)
     _audiences(audiences, problems)
     problems.raise_any()
-    values |= dict(person_id=person_id, source=OWN, entry_key=entry_key, recorded_at=tx.now)
+    settled, values, words = _guarded(tx, facts, words, added.decision, 0)
+    values = (values or {}) | dict(person_id=person_id, source=OWN, entry_key=entry_key, recorded_at=tx.now)
     first_id = tx.insert_recorded(LearningRecord, values, action="learning-record.added", person_id=person_id)
+    checking.note(tx, settled, SUBJECT, first_id)
     if words != Words():
         tx.insert(Reflection, first_id=first_id, recorded_at=tx.now, **_columns(words))
     _tag(tx, first_id, standards)
@@ -117,6 +124,7 @@ def change(tx: Tx, first_id: int, base: str, entry: Entry | None, added: Added, 
     values = _entry(tx, entry, problems) if entry is not None else None
     words, standards = _words(tx, added.words, problems), _standards(tx, added.standards, problems)
     problems.raise_any()
+    settled, values, words = _guarded(tx, values, words, added.decision, first_id)
     had = reflection(tx, first_id)
     facts = values is not None and any(getattr(live, name) != value for name, value in values.items())
     thought = _columns(words) != (_columns(had) if had is not None else _columns(Words()))
@@ -137,8 +145,9 @@ def change(tx: Tx, first_id: int, base: str, entry: Entry | None, added: Added, 
         _end(tx, RecordStandard, first_id)
         _tag(tx, first_id, standards)
     attached = _attach(tx, first_id, added.files)
+    checking.note(tx, settled, SUBJECT, first_id)
     if facts or thought or tagged or attached:
-        tx.record("learning-record.changed", "learning_records", first_id, person_id=live.person_id)
+        tx.record("learning-record.changed", SUBJECT, first_id, person_id=live.person_id)
     drafts.drop(tx, entry_key)
 
 
@@ -149,7 +158,7 @@ def take_away(tx: Tx, first_id: int) -> None:
     if live.source != OWN:
         raise Conflict("This record comes from what happened, and is corrected there.", code="record-not-own")
     tx.update(LearningRecord, live.id, superseded_at=tx.now)
-    tx.record("learning-record.taken-away", "learning_records", first_id, person_id=live.person_id)
+    tx.record("learning-record.taken-away", SUBJECT, first_id, person_id=live.person_id)
 
 
 @operation(Can.WRITE_LEARNING_RECORDS)
@@ -166,7 +175,7 @@ def share(tx: Tx, first_id: int, audiences: Collection[str]) -> None:
         tx.db.execute(update(RecordShare).where(*open_).values(ended_at=tx.now))
     tx.insert_many(RecordShare, [dict(first_id=first_id, audience=name, shared_at=tx.now) for name in sorted(begun)])
     if ended or begun:
-        tx.record("learning-record.shared", "learning_records", first_id, person_id=live.person_id, audiences=sorted(audiences))
+        tx.record("learning-record.shared", SUBJECT, first_id, person_id=live.person_id, audiences=sorted(audiences))
 
 
 @operation(Can.WRITE_LEARNING_RECORDS)
@@ -179,7 +188,7 @@ def remove_file(tx: Tx, first_id: int, file_id: int) -> None:
     if row is None:
         raise NotFound("There is no such file here any more.", code="file-not-found")
     tx.update(RecordFile, file_id, removed_at=tx.now)
-    tx.record("learning-record.file-removed", "learning_records", first_id, person_id=live.person_id, digest=row.digest)
+    tx.record("learning-record.file-removed", SUBJECT, first_id, person_id=live.person_id, digest=row.digest)
 
 
 # What stands -------------------------------------------------------------------------------------------------------
@@ -285,9 +294,9 @@ def _entry(tx: Tx, entry: Entry, problems: Problems) -> dict[str, Any]:
 
 def _words(tx: Tx, words: Words, problems: Problems) -> Words:
     found = Words(tidy(words.did), tidy(words.learnt), tidy(words.impact), normal(words.peer_with), words.peer_on)
-    for name, label in WORDS.items():
+    for name in ("did", "learnt", "impact"):
         if len(getattr(found, name)) > LONGEST_WORDS:
-            problems.add(name, f"{label} must be {LONGEST_WORDS:,} characters or fewer")
+            problems.add(name, f"{LABELS[name]} must be {LONGEST_WORDS:,} characters or fewer")
     if len(found.peer_with) > LONGEST_PEER:
         problems.add("peer_with", f"Whom you talked it over with must be {LONGEST_PEER} characters or fewer")
     if found.peer_on is not None and not found.peer_with:
@@ -295,6 +304,18 @@ def _words(tx: Tx, words: Words, problems: Problems) -> Words:
     if found.peer_on is not None and not EARLIEST <= found.peer_on <= tx.today:
         problems.add("peer_on", "The day on which you talked it over must be today or in the past")
     return found
+
+
+def _guarded(
+    tx: Tx, values: dict[str, Any] | None, words: Words, decision: Decision | None, first_id: int
+) -> tuple[Settled, dict[str, Any] | None, Words]:
+    """What was written as it may be kept; Identifiable while nobody has decided about what may name a child or family in it."""
+    said = {name: getattr(words, name) for name in LABELS if name != "title"}
+    said |= {"title": values["title"]} if values is not None else {}
+    settled = checking.settle(tx, said, decision, labels=LABELS, subject=SUBJECT, subject_id=first_id)
+    if values is not None:
+        values = values | {"title": settled["title"]}
+    return settled, values, Words(settled["did"], settled["learnt"], settled["impact"], settled["peer_with"], words.peer_on)
 
 
 def _standards(tx: Tx, codes: Sequence[str], problems: Problems) -> list[str]:

@@ -80,6 +80,10 @@ BUTTONS = (  # nothing can be left out of them
     "/apprenticeships/{enrolment_id:int}/hours",  # an apprentice's own, which no persona is: see tests/programmes/test_apprentice_pages.py
     "/apprenticeships/{enrolment_id:int}/ksbs",
     "/cohorts/{cohort_id:int}/close",
+    "/learning-records/{first_id:int}/take-away",
+    "/learning-records/{first_id:int}/files/{file_id:int}/remove",
+    "/my-learning/drafts",  # what the form's script sends: see tests/desks/test_record_pages.py
+    "/my-learning/drafts/discard",
     "/portfolios/{enrolment_id:int}/add",
     "/portfolios/{enrolment_id:int}/export",
     "/documents/{document_id:int}/asked/{contribution_id:int}/again",

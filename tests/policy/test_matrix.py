@@ -25,7 +25,7 @@ from app.main import create_app
 from app.policy import SCOPES
 from tests.county import Filled, Template, migrated
 from tests.policy.routes import Asked, Way, about_somebody, apis, body, fill, form, pages
-from tests.policy.world import JOINING, NEEDS, OUTSIDER, OUTSIDERS_NEEDS, ROLES, THEMSELVES, VISITOR, World, build, settings
+from tests.policy.world import JOINING, NEEDS, OUTSIDER, OUTSIDERS_NEEDS, PRIVATE, ROLES, THEMSELVES, VISITOR, World, build, settings
 
 HERE = Path(__file__).parent
 PAGES, ELSEWHERE = HERE / "matrix.csv", HERE / "elsewhere.csv"
@@ -180,7 +180,7 @@ def test_api_refuses_a_client_of_another_organisation(template: Template) -> Non
 
 # What must not be read ---------------------------------------------------------------------------------------------
 
-SECRETS = (OUTSIDER, OUTSIDERS_NEEDS, NEEDS, JOINING)
+SECRETS = (OUTSIDER, OUTSIDERS_NEEDS, NEEDS, JOINING, PRIVATE)
 ROSTER = "/sessions/{session_id:int}/roster"
 REGISTER = "/sessions/{session_id:int}/register"
 CHECKED = "/verify/{code}"  # whoever has the number of a certificate may check it
@@ -204,6 +204,8 @@ def may_read(secret: str, way: Way, role: str) -> bool:
         return role == "trainer" and way.path in DELIVERED
     if secret == NEEDS:
         return role == THEMSELVES or role == "coordinator"
+    if secret == PRIVATE:
+        return role == THEMSELVES  # what somebody writes of their learning is nobody else's, until they share it
     if secret == JOINING and way.path == "/calendar/{token}.ics":
         return True  # whoever has the private address reads as its owner
     if secret == JOINING and role in BOOKED_BY:

@@ -46,6 +46,7 @@ from tests.factory import Make
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
 from tests.hr.webhooks import world as webhooks
+from tests.learning import record_world
 from tests.programmes import apprentice_world, enrolment_world, moving_world, portfolio_world, sign_world
 from tests.programmes.making import Programmes
 from tests.supervision import world as supervised
@@ -60,6 +61,7 @@ GIVEN = ROLES[5:13]
 TEAM = "Aldermoor team one"
 SUBJECT, OUTSIDER = "Ann Holt", "Odette Farrow"
 JOINING = "https://meet.westmarch.example/secret-room"
+PRIVATE = record_world.PRIVATE
 NEEDS, OUTSIDERS_NEEDS = "A chair with arms", "Large print, please"
 OFFER_TOKEN = "matrix-offer-0123456789-0123456789-0123456789"
 FEED_TOKEN = "matrix-feed-0123456789-0123456789"
@@ -108,6 +110,9 @@ def build(database: Database) -> World:
     _programmes(make, world, people, odette)
     _charges(make, world, ann, odette)
     _supervision(make, world, people, ann, odette)
+    with make.tx() as tx:
+        for found, person in ((world.here, ann), (world.elsewhere, odette)):
+            found.update(record_world.world(tx, person))
     with make.tx() as tx:
         for found, person in ((world.here, ann), (world.elsewhere, odette)):
             found["kind"] = "after"
