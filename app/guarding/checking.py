@@ -54,6 +54,10 @@ class Found:
         """How many of each kind."""
         return dict(Counter(each.kind for one in self.fields for each in one.findings))
 
+    def within(self, about: str) -> bool:
+        """Is any of it in a field of this name, or that begins so?"""
+        return any(one.field.startswith(about) for one in self.fields)
+
     @property
     def reasons(self) -> dict[str, str]:
         """Why words may be kept, to choose from."""

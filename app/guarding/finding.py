@@ -148,7 +148,8 @@ def _nhs(plain: str) -> Spans:
 def _references(plain: str) -> Spans:
     for pattern in (look.REFERENCE_SAID, look.REFERENCE):
         for found in pattern.finditer(plain):
-            if sum(map(str.isdigit, found["number"])) >= 4:
+            bare = pattern is look.REFERENCE_SAID and found["bare"]  # "in case 2019 was meant" says no number
+            if sum(map(str.isdigit, found["number"])) >= (5 if bare else 4):
                 yield found.span("number")
 
 

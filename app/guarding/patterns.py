@@ -30,14 +30,15 @@ _DATE = (
     rf"|{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}})"
 )
 _FILLER = (
-    r"(?:[ \n:=,(\-]|is|was|on|the|as|recorded|given|of|for|him|her|them|he|she|they|child|children|both|being|in [A-Z][a-z]{1,15}){0,8}"
+    r"(?:[ \n:=,(\-]|is|was|on|the|as|recorded|given|were|are|of|for|him|her|them|he|she|they|child|children|both|being|"
+    r"in [A-Z][a-z]{1,15}){0,8}"
 )
 BORN = re.compile(
     r"(?<![a-z])(?:d\.? ?o\.? ?b\b\.?|dates? of birth|birth ?date|birthday|born|b\.(?= ?\d))" + _FILLER + rf"(?P<date>{_DATE})",
     re.IGNORECASE,
 )
 BORN_AFTER = re.compile(
-    rf"(?<![\w/])(?P<date>{_DATE})[ )\],(:-]{{0,3}}(?:\(?d\.? ?o\.? ?b\b|(?:is|was) (?:his|her|their|"
+    rf"(?<![\w/])(?P<date>{_DATE})[ )\],(:-]{{0,3}}(?:\(?d\.? ?o\.? ?b\b|(?:is|was|being) (?:his|her|their|"
     rf"the \w{{1,12}}'s) (?:date of birth|birthday|d\.?o\.?b))",
     re.IGNORECASE,
 )
@@ -126,7 +127,7 @@ POSTCODE = re.compile(
 )
 ORDINAL = re.compile(r"\d(?:st|nd|rd|th)")
 CODE_BEFORE = re.compile(
-    r"(?:course|module|session|room|unit|code|version|form|event|group|cohort|model|part|series|product|asset|seat|gate|bay|desk)"
+    r"(?<![a-z])(?:course|module|session|room|unit|code|version|form|event|group|cohort|model|part|series|product|asset|seat|gate|bay|desk)"
     r"(?: code| number| no)?[ :(]{0,2}(?:is )?$",
     re.IGNORECASE,
 )
@@ -153,34 +154,33 @@ HOUSEHOLD = re.compile(
 )
 NOT_A_STREET = re.compile(
     r"^(?:crown|county|family|high|magistrates'?|youth|supreme|appeal|coroner'?s?|moot|mock|central|combined|district|employment|"
-    r"criminal|"
-    r"sheriff|day|open|steady|fresh|long|new|best|good|only|two|one|three|right|wrong|clear|safe|restorative|relational|systemic) "
+    r"criminal|sheriff|hour|minute|day|week|month|year|open|steady|fresh|long|new|best|good|only|two|one|three|right|wrong|clear|safe|"
+    r"restorative|relational|systemic) "
     r"(?:court|close|drive|way|view|place|rise|row|walk|gate|field|fields|bank|square|hill|green)s?$",
     re.IGNORECASE,
 )
 NOT_A_HOUSE = re.compile(
-    r"(?:section|sections|article|chapter|part|level|stage|module|week|unit|step|rule|tier|outcome|standard|day|year|regulation|"
-    r"paragraph|para|"
-    r"schedule|page|pages|table|figure|question|slide|item|s\.|ss\.|act|key stage|band|grade|group|cohort|vol|volume|issue|of|about|"
-    r"over|attended|"
-    r"visited|all|these|those|those|january|february|march|april|may|june|july|august|september|october|november|december),? $",
+    r"(?:sections?|article|chapter|part|level|stage|module|week|unit|step|rule|tier|outcome|standard|day|year|regulation|paragraph|para|"
+    r"schedule|pages?|table|figure|question|slide|item|s\.|ss\.|act|band|grade|group|cohort|vol|volume|issue|january|february|march|april|"
+    r"may|june|july|august|september|october|november|december),? $",
     re.IGNORECASE,
 )
 
 # References --------------------------------------------------------------------------------------------------------
 
 _REF = r"(?:reference number|reference no|ref(?:erence)?s?|number|numbers|no|nos|num|id|identifier|code|#)"
-_WHOSE = (
-    r"(?:case|family case|file|case file|client|child|child's|children's|family|referral|incident|crime|court|court case|mosaic|"
-    r"liquid ?logic|lcs|ics|"
-    r"eclipse|care ?first|framework ?i|azeus|person|service user|patient|hospital|pupil|unique pupil|upn|cin|cp|cpp|lac|cla|ehm|eha|"
-    r"mash|police|"
-    r"national insurance|ni|passport|home office|asylum|arc|benefit|tenancy|rent|social care|swift|protocol|capita one|synergy|his|"
-    r"her|their|"
-    r"mother's|mum's|dad's|father's|parent's|carer's|young person's|boy's|girl's|baby's)"
+_FILE = (
+    r"(?:case|family case|file|case file|record|client|child|child's|children's|family|referral|incident|crime|court|court case|mosaic|"
+    r"liquid ?logic|lcs|ics|eclipse|care ?first|framework ?i|azeus|person|service user|patient|hospital|pupil|unique pupil|upn|cin|cp|cpp|"
+    r"lac|cla|ehm|eha|mash|police|national insurance|ni|passport|home office|asylum|arc|benefit|tenancy|rent|social care|swift|protocol|"
+    r"capita one|synergy)"
+)
+_SOMEBODY = (
+    r"(?:his|her|their|family's|mother's|mum's|dad's|father's|parents?'s?|carer's|young person's|boy's|girl's|baby's|brother's|sister's)"
 )
 REFERENCE_SAID = re.compile(
-    rf"(?<![\w-])(?:{_WHOSE} {_REF}|mosaic|liquid ?logic|lcs|upn|crn|case)\.?(?:[ :=#(-]|is|was|number){{0,5}}(?<![a-z])"
+    rf"(?<![\w-])(?:{_FILE} {_REF}|{_SOMEBODY} (?:reference number|ref(?:erence)?|case|id)|mosaic|liquid ?logic|lcs|upn|crn|(?P<bare>case))"
+    r"\.?(?:[ :=#(,-]|is|was|number){0,5}(?<![a-z])"
     r"(?P<number>(?:[A-Za-z]{1,6}[ /-]?)?\d[A-Za-z0-9/*-]{2,20})(?![\w])",
     re.IGNORECASE,
 )

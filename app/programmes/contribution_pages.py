@@ -15,9 +15,10 @@ from app.core.errors import Conflict, Invalid
 from app.core.text import tidy
 from app.core.tx import Tx
 from app.doors import Page, Pages
+from app.guarding import checking
 from app.programmes import merging, portfolio_words
-from app.programmes.document_pages import posted, refused, told, wants_json
-from app.programmes.operations import contribute
+from app.programmes.document_pages import places, posted, refused, told, wants_json
+from app.programmes.operations import contribute, guarded
 
 pages = Pages()
 
@@ -36,11 +37,13 @@ def contribution(tx: Tx, page: Page, token: str) -> Response:
         had = merging.fingerprints(asked.draft, [question.code for question in asked.questions])
         hidden = {"had": json.dumps(had), "sitting": secrets.token_hex(8), "turn": "0"}
     typed = {question.code: forms.text(page.form, f"a-{question.code}") for question in asked.questions} if given else {}
+    answers = {**asked.draft, **typed}
     return page.render(
         "programmes/contribution.html",
         asked=asked,
         open=asked.open(tx.now),
-        answers={**asked.draft, **typed},
+        answers=answers,
+        warned={} if page.problem else guarded.warnings(tx, asked.paper.id, asked.questions, answers),
         hidden=hidden,
         token=token,
         words=portfolio_words,
@@ -61,7 +64,10 @@ def save(tx: Tx, page: Page, token: str) -> Response:
     done = contribute.save_draft(tx, token, content, sitting, had=had, turn=turn)
     if wants_json(page):
         sent = {code: tidy(words) for code, words in content.items()}
-        return page.finish(JSONResponse(told(done.number, done.content, sent, portfolio_words.saved(tx.now, tx.today), clashes={})))
+        asked = contribute.asked_by_link(tx, token)
+        found = guarded.warnings(tx, asked.paper.id, (q for q in asked.questions if q.code in sent), done.content)
+        saved = portfolio_words.saved(tx.now, tx.today)
+        return page.finish(JSONResponse(told(done.number, done.content, sent, saved, clashes={}, guard=places(found))))
     return page.go(f"/contributions/{token}", said="saved")
 
 
@@ -73,7 +79,7 @@ def answer(tx: Tx, page: Page, token: str) -> Response:
         contribute.decline(tx, token, forms.text(page.form, "reply"))
     elif what == "give":
         content, had, _, _ = posted(page.form)
-        contribute.give(tx, token, content, forms.text(page.form, "registration_number"), had=had)
+        contribute.give(tx, token, content, forms.text(page.form, "registration_number"), had=had, guard=checking.decided(page.form))
     else:
         raise Invalid("Choose whether to give it or to decline.")
     return page.go(f"/contributions/{token}")

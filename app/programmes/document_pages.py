@@ -18,10 +18,11 @@ from app.core.errors import Conflict, Refusal
 from app.core.text import tidy
 from app.core.tx import Tx
 from app.doors import Page, Pages
+from app.guarding import checking
 from app.policy import Can
 from app.programmes import merging, papers, portfolio_words
 from app.programmes import questions as asking
-from app.programmes.operations import comments, contribute, documents, write
+from app.programmes.operations import comments, contribute, documents, guarded, write
 from app.programmes.papers import Paper
 
 pages = Pages()
@@ -98,10 +99,12 @@ def document(tx: Tx, page: Page, document_id: int) -> Response:
     for row in talk:
         beside.setdefault(row.item if row.item in codes else None, []).append(row)
     tags = papers.standards(tx, paper.part.enrolment.version_id)
+    answers = _answers(page, paper)
     return page.render(
         "programmes/document.html",
         **given,
-        answers=_answers(page, paper),
+        answers=answers,
+        warned={} if page.problem else guarded.warnings(tx, document_id, (q for q in paper.questions if q.code in paper.writes), answers),
         hidden=_hidden(page, paper),
         beside=beside,
         tags=tags,
@@ -162,9 +165,10 @@ def save(tx: Tx, page: Page, document_id: int) -> Response:
     done = _save(tx, page, document_id)
     if wants_json(page):
         sent = {code: tidy(words) for code, words in posted(page.form)[0].items()}
-        return page.finish(
-            JSONResponse(told(done.number, done.content, sent, portfolio_words.saved(tx.now, tx.today), clashes=done.clashes))
-        )
+        paper = papers.paper(tx, Can.WRITE_PORTFOLIO, document_id)
+        found = guarded.warnings(tx, document_id, (q for q in paper.questions if q.code in sent), done.content)
+        saved = portfolio_words.saved(tx.now, tx.today)
+        return page.finish(JSONResponse(told(done.number, done.content, sent, saved, clashes=done.clashes, guard=places(found))))
     return page.go(f"/documents/{document_id}", said="saved")
 
 
@@ -175,6 +179,11 @@ def told(number: int, content: dict[str, str], sent: dict[str, str], saved: str,
     return {"number": number, "had": had, "other": other, "saved": saved, **more}
 
 
+def places(found: dict[str, Any]) -> dict[str, list[list[str]]]:
+    """What may name a family, for the script to show beside each answer: what it is, the words before, the words, the words after."""
+    return {code: [[one.words, one.before, one.said, one.after] for one in each] for code, each in found.items()}
+
+
 @pages.post("/documents/{document_id:int}/send", can=Can.WRITE_PORTFOLIO, again=document, long=True, admit=_writes)
 def send(tx: Tx, page: Page, document_id: int) -> Response:
     """Save what is in the form, then pass the document on."""
@@ -182,14 +191,15 @@ def send(tx: Tx, page: Page, document_id: int) -> Response:
         done = _save(tx, page, document_id)
         if done.clashes:  # saved is saved: the choice comes first
             return page.go(f"/documents/{document_id}", said="saved")
-    state = documents.send(tx, document_id)
+    state = documents.send(tx, document_id, checking.decided(page.form))
     return page.go(f"/documents/{document_id}", said=state)
 
 
 @pages.post("/documents/{document_id:int}/return", can=Can.WRITE_PORTFOLIO, again=document)
 def give_back(tx: Tx, page: Page, document_id: int) -> Response:
     """Give it back with words, or take it back from somebody outside."""
-    documents.give_back(tx, document_id, forms.text(page.form, "words"), forms.text(page.form, "to") or None)
+    to, words = forms.text(page.form, "to") or None, forms.text(page.form, "words")
+    documents.give_back(tx, document_id, words, to, checking.decided(page.form))
     return page.go(f"/documents/{document_id}", said="anew" if page.form.get("anew") else "returned")
 
 
@@ -200,7 +210,8 @@ def comment(tx: Tx, page: Page, document_id: int) -> Response:
     if settles is not None:
         comments.settle(tx, document_id, settles)
         return page.go(f"/documents/{document_id}", said="settled")
-    comments.comment(tx, document_id, forms.text(page.form, "item") or None, forms.text(page.form, "said"))
+    item, said = forms.text(page.form, "item") or None, forms.text(page.form, "said")
+    comments.comment(tx, document_id, item, said, checking.decided(page.form))
     return page.go(f"/documents/{document_id}", said="comment")
 
 

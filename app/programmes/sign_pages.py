@@ -10,6 +10,7 @@ from app.core import forms
 from app.core.errors import Conflict, NotFound
 from app.core.tx import Tx
 from app.doors import Page, Pages
+from app.guarding import checking
 from app.policy import Can, may
 from app.programmes import papers, portfolio_words, terms
 from app.programmes import questions as asking
@@ -56,7 +57,7 @@ def sign_form(tx: Tx, page: Page, document_id: int) -> Response:
 def sign_it(tx: Tx, page: Page, document_id: int) -> Response:
     """Sign what was read."""
     form = page.form
-    sign.sign(tx, document_id, forms.text(form, "read"), forms.text(form, "answer"), forms.text(form, "statement"))
+    sign.sign(tx, document_id, forms.text(form, "read"), forms.text(form, "answer"), forms.text(form, "statement"), checking.decided(form))
     return page.go(f"/documents/{document_id}/signatures", said="signed")
 
 

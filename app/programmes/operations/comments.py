@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.tx import Tx
+from app.guarding import checking
+from app.guarding.checking import Decision
 from app.policy import Can, operation
 from app.programmes import papers
 from app.programmes.models import Side
@@ -23,7 +25,7 @@ def _for_talk(tx: Tx, document_id: int) -> Paper:
 
 
 @operation(Can.WRITE_PORTFOLIO)
-def comment(tx: Tx, document_id: int, item: str | None, words: str) -> int:
+def comment(tx: Tx, document_id: int, item: str | None, words: str, guard: Decision | None = None) -> int:
     """Say something about a document, or about one answer in it; returns the comment's id. The other side is told in their summary."""
     paper = _for_talk(tx, document_id)
     said = words.strip()
@@ -32,8 +34,12 @@ def comment(tx: Tx, document_id: int, item: str | None, words: str) -> int:
     check_words(said, "said")
     if item is not None and item not in {question.code for question in paper.questions}:
         raise Invalid("There is no such question in this document.", errors=[{"field": "item", "message": "Choose a question"}])
-    values = dict(document_id=document_id, item=item, revision=paper.row.head, person_id=tx.actor.person_id, words=said, at=tx.now)
+    settled = checking.settle(tx, {"said": said}, guard, labels={"said": "Your comment"})
+    values = dict(
+        document_id=document_id, item=item, revision=paper.row.head, person_id=tx.actor.person_id, words=settled["said"], at=tx.now
+    )
     key = tx.insert_recorded(Comment, values, action="document.commented", person_id=paper.learner_id, document_id=document_id)
+    checking.note(tx, settled, "document_comments", key)
     others = ACCEPTS if paper.part.side is Side.LEARNER else tuple(LEARNERS)
     told = [row.id for row in papers.people(tx, paper.part.enrolment.id) if row.capacity in others and row.capacity != "line_manager"]
     notify(tx, "email.document_commented", "documents", document_id, told)

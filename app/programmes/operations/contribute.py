@@ -24,6 +24,8 @@ from app.core.mail import is_address
 from app.core.text import tidy
 from app.core.tx import Actor, Tx
 from app.core.work import job
+from app.guarding import checking
+from app.guarding.checking import Decision
 from app.identity import links
 from app.identity.models import Account
 from app.identity.operations import LinkOver
@@ -35,6 +37,7 @@ from app.programmes.access import Part
 from app.programmes.models import CAPACITIES, Enrolment
 from app.programmes.operations import changes, involving
 from app.programmes.operations.documents import check_words, move_on, notify
+from app.programmes.operations.guarded import words_of
 from app.programmes.operations.write import keep, not_now
 from app.programmes.papers import Paper
 from app.programmes.portfolio_models import Contribution
@@ -310,16 +313,27 @@ def _over(asked: Asked) -> Conflict:
     return Conflict(message, code="contribution-over", way_out=f"If you want to add something, ask {asked.asker}.")
 
 
-def give(tx: Tx, token: str, content: Mapping[str, str], registration_number: str = "", *, had: Mapping[str, str]) -> None:
+def give(
+    tx: Tx,
+    token: str,
+    content: Mapping[str, str],
+    registration_number: str = "",
+    *,
+    had: Mapping[str, str],
+    guard: Decision | None = None,
+) -> None:
     """Hand the part over: it becomes a revision of the document, and the link is spent. Invalid for answers missing or wrong."""
     save_draft(tx, token, content, "giving", had=had)
     asked = asked_by_link(tx, token, lock=True)
     number = registration_number.strip().upper().replace(" ", "")
     _check_given(asked, number)
     paper = asked.paper
+    fields, labels = words_of(asked.questions, asked.draft)
+    settled = checking.settle(tx, fields, guard, labels=labels, subject="documents", subject_id=paper.id)
+    checking.note(tx, settled, "documents", paper.id)
     stands = dict(paper.content)
     for question in asked.questions:
-        words = asked.draft.get(question.code, "")
+        words = settled.fields.get(f"a-{question.code}", asked.draft.get(question.code, ""))
         standing = stands.get(question.code, "")
         if words:
             longer = standing and question.type in ("text", "short")

@@ -19,11 +19,14 @@ from app.core.files import keep as keep_file
 from app.core.ledger import Outbox
 from app.core.tx import Tx
 from app.frameworks.models import DocumentTemplate
+from app.guarding import checking
+from app.guarding.checking import Decision
 from app.policy import Can, operation
 from app.programmes import papers, terms
 from app.programmes import questions as asking
 from app.programmes.access import part
 from app.programmes.models import CAPACITIES, Side
+from app.programmes.operations.guarded import settle_answers
 from app.programmes.operations.stages import settle_stages
 from app.programmes.operations.write import not_now
 from app.programmes.papers import Paper
@@ -54,11 +57,12 @@ def holders(tx: Tx, paper: Paper, capacity: str) -> list[int]:
 
 
 @operation(Can.WRITE_PORTFOLIO)
-def send(tx: Tx, document_id: int) -> str:
+def send(tx: Tx, document_id: int, guard: Decision | None = None) -> str:
     """The actor's part is done: on to whose turn is next, to the signatories, or complete. Returns the document's state.
 
     Invalid, with the field of each question, for answers of theirs that are missing or wrong; Conflict if it is not their turn, if two of
-    their answers wait for a choice, or if nobody was asked for the part that comes next.
+    their answers wait for a choice, or if nobody was asked for the part that comes next. Identifiable while something in their answers may
+    name a family and `guard` does not decide about it.
     """
     paper = papers.paper(tx, Can.WRITE_PORTFOLIO, document_id, lock=True)
     if not paper.turn:
@@ -66,6 +70,7 @@ def send(tx: Tx, document_id: int) -> str:
     if papers.clashes(tx, document_id):
         raise Conflict("You wrote an answer in two places. Choose which words stand, then send it.", code="clash-open")
     _check(tx, paper)
+    paper = settle_answers(tx, paper, guard)
     if paper.row.invited:
         _given(tx, paper)
     return move_on(tx, paper, paper.parts)
@@ -174,7 +179,7 @@ def _given(tx: Tx, paper: Paper) -> None:
 
 
 @operation(Can.WRITE_PORTFOLIO)
-def give_back(tx: Tx, document_id: int, words: str, to: str | None = None) -> str:
+def give_back(tx: Tx, document_id: int, words: str, to: str | None = None, guard: Decision | None = None) -> str:
     """Give it back to be changed, with words, which stay beside it as a comment; returns the capacity that has the turn.
 
     `to`: to whom, of those who write in it; if not said, the learner where they do, else whoever begins it. Signatures so far stay in
@@ -191,7 +196,9 @@ def give_back(tx: Tx, document_id: int, words: str, to: str | None = None) -> st
     if target not in givers(paper) or (target in ASKED and not holders(tx, paper, target)):
         raise Invalid("Choose somebody who writes in this document.", errors=[{"field": "to", "message": "Choose to whom"}])
     if said:
-        _remark(tx, paper, said)
+        settled = checking.settle(tx, {"words": said}, guard, labels={"words": "What is to be changed"})
+        _remark(tx, paper, settled["words"])
+        checking.note(tx, settled, "documents", document_id)
     _wait(tx, paper, target, "returned", "document.returned", "email.document_returned", frozen=None)
     return target
 

@@ -18,6 +18,7 @@ from app.core.calendar import london, long_date, working_day
 from app.core.errors import Changed, Conflict, Forbidden, Invalid, NotFound
 from app.core.files import File
 from app.core.tx import Tx
+from app.guarding.checking import Decision
 from app.people.models import Person
 from app.policy import Can, operation
 from app.programmes import papers, terms
@@ -25,6 +26,7 @@ from app.programmes.chain import Attached, Item, Shown, What
 from app.programmes.models import Capacity, Involvement, Side
 from app.programmes.operations.chaining import add_entry
 from app.programmes.operations.documents import holders, notify
+from app.programmes.operations.guarded import settle_signing
 from app.programmes.operations.stages import settle_stages
 from app.programmes.papers import Paper
 from app.programmes.portfolio_models import Attachment, Document, Entry, Revision
@@ -124,11 +126,11 @@ def _code(paper: Paper) -> str:
 
 
 @operation(Can.SIGN)
-def sign(tx: Tx, document_id: int, digest_read: str, answer: str, statement: str = "") -> int:
+def sign(tx: Tx, document_id: int, digest_read: str, answer: str, statement: str = "", guard: Decision | None = None) -> int:
     """Sign what was read, agreeing or disagreeing; returns the entry's id.
 
     Changed if the document is not what was read any more; Conflict if it is not the actor's turn or they have signed; Invalid if
-    somebody disagrees without saying why.
+    somebody disagrees without saying why; Identifiable while something in it may name a family and nobody has decided about it.
     """
     found = to_sign(tx, document_id, lock=True)
     paper = found.paper
@@ -143,6 +145,8 @@ def sign(tx: Tx, document_id: int, digest_read: str, answer: str, statement: str
     said = _said(statement, needed=answer == "disagree", field="statement", message="Say why you disagree")
     if answer not in ANSWERS:
         raise Invalid("Choose whether you agree.", errors=[{"field": "answer", "message": "Choose whether you agree"}])
+    answers = {item.path.rpartition("/")[2]: str(item.value or "") for item in found.shown.items}
+    settle_signing(tx, paper, answers, said, guard)
     entry = add_entry(
         tx,
         paper.part.enrolment,

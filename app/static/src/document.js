@@ -243,6 +243,7 @@ function start(form) {
       failures = 0;
       refused = "";
       take(items, reply.done);
+      warn(items, reply.done.guard);
       keep();
       if (!dirty().length) state.textContent = reply.done.saved;
       return;
@@ -251,6 +252,35 @@ function start(form) {
     failures += 1;
     keep();
     if (!reply.refused) timer = setTimeout(save, Math.min(RETRY * 2 ** (failures - 1), 60_000));
+  }
+
+  // What may name a family, beside the answer it stands in: [what it is, words before, the words, words after]. It holds nothing up.
+  function warn(items, found = {}) {
+    for (const code of Object.keys(items)) {
+      const box = [...form.querySelectorAll("[data-guard]")].find((one) => one.dataset.guard === code);
+      if (!box) continue;
+      const places = found[code] ?? [];
+      if (!places.length) {
+        box.replaceChildren();
+        continue;
+      }
+      const part = document.createElement("div");
+      part.className = "govuk-inset-text app-guard__warning";
+      const said = document.createElement("p");
+      said.className = "govuk-body";
+      said.append(Object.assign(document.createElement("strong"), { textContent: "This may identify a child or a family." }));
+      const list = document.createElement("ul");
+      list.className = "govuk-list app-guard__places";
+      for (const [what, before, words, after] of places) {
+        const around = Object.assign(document.createElement("span"), { className: "app-guard__around" });
+        around.append(before, Object.assign(document.createElement("mark"), { textContent: words }), after);
+        const item = document.createElement("li");
+        item.append(`${what[0].toUpperCase()}${what.slice(1)}: `, around);
+        list.append(item);
+      }
+      part.append(said, list);
+      box.replaceChildren(part);
+    }
   }
 
   // What stands now, as the service says: words of others are shown where nobody has typed on meanwhile.
