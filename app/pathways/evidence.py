@@ -36,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.calendar import london_day
-from app.core.db import FOREVER, UtcDateTime
+from app.core.db import FOREVER, UtcDateTime, few
 from app.core.expressions import days_after, days_between, holds, london_date, months_after
 from app.core.facts import recorded
 from app.frameworks.models import ProgrammeVersion
@@ -82,7 +82,8 @@ def asked(pairs: CTE, kind: str, *columns: Any) -> Select[Any]:
     """The people who are asked for requirements of a kind, one row for each; joins follow."""
     is_kind = Requirement.kind == literal_column(f"'{kind}'", String())
     joined = select(Requirement.id.label("requirement_id"), pairs.c.person_id, *columns).select_from(pairs)
-    return joined.join(Requirement, and_(Requirement.version_id == pairs.c.version_id, is_kind))
+    its = and_(Requirement.version_id == pairs.c.version_id, is_kind)
+    return joined.join(Requirement, its).where(few(pairs.c.person_id))  # or SQLite would read everybody's evidence for one person
 
 
 def _each(found: Select[Any], pairs: CTE) -> Select[Any]:
@@ -180,13 +181,17 @@ def standard(pairs: CTE, when: When) -> Select[Any]:
         .where(Entry.document_id == Document.id, Entry.revision == Document.frozen, Entry.kind == "document")
         .scalar_subquery()
     )
-    signed = (
-        asked(pairs, "standard", london_date(signed_at).label("on_date"), (-Document.id).label("key"))
+    papers = (
+        asked(pairs, "standard", signed_at.label("signed_at"), Document.id)
         .join(Enrolment, Enrolment.person_id == pairs.c.person_id)
         .join(Document, Document.enrolment_id == Enrolment.id)
         .join(Revision, and_(Revision.document_id == Document.id, Revision.number == Document.frozen))
-        .where(Document.state == "final", holds(Revision.standards, Requirement.standard), when.by(signed_at))
+        .where(Document.state == "final", holds(Revision.standards, Requirement.standard))
+        .subquery()
     )
+    signed = select(
+        papers.c.requirement_id, papers.c.person_id, london_date(papers.c.signed_at).label("on_date"), (-papers.c.id).label("key")
+    ).where(when.by(papers.c.signed_at))
     shown = union_all(tagged, signed).subquery()
     return _enough(shown, (), lambda run: Requirement.times <= run.c.place)
 

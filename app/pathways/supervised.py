@@ -12,13 +12,14 @@ date, so it is defined by the newest meeting alone (docs/pathways.md):
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import CTE, Date, Integer, Select, String, and_, case, column, func, literal, select, union_all, values
+from sqlalchemy import CTE, Date, Integer, Select, String, and_, case, func, literal, literal_column, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.core.db import FOREVER, Key
+from app.core.db import FOREVER
 from app.core.expressions import days_after, days_between, months_after, months_between
 from app.core.tx import Tx
 from app.frameworks.models import SupervisionRule
@@ -70,9 +71,13 @@ def _rules(tx: Tx) -> tuple[Any, Any]:
             periods.append((rule.id, *edges, int(ends), *often))
         counting += [(rule.id, kind) for kind in rule.definition["counts"]]
     numbers = ("from_months", "from_days", "to_months", "to_days", "ends", "every_months", "every_days")
-    rows = values(column("rule_id", Key), *(column(name, Integer) for name in numbers), name="rule_periods", literal_binds=True)
-    kinds = values(column("rule_id", Key), column("kind", String), name="rule_kinds", literal_binds=True)
-    return rows.data(periods).cte("rule_periods"), kinds.data(counting).cte("rule_kinds")
+    return _table("rule_periods", ("rule_id", *numbers), periods), _table("rule_kinds", ("rule_id", "kind"), counting)
+
+
+def _table(name: str, columns: tuple[str, ...], rows: Iterable[tuple[int | str, ...]]) -> CTE:
+    """A few rows as a table; they are part of the statement's text, which stays the same as long as the rules do."""
+    said = [[literal(value, String) if isinstance(value, str) else literal_column(str(value), Integer) for value in row] for row in rows]
+    return union_all(*(select(*(value.label(named) for value, named in zip(row, columns, strict=True))) for row in said)).cte(name)
 
 
 def _ruled(person: CTE, when: When) -> Any:
