@@ -32,6 +32,7 @@ PAGES = (
     "app.people.edit_pages",
     "app.people.pages",
     "app.people.cover_pages",
+    "app.guarding.pages",
     "app.learning.pages",
     "app.learning.curricula",
     "app.learning.completions_pages",

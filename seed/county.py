@@ -26,6 +26,7 @@ from seed.content import content
 from seed.frameworks import load_frameworks
 from seed.history import Attendance
 from seed.makers import Maker
+from seed.pathway_rows import carry_pathways
 from seed.personas import PASSWORD
 from seed.programme_rows import carry_programmes
 from seed.record_life import learn
@@ -100,6 +101,7 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
     learn(stage)
     certify(stage)
     carry_programmes(stage, moment)
+    carry_pathways(stage, moment)
     with transaction(database, SYSTEM, writes=True, now=moment) as tx:
         counts["training_confirmations"] = hr_answers.answer(tx, today, moment)
         counts["equality_answers"] = equality_rows.tell(tx, seed, moment, {i + 1 for i in force.persona.values()})

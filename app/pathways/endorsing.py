@@ -107,21 +107,22 @@ def ask(tx: Tx, step_id: int, role: str, asked_of: int, said: str = "") -> int:
 
 
 @operation(Can.READ_PATHWAY)
-def take_back(tx: Tx, ask_id: int) -> None:
-    """The actor no longer asks."""
+def take_back(tx: Tx, ask_id: int) -> str:
+    """The actor no longer asks; returns the step's code."""
     row = _open(tx, ask_id, EndorsementAsk.person_id == tx.actor.person_id)
     tx.update(EndorsementAsk, ask_id, state="withdrawn", settled_at=tx.now)
     tx.record("endorsement.no-longer-asked", "endorsement_asks", ask_id, person_id=row.person_id)
+    return str(tx.get(Step, row.step_id).code)
 
 
 @operation(Can.ENDORSE)
 def decline(tx: Tx, ask_id: int, reply: str) -> None:
     """Whoever was asked says no, and why; the person is told."""
     row = _open(tx, ask_id, EndorsementAsk.asked_of == tx.actor.person_id)
-    said = _said(reply, "reply")
+    said = _said(reply)
     if said is None:
         raise Invalid(
-            "Say why, so that they know what to do.", errors=[{"field": "reply", "message": "Say why, so that they know what to do"}]
+            "Say why, so that they know what to do.", errors=[{"field": "words", "message": "Say why, so that they know what to do"}]
         )
     tx.update(EndorsementAsk, ask_id, state="declined", settled_at=tx.now, reply=said)
     step = tx.get(Step, row.step_id)
@@ -255,6 +256,19 @@ def waiting_for(tx: Tx) -> Sequence[Row[Any]]:
         .join(Step, Step.id == EndorsementAsk.step_id)
         .where(EndorsementAsk.asked_of == tx.actor.person_id, EndorsementAsk.state == "asked")
         .order_by(EndorsementAsk.asked_at, EndorsementAsk.id)
+    )
+
+
+def given_by(tx: Tx) -> Sequence[Row[Any]]:
+    """What the actor gave and has not withdrawn, of people who are still here, the newest first."""
+    here = or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today)
+    return tx.rows(
+        select(Endorsement.__table__, Person.name, Step.code, Step.title)
+        .join(Person, Person.id == Endorsement.person_id)
+        .join(Step, Step.id == Endorsement.step_id)
+        .where(Endorsement.endorsed_by == tx.actor.person_id, Endorsement.superseded_at.is_(None), Endorsement.valid_to > tx.today, here)
+        .order_by(Endorsement.on_date.desc(), Endorsement.id.desc())
+        .limit(100)
     )
 
 

@@ -60,7 +60,7 @@ class Requirement(Part):
     programme: Code | None = None
     standard: Code | None = None
     times: Number | None = None
-    level: Name | None = None
+    level: Literal["signed"] | None = None  # in signed documents of a portfolio only
     minutes: Minutes | None = None
     bucket: Literal["experience", "social", "formal"] | None = None
     activity: Name | None = None  # of the learning activities

@@ -26,8 +26,8 @@ MECHANISMS = {
 }
 KINDS = {"promotion": "Promotion", "sideways": "Sideways move", "regrade": "Regrade"}
 ROLES = {
-    "line manager": "their line manager",
-    "assessor": "their assessor",
+    "line manager": "the line manager",
+    "assessor": "the assessor",
     "coordinator": "the Academy",
     "principal social worker": "the principal social worker",
 }
@@ -67,7 +67,7 @@ def _records(said: dict[str, Any]) -> str:
 
 def _standard(said: dict[str, Any]) -> str:
     name = said.get("standard_title") or said["standard"]
-    level = f" at the level “{said['level']}”" if said.get("level") else ""
+    level = " in signed documents" if said.get("level") else ""
     return f"{name}: evidenced {'once' if said['times'] == 1 else plural(said['times'], 'time')}{level}{_within(said)}"
 
 
@@ -110,3 +110,63 @@ def applies(held: dict[str, Any], stages: dict[str, str]) -> str:
     said += ["the council’s own staff only"] if held.get("host_only") else []
     said += ["settings’ staff too"] if held.get("settings") else []
     return "; ".join(said) or "Everybody"
+
+
+# How a requirement stands ----------------------------------------------------------------------------------------------
+
+_MET = {
+    "course": "Completed on",
+    "curriculum": "Complete since",
+    "programme": "Passed on",
+    "standard": "Evidenced, last on",
+    "records": "Reached, last entry on",
+    "months_in_stage": "Reached on",
+    "registration": "Registered since",
+    "pdr": "Completed on",
+    "supervision": "Last held on",
+    "endorsement": "Endorsed on",
+}
+
+
+def standing(line: Any, today: date) -> str:
+    """What shows that a requirement is met and until when; or what is lacking and how much there is."""
+    if line.holds:
+        said = f"{_MET[line.row.kind]} {long_date(line.met_on)}" if line.met_on else "Met"
+        return said + (f"; counts until {long_date(line.expires_on)}" if line.expires_on else "")
+    if line.status == "lapsed" and line.expires_on:
+        return f"Counted until {long_date(line.expires_on)}"
+    if line.row.kind == "months_in_stage" and line.met_on and line.met_on > today:
+        return f"Reached on {long_date(line.met_on)}"
+    if line.inside:
+        return f"{line.inside - len(line.lacking)} of {plural(line.inside, 'course')} in date"
+    return _lacking(line)
+
+
+def _lacking(line: Any) -> str:
+    if line.so_far is None:
+        return ""
+    records, minutes = line.so_far
+    said = [f"{hours(minutes)} of {hours(line.row.minutes)}"] if line.row.minutes else []
+    said += [f"{records} of {plural(line.row.times, 'record')}"] if line.row.times else []
+    return f"So far {' and '.join(said)}"
+
+
+def mend(line: Any, person_id: int | None = None) -> tuple[str, str] | None:
+    """(words, address) of where an unmet or lapsing requirement can be seen to; for the person, or for whoever looks after `person_id`."""
+    kind, row = line.row.kind, line.row
+    whom = f"?for={person_id}" if person_id else ""
+    if kind == "course":
+        return "Find a date", f"/courses/{row.slug}{whom}"
+    if person_id is not None:
+        return ("See supervision", f"/people/{person_id}/supervision") if kind == "supervision" else None
+    return _OWN.get(kind)
+
+
+_OWN = {
+    "programme": ("My programme", "/my-programme"),
+    "standard": ("Add a record", "/my-learning/records/new"),
+    "records": ("Add a record", "/my-learning/records/new"),
+    "registration": ("My details", "/my-details"),
+    "supervision": ("My supervision", "/supervision"),
+    "pdr": ("My development review", "/development"),
+}

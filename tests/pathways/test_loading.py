@@ -92,7 +92,7 @@ def test_a_file_becomes_a_draft_and_the_same_again_is_nothing_new(make: Make) ->
     assert [row.title for row in make.rows(select(Requirement.title).order_by(Requirement.number))] == [
         "Court skills",
         "Registered with Social Work England, in good standing",
-        "Endorsed by their line manager",
+        "Endorsed by the line manager",
         "The panel",
     ]
 

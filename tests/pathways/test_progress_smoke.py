@@ -12,6 +12,10 @@ def test_smoke(database, make):
     with make.tx() as tx:
         cur = tx.insert(Curriculum, title="Ess", rule="any", needed=1)
         for n, c in enumerate((c1, c2)): tx.db.execute(CurriculumCourse.__table__.insert(), dict(curriculum_id=cur, course_id=c.id, position=n))
+        from app.frameworks.models import StandardsSet, Standard, Programme
+        ss = tx.insert(StandardsSet, code="S", version="1", title="S")
+        tx.db.execute(Standard.__table__.insert(), dict(code="S1", set_id=ss, number=1, title="x", verified=False))
+        tx.db.execute(Programme.__table__.insert(), dict(code="P", title="x", former_names=[]))
         step = tx.insert(Step, code="NQSW-SW", title="x", kind="progression", to_stage="SW")
         v = tx.insert(StepVersion, step_id=step, number=1, applies={"stages": ["NQSW"], "contracts": ["permanent"], "host_only": True, "roles": []}, in_force_from=date(2024,1,1))
         g = tx.insert(RequirementGroup, version_id=v, number=1, title="g", rule="any", needed=2)
@@ -22,6 +26,8 @@ def test_smoke(database, make):
         req(5, "months_in_stage", stage="NQSW", months=12)
         req(6, "registration", g)
         req(7, "pdr", g, months=12)
+        req(8, "supervision")
+        req(11, "standard", times=1, standard="S1"); req(12, "programme", g, programme_code="P")
         req(9, "endorsement", g, role="line manager")
         copy_curricula(tx, v)
         tx.update(StepVersion, v, state="published", published_at=tx.now)
