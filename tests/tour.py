@@ -381,6 +381,7 @@ TOUR: tuple[Stop, ...] = (
     Stop("/my-details/change", "practitioner"),
     Stop("/my-details/council-account", "practitioner"),
     Stop("/my-details/password", "practitioner"),
+    Stop("/my-details/names", "practitioner"),
     Stop("/people", "psw", queries=HOT),
     Stop("/people", "psw", query="q=ni", queries=HOT),
     Stop("/people", "manager", query="q=zzzzzz", queries=HOT),

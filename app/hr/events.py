@@ -52,7 +52,7 @@ KEPT_HERE = frozenset(
     "document_comments documents enrolment_changes equality_answers "
     "evaluations external_samples files groups imports interests journals leaver_runs learning_records otj_hours outbox portfolio_exports "
     "portfolio_imports prior_learning priority_rules programme_calls programme_versions progress_reviews protected_time "
-    "register_checks renewal_rules renewal_ticks "
+    "guard_names register_checks renewal_rules renewal_ticks "
     "role_mappings roles_held session_imports session_messages sittings standards_sets subscriptions supervision_imports supervision_rules "
     "training_confirmations webhook_deliveries".split()
 )

@@ -84,6 +84,7 @@ BUTTONS = (  # nothing can be left out of them
     "/learning-records/{first_id:int}/files/{file_id:int}/remove",
     "/my-learning/drafts",  # what the form's script sends: see tests/desks/test_record_pages.py
     "/my-learning/drafts/discard",
+    "/my-details/names/empty",
     "/portfolios/{enrolment_id:int}/add",
     "/portfolios/{enrolment_id:int}/export",
     "/documents/{document_id:int}/asked/{contribution_id:int}/again",
