@@ -31,6 +31,7 @@ from tests import (
     plants_renewal,
     plants_signing_in,
     plants_supervision,
+    plants_together,
     plants_webhooks,
 )
 from tests.factory import LONG_AGO, Make
@@ -64,6 +65,7 @@ def test_every_rule_has_a_planted_violation() -> None:
         plants_chains,
         plants_directory,
         plants_supervision,
+        plants_together,
         plants_programmes,
         plants_portfolio,
         plants_frameworks,

@@ -54,7 +54,8 @@ KEPT_HERE = frozenset(
     "portfolio_imports prior_learning priority_rules programme_calls programme_versions progress_reviews protected_time "
     "guard_names register_checks renewal_rules renewal_ticks "
     "role_mappings roles_held session_imports session_messages sittings standards_sets subscriptions supervision_imports supervision_rules "
-    "training_confirmations webhook_deliveries".split()
+    "training_confirmations webhook_deliveries "
+    "learning_imports learning_meetings learning_sets pairings together_notices".split()
 )
 """Subjects of the ledger that no other system is told of; what follows for those that are told has ledger rows of its own."""
 

@@ -30,6 +30,7 @@ from app.invariants.programmes import PROGRAMME_RULES
 from app.invariants.rule import Rule, Violation
 from app.invariants.signing_in import SIGNING_IN_RULES
 from app.invariants.supervision import SUPERVISION_RULES
+from app.invariants.together import TOGETHER_RULES
 from app.invariants.webhooks import WEBHOOK_RULES
 
 SHOWN = 20  # ids named for each broken rule
@@ -38,7 +39,7 @@ LATELY = timedelta(hours=1)  # so long the worker may take
 RULES: tuple[Rule, ...] = (
     *(PLACE_RULES + HISTORY_RULES + CLOCK_RULES + AFTER_RULES + PEOPLE_RULES),
     *(FRAMEWORK_RULES + CHAIN_RULES + SUPERVISION_RULES + PROGRAMME_RULES + PORTFOLIO_RULES + LEAVER_RULES),
-    *(DIRECTORY_RULES + SIGNING_IN_RULES + WEBHOOK_RULES),
+    *(DIRECTORY_RULES + SIGNING_IN_RULES + WEBHOOK_RULES + TOGETHER_RULES),
 )
 
 

@@ -165,6 +165,7 @@ _SETS = select(
     _FACILITATOR.name.label("facilitator"),
     _MEMBERS.label("members"),
     _MINE.label("mine"),
+    _EVER.label("ever"),
     *_met(Meeting.set_id, LearningSet.id),
 ).join(_FACILITATOR, _FACILITATOR.id == LearningSet.facilitator_id)
 

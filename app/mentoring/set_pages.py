@@ -74,7 +74,7 @@ def draw(tx: Tx, page: Page, set_id: int) -> Response:
         me=me,
         leads=row.facilitator_id == me and row.ended_on is None,
         members=queries.members_of(tx, set_id),
-        met=queries.meetings(tx, Meeting.set_id == set_id) if row.mine or row.ended_on else [],
+        met=queries.meetings(tx, Meeting.set_id == set_id) if row.ever else [],
         need=NEEDS[row.need],
         said=words.SAID.get(page.query("said"), ""),
     )

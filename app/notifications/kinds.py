@@ -9,7 +9,7 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from app.notifications import account_kinds, programme_kinds
+from app.notifications import account_kinds, programme_kinds, together_kinds
 from app.notifications.everyone import Everyone
 
 Was = Literal["booked", "requested", "waiting", "offered", "reserved"]
@@ -366,6 +366,7 @@ FACTS: dict[str, Any] = {
     "digest": Digest,
     **account_kinds.FACTS,
     **programme_kinds.FACTS,
+    **together_kinds.FACTS,
 }
 
 # What people may choose how to hear of. A kind that is not here is always e-mailed: offers, changes, cancellations, security.
@@ -382,6 +383,7 @@ TOPICS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "supervision": ("Supervision that is overdue, on Mondays", ("supervision_due",)),
     **programme_kinds.TOPICS,
+    **together_kinds.TOPICS,
 }
 AT_FIRST = {"comments": "digest"}  # how, until somebody chooses; at once where nothing stands here
 TOPIC_OF = {f"email.{kind}": topic for topic, (_, kinds) in TOPICS.items() for kind in kinds}
@@ -428,4 +430,5 @@ WORDS = {
     "email.digest": "Daily summary",
     **account_kinds.WORDS,
     **programme_kinds.WORDS,
+    **together_kinds.WORDS,
 }

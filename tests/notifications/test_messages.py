@@ -11,6 +11,7 @@ from app.core.mail import Message, build
 from app.notifications.kinds import FACTS
 from app.notifications.messages import FactsError, render
 from tests.notifications.programme_samples import PROGRAMME_SAMPLES
+from tests.notifications.together_samples import TOGETHER_SAMPLES
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SETTINGS = Settings(base_url="https://academy.westmarch.example", smtp_url="smtps://mail.westmarch.example")
@@ -126,6 +127,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "link": "/supervision/team",
     },
     **PROGRAMME_SAMPLES,
+    **TOGETHER_SAMPLES,
     "digest": {"to": "ann@westmarch.example", "name": "Ann Example", "subjects": ["Booked: Court skills", "Tomorrow: Life story work"]},
 }
 KINDS = sorted(FACTS)

@@ -24,6 +24,7 @@ from app.hr.operations import leaving_flags, leaving_reports
 from app.hr.operations.expressions import lines, next_day
 from app.identity.models import Account, Link, SignIn
 from app.learning.models import Course
+from app.mentoring.operations import leaving as together
 from app.people.models import Duty, GroupMember, Membership, Person, Post, Responsibility, RoleHeld, Stage
 
 ENDS: Any = next_day(Departure.last_day)  # the first day on which they are gone
@@ -190,6 +191,8 @@ def finish(tx: Tx, ids: Collection[int]) -> None:
         mark = newest_effect(tx)
         _approvals(tx, piece)
         _access(tx, piece)
+        people = tx.rows(select(Departure.person_id).where(Departure.id.in_(piece)).order_by(Departure.person_id))
+        together.part(tx, [row.person_id for row in people])
         _record(tx, piece, mark)
         tx.db.execute(
             update(Departure)

@@ -137,7 +137,7 @@ def answer(tx: Tx, pairing_id: int, version: int, *, accepted: bool) -> None:
         _found(tx, row)
     if state in ("active", "declined"):
         for person_id in {row.giver_id, row.receiver_id, row.asked_by} - {tx.actor.person_id}:
-            tell(tx, "together_answered", row.id, person_id)
+            tell(tx, "together_answered", row.id, person_id, state=state)
 
 
 def _found(tx: Tx, row: Row[Any]) -> None:
@@ -206,6 +206,6 @@ def _taken(tx: Tx, notice_id: int) -> int:
     return int(tx.scalar(select(func.count()).where(Pairing.notice_id == notice_id, Pairing.state == "active")) or 0)
 
 
-def tell(tx: Tx, kind: str, pairing_id: int, person_id: int) -> None:
+def tell(tx: Tx, kind: str, pairing_id: int, person_id: int, **facts: Any) -> None:
     """Queue one message about a pairing; the worker adds who it is with."""
-    tx.insert(Outbox, **message(f"email.{kind}", tx.now, "pairings", person_id, {}), subject_id=pairing_id)
+    tx.insert(Outbox, **message(f"email.{kind}", tx.now, "pairings", person_id, facts), subject_id=pairing_id)
