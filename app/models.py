@@ -14,6 +14,7 @@ from app.learning import models as learning
 from app.learning import moving_models, record_models, renewal_models
 from app.mentoring import models as mentoring
 from app.notifications import models as notifications
+from app.pathways import chase_models
 from app.pathways import models as pathways
 from app.people import models as people
 from app.people import register_models
@@ -29,6 +30,7 @@ __all__ = [
     "apprentice_models",
     "bookings",
     "change_models",
+    "chase_models",
     "directory_models",
     "equality",
     "event_models",
