@@ -24,6 +24,7 @@ from app.hr.operations import leaving_clock
 from app.hr.webhooks import fan_out, noting
 from app.identity import operations as identity
 from app.notifications import preferences
+from app.pathways.operations import chasing as required
 from app.programmes.operations import applying, chasing, contribute, exports, feed, heads, notices
 from app.supervision.operations import overdue
 
@@ -43,6 +44,7 @@ TIMETABLE: dict[str, tuple[When, Job]] = {
     "programme-feed": (timedelta(minutes=5), feed.run),
     "programme-notices": (notices.turn, notices.tell),
     "chase-apprentices": (chasing.turn, chasing.chase),
+    "chase-required": (required.turn, required.chase),
     "programme-changes": (timedelta(hours=1), applying.apply_due),
     "daily-summaries": (preferences.digest_turn, preferences.write_digests),
 }

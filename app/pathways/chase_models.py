@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Model
 
-OPEN = "told_above_at IS NULL"
+OPEN = "told_above_at IS NULL AND kind <> 'lapsing'"  # what those above may still have to be told
 
 
 class Chase(Model):

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from app.core.tx import Tx
-from app.pathways.definitions import VERSIONS, parts
+from app.pathways.definitions import VERSIONS, Group, parts
 from app.pathways.models import StepVersion
 from app.pathways.progress import SOON, Met
 
@@ -85,13 +85,13 @@ def _together(found: Sequence[State], needed: int, on: date, soon: timedelta) ->
 
 
 def items(tx: Tx, version_ids: Collection[int]) -> list[Item]:
-    """What these versions ask for, by the order given and their own; three statements for all."""
+    """What these versions ask for, by the order given and their own; two statements for all."""
     groups, asked = parts(tx, version_ids)
     rows = {row.id: row for row in tx.rows(VERSIONS.where(StepVersion.id.in_(version_ids)))} if version_ids else {}
     return [item for key in version_ids for item in _of_version(rows[key], groups[key], asked[key])]
 
 
-def _of_version(version: Row[Any], groups: Sequence[Row[Any]], asked: Sequence[Row[Any]]) -> Iterator[Item]:
+def _of_version(version: Row[Any], groups: Sequence[Group], asked: Sequence[Row[Any]]) -> Iterator[Item]:
     loose = [_one(version, row) for row in asked if row.group_id is None]
     grouped = [(group, [row for row in asked if row.group_id == group.id]) for group in groups]
     if version.rule == "any":
@@ -111,7 +111,7 @@ def _one(version: Row[Any], row: Row[Any]) -> Item:
     return Item(version.id, version.title, _what(row), row.title, (row,), 1)
 
 
-def _group(version: Row[Any], group: Row[Any], rows: Sequence[Row[Any]]) -> Item:
+def _group(version: Row[Any], group: Group, rows: Sequence[Row[Any]]) -> Item:
     needed = group.needed or len(rows)
     what = f"{needed} of {len(rows)}: {', '.join(sorted(map(_what, rows)))}"
     return Item(version.id, version.title, what, group.title, tuple(rows), needed)

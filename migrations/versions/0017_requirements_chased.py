@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_requirement_chases")),
         sa.UniqueConstraint("person_id", "what", "kind", "until", name="uq_requirement_chases_once"),
     )
-    still = sa.text("told_above_at IS NULL")
+    still = sa.text("told_above_at IS NULL AND kind <> 'lapsing'")
     op.create_index(
         "ix_requirement_chases_open", "requirement_chases", ["told_at"], unique=False, sqlite_where=still, postgresql_where=still
     )

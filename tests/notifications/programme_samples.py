@@ -22,6 +22,7 @@ PROGRAMME_SAMPLES: dict[str, dict[str, Any]] = {
     "documents_waiting": LIST,
     "review_due": LIST,
     "safeguarding_due": LIST | {"subjects": ["Cal Example: expired on Friday 4 December 2026"], "link": "/apprenticeships"},
+    "training_required": LIST | {"own": True, "subjects": ["Safeguarding: lapsed after Friday 4 December 2026"], "link": "/my-pathway"},
     "document_sent": DOCUMENT,
     "document_returned": DOCUMENT,
     "document_commented": DOCUMENT,

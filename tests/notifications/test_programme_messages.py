@@ -82,6 +82,7 @@ def subject_of(kind: str) -> str:
         "stage_overdue": "people",
         "review_due": "people",
         "safeguarding_due": "people",
+        "training_required": "people",
         "signed_receipt": "chain_entries",
         "papers_ready": "panel_cases",
         "panel_decided": "panel_cases",
