@@ -32,6 +32,7 @@ PAGES = (
     "app.people.edit_pages",
     "app.people.pages",
     "app.people.cover_pages",
+    "app.people.register_pages",
     "app.guarding.pages",
     "app.learning.pages",
     "app.learning.curricula",
@@ -39,6 +40,7 @@ PAGES = (
     "app.learning.prior_pages",
     "app.learning.certificate_pages",
     "app.learning.profile_pages",
+    "app.learning.renewal_pages",
     "app.bookings.pages",
     "app.bookings.answer_pages",
     "app.bookings.register_pages",
@@ -63,6 +65,9 @@ PAGES = (
     "app.supervision.team_pages",
     "app.supervision.import_pages",
     "app.supervision.workload_pages",
+    "app.supervision.action_pages",
+    "app.supervision.pdr_pages",
+    "app.supervision.pdr_team_pages",
     "app.mentoring.pages",
     "app.mentoring.pair_pages",
     "app.mentoring.set_pages",
@@ -115,6 +120,7 @@ NAVIGATION: tuple[tuple[str, str, Can], ...] = (
     ("Find learning", "/courses", Can.READ_CATALOGUE),
     ("My bookings", "/my-bookings", Can.READ_OWN_PAGE),
     ("My learning", "/my-learning", Can.READ_OWN_PAGE),
+    ("My pathway", "/my-pathway", Can.READ_OWN_PAGE),
     ("Supervision", "/supervision", Can.READ_SUPERVISION),
 )
 
@@ -175,6 +181,8 @@ def _has_some(reader: Actor, path: str, reaches: set[policy.Reach]) -> bool:
         return bool({policy.Reach.ASSIGNED, policy.Reach.REPORTS} & reaches)  # line managers sign, and stand in for whoever assesses
     if path == "/my-team":
         return policy.Reach.REPORTS in reaches or not policy.may(reader, Can.MANAGE_SESSIONS)
+    if path == "/renewal":
+        return bool({policy.Reach.SCOPE, policy.Reach.ALL} & reaches)  # line managers find it on the page of their team
     return path != "/delivering" or policy.Reach.DELIVERED in reaches
 
 
@@ -189,6 +197,7 @@ MORE: tuple[tuple[str, str, Can], ...] = (
     ("Panels", "/panels", Can.READ_PANELS),
     ("Moderation", "/samples", Can.MODERATE),
     ("Completions", "/completions", Can.EXPORT_COMPLETIONS),
+    ("Renewal", "/renewal", Can.READ_RENEWAL),
     ("HR imports", "/hr/imports", Can.IMPORT_PEOPLE),
     ("Leavers", "/hr/leavers", Can.CONFIRM_LEAVERS),
     ("HR records", "/hr/training-records", Can.READ_TRAINING_RECORDS),

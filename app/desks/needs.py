@@ -26,6 +26,7 @@ from app.desks.queries import FOREVER, ME, MINE_TO_ANSWER, PENDING, SOON, TODAY
 from app.frameworks.models import ProgrammeVersion
 from app.hr.departures import for_hr
 from app.learning.models import Completion, Course
+from app.pathways.models import EndorsementAsk
 from app.people.models import Person
 from app.policy import Can
 from app.programmes import asked
@@ -179,12 +180,17 @@ _PROGRAMME = (
 )
 _change, _whose, _proposed = asked.MINE.selected_columns
 _AGREE = asked.MINE.with_only_columns(*_row("agree", _change, _whose, _proposed))
+_ENDORSE = (
+    select(*_row("endorse", EndorsementAsk.person_id, Person.name, EndorsementAsk.asked_at))
+    .join(Person, Person.id == EndorsementAsk.person_id)
+    .where(EndorsementAsk.asked_of == ME, literal_column("endorsement_asks.state = 'asked'"))
+)
 
 
 @lru_cache(maxsize=8)
 def _statement(leads: bool, books: bool, trains: bool) -> Ready:
     """Everything of the reader's own in one statement; of managers, of those who book for others and of trainers a little more."""
-    parts = [_OFFERS, _CHARGES, *_EVALUATIONS, _MESSAGES, _DOCUMENTS, _AGREE, _PROGRAMME, _FOLLOWED, _CONFIRM, _STANDING]
+    parts = [_OFFERS, _CHARGES, *_EVALUATIONS, _MESSAGES, _DOCUMENTS, _AGREE, _PROGRAMME, _FOLLOWED, _CONFIRM, _ENDORSE, _STANDING]
     parts += [part for wanted, part in ((leads, _REQUESTS), (books, _RESERVED), (trains, _REGISTERS)) if wanted]
     return Ready(union_all(*parts))
 
@@ -195,6 +201,7 @@ _ORDER = (
     "request",
     "register",
     "agree",
+    "endorse",
     "document",
     "charge",
     "message",
@@ -254,6 +261,8 @@ def _line(row: Row[Any]) -> Need:
         return Need(row.title, f"/documents/{row.key}", f"Since {long_date(london(row.at))}")
     if row.kind == "agree":
         return Need(f"Your agreement is asked for: {row.title}", f"/changes/{row.key}", f"Since {long_date(london(row.at))}")
+    if row.kind == "endorse":
+        return Need(f"{row.title} asks for your endorsement", "/endorsements", f"Since {long_date(london(row.at))}")
     if row.kind == "charge":
         return Need(f"You can give a reason or appeal: {row.title}", f"/bookings/{row.key}/answer", f"By {deadline(row.at)}")
     said = "Three quick questions about" if row.kind == "after" else "Has it changed what you do?"

@@ -16,6 +16,7 @@ from app.desks import catalogue, circles, course_dates, queries
 from app.desks.needs import needs
 from app.doors import Page, Pages
 from app.notifications import feed
+from app.pathways.ahead import ahead
 from app.policy import Can
 
 pages = Pages()
@@ -38,6 +39,7 @@ def home(tx: Tx, page: Page) -> Response:
         coming=coming[:6],
         share=circles.share(tx),
         assessed=circles.assessed(tx),
+        step=ahead(tx, me),
         words=words,
         today=tx.today,
     )

@@ -15,7 +15,7 @@ from app.core.facts import current
 from app.core.ledger import Audit, Outbox
 from app.core.tx import Tx
 from app.learning.models import Course
-from app.notifications import more_facts, programme_facts, together_facts
+from app.notifications import more_facts, pathway_facts, programme_facts, together_facts
 from app.people.models import Duty, Person, Responsibility
 
 Facts = dict[str, Any]
@@ -44,7 +44,12 @@ def compose(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
     deeds = _deeds(tx, [row.id for row in rows])
     queue = _queue(tx, [row.subject_id for row in rows if row.kind == "email.booking_waiting"])
     managers = _managers(tx, {row.person_id for row in rows if row.kind == "email.booking_requested"})
-    further = more_facts.further(tx, rows, parts) | programme_facts.further(tx, rows) | together_facts.further(tx, rows)
+    further = (
+        more_facts.further(tx, rows, parts)
+        | programme_facts.further(tx, rows)
+        | together_facts.further(tx, rows)
+        | pathway_facts.further(tx, rows)
+    )
     composed: dict[int, Facts] = {}
     for row in rows:
         person, deed = people.get(row.person_id), deeds.get(row.id)

@@ -9,7 +9,7 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from app.notifications import account_kinds, programme_kinds, together_kinds
+from app.notifications import account_kinds, pathway_kinds, programme_kinds, renewal_kinds, together_kinds
 from app.notifications.everyone import Everyone
 
 Was = Literal["booked", "requested", "waiting", "offered", "reserved"]
@@ -366,6 +366,8 @@ FACTS: dict[str, Any] = {
     "digest": Digest,
     **account_kinds.FACTS,
     **programme_kinds.FACTS,
+    **renewal_kinds.FACTS,
+    **pathway_kinds.FACTS,
     **together_kinds.FACTS,
 }
 
@@ -383,6 +385,8 @@ TOPICS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "supervision": ("Supervision that is overdue, on Mondays", ("supervision_due",)),
     **programme_kinds.TOPICS,
+    **renewal_kinds.TOPICS,
+    **pathway_kinds.TOPICS,
     **together_kinds.TOPICS,
 }
 AT_FIRST = {"comments": "digest"}  # how, until somebody chooses; at once where nothing stands here
@@ -430,5 +434,7 @@ WORDS = {
     "email.digest": "Daily summary",
     **account_kinds.WORDS,
     **programme_kinds.WORDS,
+    **renewal_kinds.WORDS,
+    **pathway_kinds.WORDS,
     **together_kinds.WORDS,
 }

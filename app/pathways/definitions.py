@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 
 from app.core.tx import Tx
-from app.frameworks.models import Programme, Standard
-from app.learning.models import Course, Curriculum, LearningActivity
+from app.learning.models import Course, Curriculum
 from app.pathways import words
 from app.pathways.models import Requirement, RequirementGroup, Step, StepVersion
 from app.people.models import CareerStage
@@ -27,37 +27,42 @@ PLAIN = (
 )  # said alike in the file and in the table
 
 
-def parts(tx: Tx, version_ids: Collection[int]) -> tuple[dict[int, list[Row[Any]]], dict[int, list[Row[Any]]]]:
-    """(groups by version, requirements by version), in their order; with the names of what they ask for. Two statements for all."""
-    groups: dict[int, list[Row[Any]]] = {key: [] for key in version_ids}
-    asked: dict[int, list[Row[Any]]] = {key: [] for key in version_ids}
-    if not version_ids:
-        return groups, asked
-    group, requirement = RequirementGroup.__table__, Requirement.__table__
-    for row in tx.rows(select(group).where(group.c.version_id.in_(version_ids)).order_by(group.c.version_id, group.c.number)):
-        groups[row.version_id].append(row)
-    named = (
-        select(
-            requirement,
-            Course.slug,
-            Course.title.label("course"),
-            Curriculum.title.label("curriculum"),
-            Programme.title.label("programme"),
-            Standard.title.label("standard_title"),
-            LearningActivity.title.label("activity_title"),
-            CareerStage.title.label("stage_title"),
-        )
-        .outerjoin(Course, Course.id == requirement.c.course_id)
-        .outerjoin(Curriculum, Curriculum.id == requirement.c.curriculum_id)
-        .outerjoin(Programme, Programme.code == requirement.c.programme_code)
-        .outerjoin(Standard, Standard.code == requirement.c.standard)
-        .outerjoin(LearningActivity, LearningActivity.code == requirement.c.activity)
-        .outerjoin(CareerStage, CareerStage.code == requirement.c.stage)
-        .where(requirement.c.version_id.in_(version_ids))
-        .order_by(requirement.c.version_id, requirement.c.number)
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of requirements, as its version has it."""
+
+    id: int
+    title: str
+    rule: str
+    needed: int | None
+
+
+_PARTS = (
+    select(
+        Requirement.__table__,
+        RequirementGroup.title.label("group_title"),
+        RequirementGroup.rule.label("group_rule"),
+        RequirementGroup.needed.label("group_needed"),
+        Course.slug,
+        Course.title.label("course"),
+        Curriculum.title.label("curriculum"),
     )
-    for row in tx.rows(named):
+    .outerjoin(RequirementGroup, RequirementGroup.id == Requirement.group_id)
+    .outerjoin(Course, Course.id == Requirement.course_id)
+    .outerjoin(Curriculum, Curriculum.id == Requirement.curriculum_id)
+    .where(Requirement.version_id.in_(bindparam("versions", expanding=True)))
+    .order_by(Requirement.version_id, RequirementGroup.number, Requirement.number)
+)
+
+
+def parts(tx: Tx, version_ids: Collection[int]) -> tuple[dict[int, list[Group]], dict[int, list[Row[Any]]]]:
+    """(groups by version, requirements by version), in their order; with the names of what they ask for. One statement for all."""
+    groups: dict[int, list[Group]] = {key: [] for key in version_ids}
+    asked: dict[int, list[Row[Any]]] = {key: [] for key in version_ids}
+    for row in tx.rows(_PARTS, versions=list(version_ids)) if version_ids else ():
         asked[row.version_id].append(row)
+        if row.group_id is not None and all(group.id != row.group_id for group in groups[row.version_id]):
+            groups[row.version_id].append(Group(row.group_id, row.group_title, row.group_rule, row.group_needed))
     return groups, asked
 
 
@@ -74,7 +79,7 @@ VERSIONS = select(*VERSION).join(Step, Step.id == StepVersion.step_id).outerjoin
 """A version with what its step is called and where it leads."""
 
 
-def definition(version: Row[Any], groups: list[Row[Any]], asked: list[Row[Any]]) -> dict[str, Any]:
+def definition(version: Row[Any], groups: list[Group], asked: list[Row[Any]]) -> dict[str, Any]:
     """What a file would say of this version (a row of VERSIONS, with its `parts`); what is not said there is left out."""
     held = {group.id: [_requirement(row) for row in asked if row.group_id == group.id] for group in groups}
     said: dict[str, Any] = dict(

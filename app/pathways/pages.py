@@ -145,7 +145,7 @@ def _step(tx: Tx, page: Page, code: str, person_id: int, name: str, *, you: bool
         given=given,
         asked=asks,
         asks=endorses and any(line.row.kind == "endorsement" and not line.holds for line in view.lines),
-        aimed=you and version.step_id in aiming.mine(tx),
+        aimed=you and bool(view.version.aimed),
         may_endorse=not you and endorses and bool(endorsing.endorsing_roles(tx, person_id, version.step_id)),
         stages=stage_titles(tx),
         as_at=as_at,

@@ -14,8 +14,8 @@ from app.core.db import ONE
 from app.core.tx import Tx
 from app.learning.models import Completion, Course, LearningRecord
 from app.pathways import progress
-from app.pathways.definitions import VERSIONS, parts
-from app.pathways.models import RequirementCourse, StepVersion
+from app.pathways.definitions import VERSIONS, Group, parts
+from app.pathways.models import RequirementCourse, Step, StepAim, StepVersion
 from app.pathways.versions import in_force
 from app.people.models import Person
 
@@ -69,7 +69,7 @@ class Part:
 class View:
     """A version of a step with the person's state."""
 
-    version: Row[Any]
+    version: Row[Any]  # of VERSIONS; and `aimed`: do they look towards it?
     parts: list[Part]
 
     @property
@@ -126,7 +126,9 @@ def _views(tx: Tx, person_id: int, versions: Collection[int], as_at: date, *, ap
     wanted = sorted({each.version_id for each in found})
     said = {each.requirement_id: each for each in found}
     groups, asked = parts(tx, wanted)
-    rows = {row.id: row for row in tx.rows(VERSIONS.where(StepVersion.id.in_(wanted)))} if wanted else {}
+    aim = exists(select(ONE).where(StepAim.person_id == person_id, StepAim.step_id == Step.id, StepAim.ended_at.is_(None)))
+    named = VERSIONS.add_columns(aim.label("aimed")).where(StepVersion.id.in_(wanted))
+    rows = {row.id: row for row in tx.rows(named)} if wanted else {}
     views = [View(rows[key], _parts(groups[key], asked[key], said)) for key in wanted]
     lines = [line for view in views for line in view.lines]
     _courses(tx, person_id, lines, as_at)
@@ -134,7 +136,7 @@ def _views(tx: Tx, person_id: int, versions: Collection[int], as_at: date, *, ap
     return sorted(views, key=lambda view: (view.version.kind != "mandatory", view.version.to_rank or 0, view.version.title))
 
 
-def _parts(groups: list[Row[Any]], asked: list[Row[Any]], said: dict[int, progress.Met]) -> list[Part]:
+def _parts(groups: list[Group], asked: list[Row[Any]], said: dict[int, progress.Met]) -> list[Part]:
     def line(row: Row[Any]) -> Line:
         met = said[row.id]
         return Line(row, met.status, met.met_on, met.expires_on)

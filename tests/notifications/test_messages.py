@@ -10,7 +10,9 @@ from app.core.config import Settings
 from app.core.mail import Message, build
 from app.notifications.kinds import FACTS
 from app.notifications.messages import FactsError, render
+from tests.notifications.pathway_samples import PATHWAY_SAMPLES
 from tests.notifications.programme_samples import PROGRAMME_SAMPLES
+from tests.notifications.renewal_samples import RENEWAL_SAMPLES
 from tests.notifications.together_samples import TOGETHER_SAMPLES
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -127,7 +129,9 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "link": "/supervision/team",
     },
     **PROGRAMME_SAMPLES,
+    **RENEWAL_SAMPLES,
     **TOGETHER_SAMPLES,
+    **PATHWAY_SAMPLES,
     "digest": {"to": "ann@westmarch.example", "name": "Ann Example", "subjects": ["Booked: Court skills", "Tomorrow: Life story work"]},
 }
 KINDS = sorted(FACTS)
