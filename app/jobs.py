@@ -23,6 +23,8 @@ from app.hr import feed as changes
 from app.hr.operations import leaving_clock
 from app.hr.webhooks import fan_out, noting
 from app.identity import operations as identity
+from app.learning import drafts
+from app.learning import renewal_clock
 from app.notifications import preferences
 from app.pathways.operations import chasing as required
 from app.programmes.operations import applying, chasing, contribute, exports, feed, heads, notices
@@ -32,6 +34,7 @@ Job = Callable[[Tx, datetime], None]
 When = timedelta | Callable[[datetime], datetime | None]  # every so long, counted from midnight UTC; or what says which turn is due, if any
 TIMETABLE: dict[str, tuple[When, Job]] = {
     "tidy-identity": (timedelta(days=1), identity.tidy),
+    "forget-drafts": (timedelta(days=1), drafts.forget_old),
     "tidy-webhooks": (timedelta(days=1), noting.tidy),
     "ask-evaluation": (timedelta(hours=1), evaluate.ask_due),
     "chase-approvals": (timedelta(hours=1), approval.chase),
@@ -46,6 +49,7 @@ TIMETABLE: dict[str, tuple[When, Job]] = {
     "chase-apprentices": (chasing.turn, chasing.chase),
     "chase-required": (required.turn, required.chase),
     "programme-changes": (timedelta(hours=1), applying.apply_due),
+    "renewal": (reminders.turn, renewal_clock.tell),
     "daily-summaries": (preferences.digest_turn, preferences.write_digests),
 }
 

@@ -68,7 +68,7 @@ def _form(tx: Tx, page: Page, seen: Seen | None, base: str = "") -> Response:
         chosen=[*chosen, *[""] * MOST_STANDARDS][:MOST_STANDARDS],
         audiences=record_queries.AUDIENCES,
         shared=set(forms.many(page.form, "audiences")),
-        drafts=[] if page.form.get("entry_key") else [row for row in drafts.mine(tx) if not row.words.get("record")],
+        drafts=[] if seen or page.form.get("entry_key") else [row for row in drafts.mine(tx) if not row.words.get("record")],
         entry_key=page.value("entry_key") or secrets.token_hex(16),
         more=bool(seen is not None or any(page.form.get(name) for name in (*records.LABELS, "standards", "audiences") if name != "title")),
         inside="/my-learning",

@@ -16,7 +16,8 @@ from app.core.facts import current
 from app.core.ledger import Audit
 from app.core.tx import Tx
 from app.hr.change_models import Change
-from app.learning.models import Completion, Course
+from app.learning.models import Completion, Course, LearningRecord
+from app.learning.shared import was_shared
 from app.people.models import Membership, Person, Unit
 from app.programmes.models import Cohort, Enrolment
 from app.programmes.panel_models import PanelCase
@@ -33,13 +34,14 @@ EVENTS = {
     "enrolments": "enrolment.changed",
     "supervisions": "supervision.changed",
     "training-records": "training-record.changed",
+    "learning-records": "learning-record.changed",
 }
 """Resource, as in its address, → what a change of it is called; `removed` says what it is called when it is gone."""
 
 SILENT = (
     *("person.absence-ended", "person.absence-recorded", "person.deputy-ended", "person.deputy-named"),
     *("session.check-in-closed", "session.check-in-opened", "session.register-finished"),
-    *("booking.marked", "sample.shown"),
+    *("booking.marked", "sample.shown", "supervision.standing-rule"),
 )
 """Actions on rows that are told which change nothing that is told of them."""
 
@@ -50,7 +52,7 @@ KEPT_HERE = frozenset(
     "accounts api_clients applications apprenticeship_rules apprenticeship_standards booking_policies calendars cancel_reasons caseloads "
     "certificates chain_entries claim_batches claims consequences contributions curricula daily_heads departure_effects departures "
     "document_comments documents enrolment_changes equality_answers "
-    "evaluations external_samples files groups imports interests journals leaver_runs learning_records otj_hours outbox portfolio_exports "
+    "evaluations external_samples files groups imports interests journals leaver_runs otj_hours outbox pdr_cycles pdrs portfolio_exports "
     "portfolio_imports prior_learning priority_rules programme_calls programme_versions progress_reviews protected_time "
     "guard_names register_checks renewal_rules renewal_ticks "
     "role_mappings roles_held session_imports session_messages sittings standards_sets subscriptions supervision_imports supervision_rules "
@@ -62,7 +64,7 @@ KEPT_HERE = frozenset(
 FACTS = ("memberships", "posts", "responsibilities", "stages")
 """Dated facts about people: operations speak of the person; only departures speak of each fact."""
 
-LOOKED_THROUGH = frozenset({"panel_cases", "providers", "rooms", "series", *FACTS})
+LOOKED_THROUGH = frozenset({"learning_records", "panel_cases", "providers", "rooms", "series", *FACTS})
 """Subjects that are no resource, but change what is shown of one: see `_through`."""
 
 
@@ -151,6 +153,10 @@ def _through(fresh: Any, today: Any) -> list[Any]:
         _told(fresh, "training-records", Enrolment.id * 2 + 1, Enrolment.person_id)
         .join(Enrolment, Enrolment.id == fresh.c.subject_id)
         .where(fresh.c.subject == "enrolments", Enrolment.outcome.is_not(None)),
+        # Of what people keep of their learning, only what they share with other systems, and that they share it no more.
+        _told(fresh, "learning-records", LearningRecord.id, LearningRecord.person_id)
+        .join(LearningRecord, LearningRecord.id == fresh.c.subject_id)
+        .where(fresh.c.subject == "learning_records", was_shared(LearningRecord.id, fresh.c.at)),
         # An organisation sees the cohorts that somebody of it is in.
         _told(fresh, "cohorts", Enrolment.cohort_id, null())
         .join(Enrolment, Enrolment.id == fresh.c.subject_id)

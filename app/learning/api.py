@@ -11,9 +11,10 @@ from app.apidoor import Reply, api, if_match
 from app.core.listing import HAS_WORD, NO_NUL, BodyKey, Closed, Day, Key, Whole, keyset
 from app.core.tx import Tx
 from app.core.web import BULK
-from app.learning import listings, operations, results
+from app.learning import listings, operations, results, shared
 from app.learning.listings import Bucket, CompletionOut, CompletionsOut, CompletionsQuery, CourseOut, CoursesOut, CoursesQuery, Kind
 from app.learning.models import Completion, Course
+from app.learning.shared import RecordsOut, RecordsQuery
 
 router = APIRouter(prefix="/api/v1")
 
@@ -115,6 +116,21 @@ def completions(tx: Tx, query: Annotated[CompletionsQuery, Query()]) -> dict[str
     """Who completed what and until when it counts, in the order in which it was recorded."""
     items, following = keyset(tx, "completions", query, listings.completions(tx, query), Completion.id)
     return {"items": items, "next": following}
+
+
+@router.get(
+    "/learning-records",
+    response_model=RecordsOut,
+    summary="List learning records",
+    operation_id="list_learning_records",
+    tags=["Learning records"],
+)
+@api("learning-records:read")
+def learning_records(tx: Tx, query: Annotated[RecordsQuery, Query()]) -> dict[str, Any]:
+    """What people share of their learning with other systems: what, when and how long, never what they wrote about it. A record is
+    private until its owner shares it, and goes from here when they stop."""
+    items, following = keyset(tx, "learning-records", query, shared.records(tx, query), shared.KEY)
+    return {"items": shared.complete(tx, items), "next": following}
 
 
 class NewCompletion(Closed):

@@ -15,7 +15,7 @@ from sqlalchemy import Row, insert, select, update
 from app.core.calendar import add_months
 from app.core.ledger import Audit, entry
 from app.core.tx import Tx
-from app.learning import certificates
+from app.learning import certificates, shared
 from app.learning.models import Completion, Course, CourseKind, LearningRecord
 
 ACTIVITIES = {CourseKind.MASTERCLASS: "masterclass", CourseKind.E_LEARNING: "e_learning"}  # of a course's kind; the others are a course
@@ -72,6 +72,8 @@ def _settle_records(tx: Tx, session_id: int, course: Row[Any], learnt: Sequence[
     wrong = [row.id for row in live if wanted.get(row.booking_id) != told[row.booking_id]]
     if wrong:
         tx.db.execute(update(LearningRecord).where(LearningRecord.id.in_(wrong)).values(superseded_at=tx.now))
+        who = {each.booking_id: each.person_id for each in learnt}
+        shared.tell(tx, {row.first_id or row.id: who[row.booking_id] for row in live if row.id in wrong})
     fresh = [each for each in learnt if each.booking_id in wanted and told.get(each.booking_id) != wanted[each.booking_id]]
     if not fresh:
         return
@@ -79,6 +81,7 @@ def _settle_records(tx: Tx, session_id: int, course: Row[Any], learnt: Sequence[
         LearningRecord.booking_id.in_([each.booking_id for each in fresh]), LearningRecord.superseded_at.is_not(None)
     )
     first = {row.booking_id: row.first_id or row.id for row in tx.rows(before)}
+    shared.tell(tx, {first[each.booking_id]: each.person_id for each in fresh if each.booking_id in first and each.booking_id not in told})
     tx.insert_many(
         LearningRecord,
         [

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from app.core.tx import Tx
+from app.learning import shared
 from app.learning.models import LearningActivity, LearningRecord
 from app.learning.record_models import MOST_STANDARDS, RecordStandard
 
@@ -50,10 +51,12 @@ def _settle(tx: Tx, source: str, wanted: Mapping[Key, Learning | None]) -> None:
     wrong = [row.id for key, row in live.items() if not _says(row, wanted[key])]
     if wrong:
         tx.db.execute(update(LearningRecord).where(LearningRecord.id.in_(wrong)).values(superseded_at=tx.now))
+        shared.tell(tx, {row.first_id or row.id: row.person_id for row in live.values() if row.id in wrong})
     fresh = {key: each for key, each in wanted.items() if each is not None and (key not in live or live[key].id in wrong)}
     if not fresh:
         return
     chains = {(row.source_key, row.person_id): row.first_id or row.id for row in _rows(tx, source, fresh, live=False)}
+    shared.tell(tx, {first: key[1] for key, first in chains.items() if key not in live})
     buckets = _buckets(tx)
     rows = [
         dict(
