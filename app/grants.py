@@ -90,6 +90,11 @@ class Can(StrEnum):
     READ_TOGETHER = "see who learns together and what is asked for"
     PAIR_PEOPLE = "bring people together"
     IMPORT_LEARNING = "import what people learnt before"
+    READ_PDR = "see someone's development review"
+    WRITE_PDR = "write someone's objectives and development plan"
+    HOLD_PDR = "record that someone's development review was held"
+    READ_PDR_DATES = "see when development reviews were held"
+    MANAGE_PDR = "set up review years"
     MANAGE_FRAMEWORKS = "load, publish and withdraw programmes and rules"
     READ_LEARNING_RECORDS = "see the learning records that someone shares"
     WRITE_LEARNING_RECORDS = "keep learning records of one's own"
@@ -129,6 +134,8 @@ _EVERYBODY = {
     Can.RECORD_SUPERVISION: Reach.SELF,
     Can.READ_WORKLOAD: Reach.SELF,
     Can.RECORD_WORKLOAD: Reach.SELF,
+    Can.READ_PDR: Reach.SELF,
+    Can.WRITE_PDR: Reach.SELF,
     Can.READ_ENROLMENT: Reach.SELF,
     Can.READ_PORTFOLIO: Reach.INVOLVED,
     Can.WRITE_PORTFOLIO: Reach.INVOLVED,
@@ -158,6 +165,10 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.RECORD_SUPERVISION: Reach.REPORTS,
         Can.READ_WORKLOAD: Reach.REPORTS,
         Can.RECORD_WORKLOAD: Reach.REPORTS,
+        Can.READ_PDR: Reach.REPORTS,
+        Can.WRITE_PDR: Reach.REPORTS,
+        Can.HOLD_PDR: Reach.REPORTS,
+        Can.READ_PDR_DATES: Reach.REPORTS,
         Can.READ_ENROLMENT: Reach.REPORTS,
         Can.SUPPORT_APPLICATIONS: Reach.REPORTS,
         Can.READ_RENEWAL: Reach.REPORTS,
@@ -227,6 +238,8 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_ENROLMENT: Reach.SCOPE,
         Can.READ_EQUITY: Reach.SCOPE,
         Can.READ_SUPERVISION: Reach.SCOPE,
+        Can.READ_PDR_DATES: Reach.SCOPE,
+        Can.MANAGE_PDR: Reach.SCOPE,
         Can.READ_PERSON: Reach.SCOPE,
         Can.READ_BOOKINGS: Reach.SCOPE,
         Can.READ_ROSTER: Reach.SCOPE,
@@ -251,6 +264,9 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_ABSENCE: Reach.SCOPE,
         Can.ARRANGE_COVER: Reach.SCOPE,
         Can.SET_COST_CENTRES: Reach.SCOPE,
+        Can.READ_PDR_DATES: Reach.SCOPE,
+        Can.HOLD_PDR: Reach.SCOPE,
+        Can.MANAGE_PDR: Reach.SCOPE,
         Can.READ_RENEWAL: Reach.SCOPE,
         Can.CHECK_REGISTER: Reach.SCOPE,
         Can.READ_PATHWAY: Reach.SCOPE,

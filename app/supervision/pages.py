@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -17,7 +17,7 @@ from app.doors import Page, Pages
 from app.people import cover
 from app.people.models import Person
 from app.policy import Can
-from app.supervision import operations, queries, words
+from app.supervision import action_queries, operations, queries, words
 from app.supervision.models import KINDS, PLACES, WITHDRAWN, Supervision
 from app.supervision.queries import Line
 
@@ -31,7 +31,14 @@ _SAID = {
     "time": "The protected time is recorded.",
     "caseload": "The caseload is recorded.",
     "entry": "The entry no longer counts.",
+    "agreed": "The action is written down.",
+    "changed": "The action is changed.",
+    "done": "The action is done.",
+    "dropped": "The action is closed: no longer needed.",
+    "reopen": "The action is open again.",
+    "take-back": "The action and its words are gone.",
 }
+LATELY = timedelta(days=366)  # actions agreed so long ago are counted where their words are not shown
 SHOWN = 60  # entries of one person: five years of monthly supervision, one of a newly qualified social worker's
 _SPAN = "held_on"
 
@@ -66,6 +73,7 @@ def _draw(tx: Tx, page: Page, person: Any, asked: Sequence[Line]) -> Response:
         held = actual.held if actual else None
     else:
         held = queries.held_against_due(tx, [person_id], ended=True).get(person_id)
+    records = policy.reaches(tx, Can.RECORD_SUPERVISION, person_id)
     return page.render(
         "supervision/person.html",
         person=person,
@@ -74,7 +82,9 @@ def _draw(tx: Tx, page: Page, person: Any, asked: Sequence[Line]) -> Response:
         actual=actual,
         lines=queries.lines(tx, Supervision.person_id == person_id, most=SHOWN),
         asked=asked,
-        records=policy.reaches(tx, Can.RECORD_SUPERVISION, person_id),
+        records=records,
+        actions=action_queries.actions(tx, person_id) if records else [],
+        counted=None if records else action_queries.counts(tx, [person_id], tx.today - LATELY).get(person_id),
         workload=full,
         kinds=KINDS,
         places=PLACES,
@@ -82,6 +92,7 @@ def _draw(tx: Tx, page: Page, person: Any, asked: Sequence[Line]) -> Response:
         said=said(page),
         shown=SHOWN,
         others=beyond(tx),
+        today=tx.today,
     )
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from app.rooms import api_routers, page_routes
+from tests.mentoring import world as together
 from tests.policy.world import TEAM, World
 from tests.programmes import apprentice_world, moving_world, portfolio_world, sign_world
 
@@ -79,10 +80,21 @@ FRAMEWORKS: dict[str, dict[str, str]] = {
 }
 
 _IMPORT = "/supervision/import/{import_id:int}"
+_NUMBERED = {
+    "/people/{person_id:int}/supervision/actions": "action_number",
+    "/people/{person_id:int}/pdr/{cycle_id:int}/objectives": "objective_number",
+    "/people/{person_id:int}/pdr/{cycle_id:int}/plan": "line_number",
+}
 SUPERVISION: dict[str, dict[str, str]] = {
     **{f"{way} {_IMPORT}{tail}": {"import_id": "supervision_import"} for way in ("GET", "POST") for tail in ("", "/apply")},
     "POST /protected-time/{entry_id:int}/withdraw": {"entry_id": "protected_entry"},
     "POST /caseloads/{entry_id:int}/withdraw": {"entry_id": "caseload_entry"},
+    **{f"GET {path}/{{number:int}}": {"number": name} for path, name in _NUMBERED.items()},
+    **{
+        f"POST {path}/{{number:int}}{deed}": {"number": name}
+        for path, name in _NUMBERED.items()
+        for deed in ("", "/done", "/not-done", "/dropped", "/reopen", "/take-back")
+    },
 }
 
 # Where a route needs another example than the usual one: path parameter → name in the world, by "METHOD path".
@@ -111,6 +123,7 @@ OTHERS: dict[str, dict[str, str]] = {
     **{f"{method} /bookings/{{booking_id:int}}/answer": {"booking_id": "charged_booking"} for method in ("GET", "POST")},
     **FRAMEWORKS,
     **SUPERVISION,
+    **together.OTHERS,
     **portfolio_world.OTHERS,
     **sign_world.OTHERS,
     **moving_world.OTHERS,
@@ -191,6 +204,7 @@ FORMS: dict[str, Any] = {
     "POST /manage/rooms/{room_id:int}": {"name": "The same room", "place": "Aldermoor", "capacity": "14"},
     "POST /password/forgotten": {"email": "nobody@westmarch.example"},
     "POST /frameworks/versions/{version_id:int}/withdraw": {"reason": "Another version takes its place"},
+    **together.FORMS,
     "POST /supervision/{supervision_id:int}/withdraw": {"why": "not_held"},
     "POST /people/{person_id:int}/caseloads": lambda ids: {"children": "9", **day("counted_on", ids["day"] - timedelta(days=300))},
     "POST /sign-in": {"email": "nobody@westmarch.example", "password": "not the password"},

@@ -1,5 +1,6 @@
-"""What changes supervision: recording it, the rule by which it is due, protected time and caseloads, files of dates."""
+"""What changes supervision: recording it, actions agreed in it, the rules by which it is due, protected time and caseloads, files."""
 
+from app.supervision.operations import actions
 from app.supervision.operations.record import New, confirm, correct, not_there, record, record_many, withdraw
 from app.supervision.operations.rules import end_rule, pause, resume, set_rule
 from app.supervision.operations.workload import (
@@ -12,6 +13,7 @@ from app.supervision.operations.workload import (
 
 __all__ = [
     "New",
+    "actions",
     "confirm",
     "correct",
     "correct_protected_time",

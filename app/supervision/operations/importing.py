@@ -13,8 +13,7 @@ from sqlalchemy import func, or_, select
 
 from app import policy
 from app.core.errors import Conflict, NotFound
-from app.core.sheets import Problem, SheetRefused, as_date, read_sheet
-from app.core.text import shorten
+from app.core.sheets import Columns, Problem, as_date, named_rows
 from app.core.tx import Tx
 from app.people.models import Person
 from app.policy import Can, operation
@@ -31,8 +30,8 @@ HEADINGS: dict[str, tuple[str, ...]] = {  # column → other headings that mean 
     "place": ("where",),
 }
 NEEDED = ("person", "date", "kind", "minutes", "supervisor")
-_MEANS = {name: column for column, names in HEADINGS.items() for name in (column, *names)}
-_OTHERS = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"{\\rtf", b"\xd0\xcf\x11\xe0")  # PDF, pictures, Word and old Excel files
+_STRANGE = "Only dates, kinds and minutes are kept here, never notes. Rename or delete it."
+COLUMNS = Columns(HEADINGS, NEEDED, strange=_STRANGE, empty="Add a row for each supervision.")
 
 
 def _meanings(words: dict[str, str]) -> dict[str, str]:
@@ -73,37 +72,7 @@ class Plan:
 
 def parse(content: bytes) -> list[dict[str, Any]]:
     """The rows of a CSV file or workbook as {"line", "cells"}; SheetRefused when it is no table of supervision."""
-    if content.startswith(_OTHERS):
-        raise SheetRefused("Choose a CSV or Excel file (.csv or .xlsx)")
-    lines = read_sheet(content, MOST_ROWS)
-    columns = _headings(lines[0][1]) if lines else {}
-    rows = []
-    for number, cells in lines[1:]:
-        named = {columns[n]: cell[:200] for n, cell in enumerate(cells) if n in columns}
-        if any(named.values()):
-            rows.append({"line": number, "cells": named})
-    if not rows:
-        raise SheetRefused("The file has headings and no rows. Add a row for each supervision.")
-    return rows
-
-
-def _headings(cells: Sequence[str]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for n, cell in enumerate(cells):
-        name = re.sub(r"[\s_]+", " ", cell).strip(" *:").lower()
-        if not name:
-            continue
-        column = _MEANS.get(name)
-        if column is None:
-            words = "Only dates, kinds and minutes are kept here, never notes. Rename or delete it."
-            raise SheetRefused(f"Nobody knows what to do with the column “{shorten(cell, 60)}”. {words}")
-        if column in found.values():
-            raise SheetRefused(f"Two columns mean “{column}”. Delete one of them.")
-        found[n] = column
-    missing = [column for column in NEEDED if column not in found.values()]
-    if missing:
-        raise SheetRefused(f"The first row must hold the headings, and these are missing: {', '.join(missing)}.")
-    return found
+    return named_rows(content, MOST_ROWS, COLUMNS)
 
 
 def plan(tx: Tx, rows: Sequence[dict[str, Any]]) -> Plan:
