@@ -11,9 +11,11 @@ import io
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from typing import Any
 
 from app.core.calendar import MONTHS
 from app.core.errors import Invalid
+from app.core.text import shorten
 from app.core.workbooks import DAMAGED, Limits, WorkbookRefused, safe_copy
 
 MOST_BYTES = 2 * 1024 * 1024
@@ -156,3 +158,55 @@ def as_date(text: str) -> date | None:
         return date(year, month, day)
     except ValueError:
         return None
+
+
+_OTHERS = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"{\\rtf", b"\xd0\xcf\x11\xe0")  # PDF, pictures, Word and old Excel files
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a table may hold: for each column the other headings that mean it; those it cannot do without; what to say of strange ones."""
+
+    headings: dict[str, tuple[str, ...]]
+    needed: tuple[str, ...]
+    strange: str = "Rename or delete it."
+    empty: str = "Add a row."
+    longest: int = 200  # characters of a cell
+
+
+def named_rows(content: bytes, most_rows: int, columns: Columns) -> list[dict[str, Any]]:
+    """The rows of a CSV file or workbook as {"line": 2, "cells": {"person": "…"}}; SheetRefused where it is no such table.
+
+    A heading that nobody knows is refused, so that a misspelt one is never silently left out.
+    """
+    if content.startswith(_OTHERS):
+        raise SheetRefused("Choose a CSV or Excel file (.csv or .xlsx)")
+    lines = read_sheet(content, most_rows)
+    found = _columns(lines[0][1], columns) if lines else {}
+    rows: list[dict[str, Any]] = []
+    for number, cells in lines[1:]:
+        named = {found[n]: cell[: columns.longest] for n, cell in enumerate(cells) if n in found}
+        if any(named.values()):
+            rows.append({"line": number, "cells": named})
+    if not rows:
+        raise SheetRefused(f"The file has headings and no rows. {columns.empty}")
+    return rows
+
+
+def _columns(cells: list[str], columns: Columns) -> dict[int, str]:
+    means = {name: column for column, names in columns.headings.items() for name in (column, *names)}
+    found: dict[int, str] = {}
+    for n, cell in enumerate(cells):
+        name = re.sub(r"[\s_]+", " ", cell).strip(" *:").lower().replace("’", "'")
+        if not name:
+            continue
+        column = means.get(name)
+        if column is None:
+            raise SheetRefused(f"Nobody knows what to do with the column “{shorten(cell, 60)}”. {columns.strange}")
+        if column in found.values():
+            raise SheetRefused(f"Two columns mean “{column}”. Delete one of them.")
+        found[n] = column
+    missing = [column for column in columns.needed if column not in found.values()]
+    if missing:
+        raise SheetRefused(f"The first row must hold the headings, and these are missing: {', '.join(missing)}.")
+    return found
