@@ -20,6 +20,7 @@ PARTS = {
     "pages": "Pages, signed in",
     "imports": "HR extracts",
     "hr": "HR systems connected: SCIM, extracts over the API, the feed of changes, leavers",
+    "guard": "The guard: 10,000 words",
     "programmes": "Programmes: a cohort board of 500, a desk of 40, a portfolio of 60 pages",
 }
 HEAD = """\

@@ -137,16 +137,16 @@ def check(
     for name, text in fields.items():
         found = finding.findings(text, names or (), today=tx.today, ours=ours) if text else ()
         if found:
-            marks = tuple(_mark(each) for each in found)
+            marks = tuple(mark(each.kind, each.said) for each in found)
             made.append(InField(name, (labels or {}).get(name, ""), found, marks))
     if made and subject_id:
         made = _undecided(made, kept_before(tx, subject, subject_id))
     return Found(tuple(made))
 
 
-def _mark(one: Finding) -> str:
-    said = "".join(filter(str.isalnum, one.said.casefold()))
-    return digest(keys.secret(), f"mark {one.kind}", said)[:16]
+def mark(kind: str, said: str) -> str:
+    """What stands for something found: the same for the same words, and nothing that could be read back without the council's key."""
+    return digest(keys.secret(), f"mark {kind}", "".join(filter(str.isalnum, said.casefold())))[:16]
 
 
 def _undecided(made: list[InField], kept: Collection[str]) -> list[InField]:

@@ -20,7 +20,9 @@ KINDS = {
     "postcode": "postcode",
     "address": "address",
 }
-"""What is found, in words for the writer."""
+"""What is found in text, in words for the writer."""
+IN_FILES = {"place": "where it was taken"}
+"""What is found in files besides."""
 AROUND = 48  # characters of the text shown before and after
 GROWN = timedelta(days=730)  # an unlabelled date beside a name is a birthday only if it is longer ago: meetings are recent
 MOST = 200  # findings that are told of in one text
@@ -41,7 +43,7 @@ class Finding:
     @property
     def words(self) -> str:
         """What it is, in words."""
-        return KINDS[self.kind]
+        return KINDS.get(self.kind) or IN_FILES[self.kind]
 
 
 class Names(Protocol):

@@ -31,16 +31,16 @@ class Held:
 
 
 _HELD = select(
-    func.coalesce(func.sum(case((GuardName.key == bindparam("key"), 1), else_=0)), 0),
-    func.coalesce(func.sum(case((GuardName.key != bindparam("key"), 1), else_=0)), 0),
-    func.max(GuardName.added_at),
+    func.coalesce(func.sum(case((GuardName.key == bindparam("key"), 1), else_=0)), 0).label("names"),
+    func.count().label("all"),
+    func.max(GuardName.added_at).label("latest"),
 ).where(GuardName.person_id == bindparam("person"))
 
 
 def held(tx: Tx) -> Held:
     """About the actor's own list."""
-    names, lost, latest = tx.rows(_HELD, key=keys.which(keys.secret()), person=tx.actor.person_id)[0]
-    return Held(int(names), latest, int(lost))
+    row = tx.rows(_HELD, key=keys.which(keys.secret()), person=tx.actor.person_id)[0]
+    return Held(int(row.names), row.latest, int(row.all) - int(row.names))
 
 
 @operation(Can.READ_OWN_PAGE)

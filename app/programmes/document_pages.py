@@ -18,7 +18,7 @@ from app.core.errors import Conflict, Refusal
 from app.core.text import tidy
 from app.core.tx import Tx
 from app.doors import Page, Pages
-from app.guarding import checking
+from app.guarding import checking, uploads
 from app.policy import Can
 from app.programmes import merging, papers, portfolio_words
 from app.programmes import questions as asking
@@ -36,6 +36,8 @@ _SAID = {
     "comment": "Your comment is there for the other side to read.",
     "settled": "Marked as seen to.",
     "file": "The file is attached.",
+    "file-cleaned": "The file is attached. Hidden details were taken out of it first.",
+    "file-author": "The file is attached. Hidden in it is the name of whoever wrote it: if that leads to a family, take it away again.",
     "file-removed": "The file is taken away.",
     "asked": "They have been asked by e-mail.",
     "withdrawn": "They are not asked any more.",
@@ -221,15 +223,16 @@ def comment(tx: Tx, page: Page, document_id: int) -> Response:
 def _received(tx: Tx, page: Page, document_id: int) -> Any:
     """Only from whoever may attach them here are files taken in."""
     if not papers.paper(tx, Can.WRITE_PORTFOLIO, document_id).turn:
-        return []
-    return file_pages.received(page.form, page.settings)
+        return None
+    return uploads.received(tx, page.form, page.settings)
 
 
 @pages.post("/documents/{document_id:int}/files", can=Can.WRITE_PORTFOLIO, again=document, first=_received, uploads=True)
 def attach(tx: Tx, page: Page, document_id: int) -> Response:
     """Attach what was chosen."""
-    documents.attach(tx, document_id, page.found)
-    return page.go(f"/documents/{document_id}", said="file")
+    files = page.found
+    documents.attach(tx, document_id, files.received if files else [], files.settled if files else None)
+    return page.go(f"/documents/{document_id}", said="file-cleaned" if files.cleaned else "file-author" if files.named else "file")
 
 
 @pages.post("/documents/{document_id:int}/files/{attachment_id:int}/remove", can=Can.WRITE_PORTFOLIO)

@@ -20,13 +20,14 @@ from app.core.ledger import Outbox
 from app.core.tx import Tx
 from app.frameworks.models import DocumentTemplate
 from app.guarding import checking
-from app.guarding.checking import Decision
+from app.guarding.checking import Decision, Settled
 from app.policy import Can, operation
 from app.programmes import papers, terms
 from app.programmes import questions as asking
 from app.programmes.access import part
 from app.programmes.models import CAPACITIES, Side
 from app.programmes.operations.guarded import settle_answers
+from app.programmes.operations.learnt import settle_document
 from app.programmes.operations.stages import settle_stages
 from app.programmes.operations.write import not_now
 from app.programmes.papers import Paper
@@ -112,6 +113,7 @@ def move_on(tx: Tx, paper: Paper, done_by: Collection[str]) -> str:
     _seal(tx, paper)
     tx.update(Document, paper.id, state="final", frozen=_head(tx, paper), waiting_for=None, waiting_since=None, changed_at=tx.now)
     tx.record("document.completed", "documents", paper.id, person_id=paper.learner_id, state="final", revision=_head(tx, paper))
+    settle_document(tx, paper)
     settle_stages(tx, paper.part.enrolment.id)
     return "final"
 
@@ -270,8 +272,11 @@ def add_document(tx: Tx, enrolment_id: int, template_id: int) -> int:
 
 
 @operation(Can.WRITE_PORTFOLIO)
-def attach(tx: Tx, document_id: int, received: Sequence[Received]) -> list[int]:
-    """Add files that were taken into the store; returns their ids. Conflict if it is not the actor's turn."""
+def attach(tx: Tx, document_id: int, received: Sequence[Received], guard: Settled | None = None) -> list[int]:
+    """Add files that were taken into the store; returns their ids. Conflict if it is not the actor's turn.
+
+    `guard`: what was decided about what the files may say of a family, as `guarding.uploads` found it.
+    """
     paper = papers.paper(tx, Can.WRITE_PORTFOLIO, document_id, lock=True)
     if not paper.turn:
         raise not_now(paper)
@@ -283,6 +288,8 @@ def attach(tx: Tx, document_id: int, received: Sequence[Received]) -> list[int]:
         values = dict(document_id=document_id, digest=digest, name=each.name, added_by=tx.actor.person_id, added_at=tx.now)
         made.append(tx.insert(Attachment, **values))
         tx.record("document.file-added", "documents", document_id, person_id=paper.learner_id, digest=digest)
+    if guard is not None:
+        checking.note(tx, guard, "documents", document_id)
     tx.update(Document, document_id, changed_at=tx.now)
     return made
 
