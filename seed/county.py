@@ -19,13 +19,16 @@ from app.core.ledger import Outbox
 from app.core.tx import SYSTEM, Tx, clock, transaction
 from app.frameworks import queries as frameworks
 from app.identity.operations import PASSWORDS
+from app.learning.models import Course
 from app.people.models import Person
-from seed import afterwards, equality_rows, hr_answers, rows, session_rows, supervision_rows
+from app.supervision.models import Supervision
+from seed import afterwards, development_rows, equality_rows, hr_answers, rows, session_rows, supervision_rows
 from seed.booking_life import carry_on
 from seed.content import content
 from seed.frameworks import load_frameworks
 from seed.history import Attendance
 from seed.makers import Maker
+from seed.mandatory_rows import require
 from seed.pathway_rows import carry_pathways
 from seed.personas import PASSWORD
 from seed.programme_rows import carry_programmes
@@ -102,6 +105,7 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
     certify(stage)
     carry_programmes(stage, moment)
     carry_pathways(stage, moment)
+    require(stage, moment)
     with transaction(database, SYSTEM, writes=True, now=moment) as tx:
         counts["training_confirmations"] = hr_answers.answer(tx, today, moment)
         counts["equality_answers"] = equality_rows.tell(tx, seed, moment, {i + 1 for i in force.persona.values()})
@@ -110,12 +114,21 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
 
 
 def supervise(database: Database, force: Workforce, seed: int, today: date, moment: datetime, counts: dict[str, int]) -> None:
-    """What was held of supervision by the rule of the assessed year, which the frameworks have brought."""
+    """What was held of supervision by the rules that the frameworks have brought, and development reviews."""
     with transaction(database, SYSTEM, writes=True, now=moment) as tx:
         rule = frameworks.rule(tx, "SUP-ASYE")
         assert rule is not None
+        held: list[dict[str, Any]] = []
         for table, each in supervision_rows.rows_of(force, rule.id, rule.definition, seed, today, moment):
-            counts[table.__tablename__] = write(tx, table, each)
+            rows_ = list(each)
+            held = rows_ if table is Supervision else held
+            counts[table.__tablename__] = write(tx, table, rows_)
+        number_on(tx, counts)
+        usual = frameworks.rule(tx, "SUP-STANDARD")
+        assert usual is not None
+        courses = [row.id for row in tx.rows(select(Course.id).where(Course.status == "published").order_by(Course.id).limit(40))]
+        for table, each in development_rows.rows_of(force, usual.id, usual.definition, courses, held, seed, today, moment):
+            counts[table.__tablename__] = counts.get(table.__tablename__, 0) + write(tx, table, each)
         number_on(tx, counts)
 
 

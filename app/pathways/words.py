@@ -168,5 +168,5 @@ _OWN = {
     "records": ("Add a record", "/my-learning/records/new"),
     "registration": ("My details", "/my-details"),
     "supervision": ("My supervision", "/supervision"),
-    "pdr": ("My development review", "/development"),
+    "pdr": ("My development review", "/pdr"),
 }
