@@ -68,7 +68,7 @@ def counted(tx: Tx, record_ids: Collection[int]) -> dict[int, list[Counted]]:
     if not keys:
         return {}
     live = tx.rows(_LIVE, keys=keys)
-    found = {row.id: [Counted(BUCKETS[row.bucket], "/my-learning/profile")] for row in live if row.minutes}
+    found = {row.id: [Counted(BUCKETS[row.bucket], "/my-learning/profile")] for row in live}
     for row in tx.rows(_COMPLETED, keys=keys):
         found.setdefault(row.id, []).append(Counted(f"completing {row.title}", f"/courses/{row.slug}"))
         if row.certificate_id is not None:

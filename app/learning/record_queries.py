@@ -54,6 +54,12 @@ WORDS = (
     ("peer_with", "Talked over with"),
 )
 
+
+def took(minutes: int) -> str:
+    """How long it was, in words; some records count by number only."""
+    return duration(minutes) if minutes else "time not recorded"
+
+
 FIRST = func.coalesce(LearningRecord.first_id, LearningRecord.id)  # the first record of its chain
 
 
@@ -242,7 +248,7 @@ def history(tx: Tx, first_id: int) -> list[Happened]:
 def _facts(chain: Sequence[Row[Any]]) -> list[Happened]:
     found, before = [], None
     for row in chain:
-        facts = f"{row.title}: {row.activity_title or BUCKETS[row.bucket]}, {long_date(row.on_date)}, {duration(row.minutes)}"
+        facts = f"{row.title}: {row.activity_title or BUCKETS[row.bucket]}, {long_date(row.on_date)}, {took(row.minutes)}"
         again = before is not None and before.superseded_at != row.recorded_at
         found.append(Happened(row.recorded_at, f"{'Recorded' if before is None else 'Counts again' if again else 'Changed'}. {facts}"))
         before = row

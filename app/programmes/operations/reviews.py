@@ -15,6 +15,7 @@ from app.frameworks.models import DocumentTemplate
 from app.policy import Can, operation
 from app.programmes.apprentice_models import ProgressReview
 from app.programmes.operations.apprentices import TUTORS, looked_after
+from app.programmes.operations.learnt import settle_review
 from app.programmes.operations.progress import plan_reviews
 from app.programmes.portfolio_models import Document
 
@@ -40,6 +41,7 @@ def hold(tx: Tx, enrolment_id: int, held_on: date) -> int:
     document_id = _document(tx, mine.enrolment)
     tx.update(ProgressReview, review.id, held_on=held_on, document_id=document_id)
     tx.record("apprenticeship.reviewed", "progress_reviews", review.id, person_id=mine.enrolment.person_id, held_on=held_on.isoformat())
+    settle_review(tx, document_id, mine.enrolment.person_id, held_on, "Progress review")
     plan_reviews(tx, enrolment_id)
     return document_id
 

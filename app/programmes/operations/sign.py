@@ -27,6 +27,7 @@ from app.programmes.models import Capacity, Involvement, Side
 from app.programmes.operations.chaining import add_entry
 from app.programmes.operations.documents import holders, notify
 from app.programmes.operations.guarded import settle_signing
+from app.programmes.operations.learnt import settle_document
 from app.programmes.operations.stages import settle_stages
 from app.programmes.papers import Paper
 from app.programmes.portfolio_models import Attachment, Document, Entry, Revision
@@ -200,6 +201,7 @@ def _next(tx: Tx, paper: Paper) -> None:
         return
     tx.update(Document, paper.id, state="final", waiting_for=None, waiting_since=None, changed_at=tx.now)
     tx.record("document.completed", "documents", paper.id, person_id=paper.learner_id, state="final", revision=paper.row.frozen)
+    settle_document(tx, paper)
     settle_stages(tx, paper.part.enrolment.id)
 
 
