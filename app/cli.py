@@ -1,4 +1,4 @@
-"""`python -m app serve | migrate | seed | worker | tick | import-people | load-frameworks | load-pathways | client | account
+"""`python -m app serve | migrate | seed | worker | tick | import-people | load-frameworks | load-pathways | load-renewal | client | account
 | check-invariants | check-files | openapi`"""
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("files", type=Path, nargs="+", metavar="FILE")
     command.add_argument("--dry-run", action="store_true", help="show what would be loaded; change nothing")
     command.add_argument("--publish", action="store_true", help="publish what is loaded as a draft")
+    command = add("load-renewal", load_renewal, "Load rules of renewing registrations from a YAML file; see docs/renewal.md.")
+    command.add_argument("file", type=Path)
     command = add("client", client, "Manage API clients: create, list, rotate, token, disable, enable.")
     client_actions(command)
     command = add("account", account, "Look after accounts: break-glass.")
@@ -318,6 +320,25 @@ def load_pathways(options: argparse.Namespace, config: Settings) -> int:
     from app.pathways import operations
 
     return command.run(database(config), options.files, dry_run=options.dry_run, publish=options.publish, verbs=operations)
+
+
+def load_renewal(options: argparse.Namespace, config: Settings) -> int:
+    """Load rules of renewal; see `app.learning.renewal_operations`."""
+    import yaml
+
+    from app.core.errors import Refusal
+    from app.core.tx import SYSTEM, transaction
+    from app.learning.renewal_operations import load_rules
+
+    try:
+        given = yaml.safe_load(options.file.read_bytes())
+        with transaction(database(config), SYSTEM, writes=True) as tx:
+            loaded = load_rules(tx, given)
+    except (Refusal, yaml.YAMLError) as wrong:
+        print(f"Nothing was loaded: {wrong}", file=sys.stderr)
+        return 1
+    print("\n".join(f"loaded: the rule from {day.isoformat()} on" for day in loaded) or "Everything in the file is there already.")
+    return 0
 
 
 def client(options: argparse.Namespace, config: Settings) -> int:

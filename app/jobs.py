@@ -23,8 +23,7 @@ from app.hr import feed as changes
 from app.hr.operations import leaving_clock
 from app.hr.webhooks import fan_out, noting
 from app.identity import operations as identity
-from app.learning import drafts
-from app.learning import renewal_clock
+from app.learning import drafts, renewal_clock
 from app.notifications import preferences
 from app.pathways.operations import chasing as required
 from app.programmes.operations import applying, chasing, contribute, exports, feed, heads, notices

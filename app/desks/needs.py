@@ -25,6 +25,7 @@ from app.core.tx import Tx
 from app.desks.queries import FOREVER, ME, MINE_TO_ANSWER, PENDING, SOON, TODAY
 from app.frameworks.models import ProgrammeVersion
 from app.hr.departures import for_hr
+from app.learning import renewal
 from app.learning.models import Completion, Course
 from app.pathways.models import EndorsementAsk
 from app.people.models import Person
@@ -36,6 +37,7 @@ from app.supervision import queries as supervision
 from app.supervision.models import Supervision, Supervisor
 
 OPENS = timedelta(minutes=30)  # before it starts, a session's register is already worth a word
+YEAR = timedelta(days=365)
 ASKED, UNTAKEN = timedelta(days=42), timedelta(days=60)  # how long an evaluation and a register that nobody took stay on the first page
 SHOWN = 3  # of one kind: the pages behind the links show the rest
 
@@ -112,6 +114,11 @@ _RESERVED = (
     .join(Course, Course.id == Session.course_id)
     .where(Booking.booked_by == ME, literal_column("bookings.status = 'reserved'"))
     .group_by(Session.id, Course.title)
+)
+_closes = renewal.to_renew(ME, TODAY, bindparam("year_ago", type_=Date()))
+_RENEW = _closes.with_only_columns(
+    *_row("renew", cast(null(), Integer), cast(null(), String), cast(null(), _AT))[:-1],
+    _closes.selected_columns.closes.label("until"),
 )
 _delivered = select(SessionPart.session_id).join(PartTrainer, PartTrainer.part_id == SessionPart.id).where(PartTrainer.person_id == ME)
 _REGISTERS = (
@@ -190,7 +197,7 @@ _ENDORSE = (
 @lru_cache(maxsize=8)
 def _statement(leads: bool, books: bool, trains: bool) -> Ready:
     """Everything of the reader's own in one statement; of managers, of those who book for others and of trainers a little more."""
-    parts = [_OFFERS, _CHARGES, *_EVALUATIONS, _MESSAGES, _DOCUMENTS, _AGREE, _PROGRAMME, _FOLLOWED, _CONFIRM, _ENDORSE, _STANDING]
+    parts = [_OFFERS, _CHARGES, _RENEW, *_EVALUATIONS, _MESSAGES, _DOCUMENTS, _AGREE, _PROGRAMME, _FOLLOWED, _CONFIRM, _ENDORSE, _STANDING]
     parts += [part for wanted, part in ((leads, _REQUESTS), (books, _RESERVED), (trains, _REGISTERS)) if wanted]
     return Ready(union_all(*parts))
 
@@ -204,6 +211,7 @@ _ORDER = (
     "endorse",
     "document",
     "charge",
+    "renew",
     "message",
     "after",
     "impact",
@@ -219,7 +227,7 @@ _MORE = {
 def _asked(tx: Tx) -> Sequence[Row[Any]]:
     leads = leads_line(tx)
     trains = (policy.Reach.DELIVERED, None) in policy.terms(tx.actor, Can.TAKE_REGISTER)
-    given: dict[str, Any] = dict(me=tx.actor.person_id, now=tx.now, today=tx.today, asked=tx.now - ASKED)
+    given: dict[str, Any] = dict(me=tx.actor.person_id, now=tx.now, today=tx.today, asked=tx.now - ASKED, year_ago=tx.today - YEAR)
     if trains:
         given |= dict(opening=tx.now + OPENS, untaken=tx.now - UNTAKEN)
     return tx.rows(_statement(leads, may_book_others(tx), trains), **given)
@@ -253,6 +261,8 @@ def _line(row: Row[Any]) -> Need:
         words = "1 request for a place to approve" if row.number == 1 else f"{row.number:,} requests for places to approve"
         first = "" if row.at is None else f"{'It runs' if row.number == 1 else 'The first runs'} out at {deadline(row.at)}"
         return Need(words, "/my-team", first)
+    if row.kind == "renew":
+        return Need("Renew your registration", "/my-learning/renewal", f"By {long_date(row.until)}")
     if row.kind == "message":
         return Need("1 message to read" if row.number == 1 else f"{row.number:,} messages to read", "/inbox")
     if row.kind == "register":
