@@ -44,8 +44,9 @@ _taking_over = (Change.kind.in_(HANDOVERS)) & (Change.details["person_id"].as_in
 MINE: AnySelect = (
     select(Change.id, _words + Person.name, Change.proposed_at)
     .select_from(Change)
-    .join(Enrolment, Enrolment.id == Change.enrolment_id)
-    .join(Person, Person.id == Enrolment.person_id)
+    # Each has an enrolment and that a person. Joined so, planners begin with the few changes; else with all enrolments there are.
+    .outerjoin(Enrolment, Enrolment.id == Change.enrolment_id)
+    .outerjoin(Person, Person.id == Enrolment.person_id)
     .where(_proposed, or_(_mine, _taking_over), _unanswered)
 )
 
