@@ -17,7 +17,7 @@ from app.core.tx import Tx
 from app.core.web import url
 from app.desks.counted import counted
 from app.doors import Page, Pages
-from app.guarding import checking
+from app.guarding import checking, uploads
 from app.learning import drafts, record_queries, records
 from app.learning.record_models import MOST_STANDARDS
 from app.learning.record_queries import Seen
@@ -26,8 +26,11 @@ from app.policy import Can
 
 pages = Pages()
 PAGE = 25
+CLEANED = "What the file said besides what it shows, such as where a photo was taken, is taken out."
 SAID = {
     "added": "It is in your learning record.",
+    "added-cleaned": f"It is in your learning record. {CLEANED}",
+    "changed-cleaned": f"What you changed is saved. {CLEANED}",
     "changed": "What you changed is saved. Earlier versions are kept.",
     "shared": "Who may see it is saved.",
     "file-removed": "The file is taken away.",
@@ -84,14 +87,24 @@ def new_form(tx: Tx, page: Page) -> Response:
     return _form(tx, page, None)
 
 
-def _received(_tx: Tx, page: Page, **_: Any) -> Any:
-    return tuple(file_pages.received(page.form, page.settings, needed=False))
+def _received(tx: Tx, page: Page, first_id: int = 0) -> uploads.Files:
+    """The files, looked at. What may name a family in them is asked about together with what may in the words: one answer is enough."""
+    if first_id:
+        records.mine(tx, first_id)  # into nobody else's record is a file taken
+    try:
+        return uploads.received(tx, page.form, page.settings, needed=False)
+    except checking.Identifiable as asked:
+        words = {name: forms.text(page.form, name) for name in records.LABELS}
+        found = checking.check(tx, tx.actor.person_id, words, labels=records.LABELS, subject=records.SUBJECT, subject_id=first_id)
+        raise checking.Identifiable(checking.Found((*found.fields, *asked.found.fields))) from asked
 
 
 def _added(page: Page, problems: Problems) -> Added:
     said = {name: forms.text(page.form, name) for name in ("did", "learnt", "impact", "peer_with")}
     words = Words(**said, peer_on=forms.day(page.form, "peer_on", "The day on which you talked it over", problems))
-    return Added(words, tuple(forms.many(page.form, "standards")), page.found or (), checking.decided(page.form))
+    files: uploads.Files = page.found
+    standards = tuple(forms.many(page.form, "standards"))
+    return Added(words, standards, tuple(files.received), checking.decided(page.form), files.settled)
 
 
 def _entry(page: Page, problems: Problems) -> Entry | None:
@@ -118,7 +131,7 @@ def add(tx: Tx, page: Page) -> Response:
     problems.raise_any()
     assert entry is not None
     first_id = records.add(tx, forms.text(page.form, "entry_key"), entry, added, forms.many(page.form, "audiences"))
-    return page.go(f"/learning-records/{first_id}", said="added")
+    return page.go(f"/learning-records/{first_id}", said="added-cleaned" if page.found.cleaned else "added")
 
 
 @pages.get("/learning-records/{first_id:int}/edit", can=Can.WRITE_LEARNING_RECORDS)
@@ -149,7 +162,7 @@ def edit(tx: Tx, page: Page, first_id: int) -> Response:
     entry, added = _entry(page, problems) if own else None, _added(page, problems)
     problems.raise_any()
     records.change(tx, first_id, forms.text(page.form, "base"), entry, added, forms.text(page.form, "entry_key"))
-    return page.go(f"/learning-records/{first_id}", said="changed")
+    return page.go(f"/learning-records/{first_id}", said="changed-cleaned" if page.found.cleaned else "changed")
 
 
 # Drafts ------------------------------------------------------------------------------------------------------------

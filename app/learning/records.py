@@ -78,7 +78,8 @@ class Added:
     words: Words = Words()
     standards: tuple[str, ...] = ()
     files: tuple[Received, ...] = ()
-    decision: Decision | None = None  # about what may identify a child or family
+    decision: Decision | None = None  # about words that may identify a child or family
+    files_settled: Settled | None = None  # the same about the files: what `guarding.uploads` found and was decided
 
 
 # Writing -----------------------------------------------------------------------------------------------------------
@@ -101,7 +102,7 @@ def add(tx: Tx, entry_key: str, entry: Entry, added: Added = Added(), audiences:
     settled, values, words = _guarded(tx, facts, words, added.decision, 0)
     values = (values or {}) | dict(person_id=person_id, source=OWN, entry_key=entry_key, recorded_at=tx.now)
     first_id = tx.insert_recorded(LearningRecord, values, action="learning-record.added", person_id=person_id)
-    checking.note(tx, settled, SUBJECT, first_id)
+    _note(tx, first_id, settled, added)
     if words != Words():
         tx.insert(Reflection, first_id=first_id, recorded_at=tx.now, **_columns(words))
     _tag(tx, first_id, standards)
@@ -145,7 +146,7 @@ def change(tx: Tx, first_id: int, base: str, entry: Entry | None, added: Added, 
         _end(tx, RecordStandard, first_id)
         _tag(tx, first_id, standards)
     attached = _attach(tx, first_id, added.files)
-    checking.note(tx, settled, SUBJECT, first_id)
+    _note(tx, first_id, settled, added)
     if facts or thought or tagged or attached:
         tx.record("learning-record.changed", SUBJECT, first_id, person_id=live.person_id)
     drafts.drop(tx, entry_key)
@@ -316,6 +317,12 @@ def _guarded(
     if values is not None:
         values = values | {"title": settled["title"]}
     return settled, values, Words(settled["did"], settled["learnt"], settled["impact"], settled["peer_with"], words.peer_on)
+
+
+def _note(tx: Tx, first_id: int, settled: Settled, added: Added) -> None:
+    for each in (settled, added.files_settled):
+        if each is not None:
+            checking.note(tx, each, SUBJECT, first_id)
 
 
 def _standards(tx: Tx, codes: Sequence[str], problems: Problems) -> list[str]:

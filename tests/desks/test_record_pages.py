@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.guarding.models import GuardDecision
+from app.guarding.models import REASONS, GuardDecision
 from app.learning.models import LearningRecord
 from app.learning.record_models import RecordDraft, RecordFile, Reflection
 from app.people.models import Person
@@ -44,7 +44,7 @@ def test_three_answers_are_a_record(sign_in: Any, make: Make, ann: Any, count_qu
         page = browser.get(sent.headers["location"]).text
     assert len(queries) <= 12
     assert "Co-working" in page and "1 hour 30 minutes" in page and "Monday 2 March 2026" in page
-    assert "experience in your 70/20/10 profile" in page
+    assert "Experience in your 70/20/10 profile" in page
     listed = browser.get("/my-learning").text
     assert listed.count("Co-working</a></h3>") == 1 and "My own entry" in listed
     assert [row.minutes for row in make.rows(select(LearningRecord.minutes))] == [90]
@@ -94,6 +94,17 @@ def test_the_guard_asks_and_what_is_decided_is_recorded(sign_in: Any, make: Make
     (decision,) = make.rows(select(GuardDecision.__table__))
     assert (decision.decision, decision.subject, decision.person_id) == ("redacted", "learning_records", ann.id)
     assert "9434765919" not in str(decision).replace(" ", "")
+
+
+def test_words_and_files_are_asked_about_at_once_and_answered_once(sign_in: Any, make: Make, ann: Any) -> None:
+    browser = sign_in(ann)
+    typed = TYPED | {"learnt": "Her NHS number is 943 476 5919.", "guard-files": "1"}
+    letter = {"file": ("letter.txt", b"Dear panel, his NHS number is 401 023 2137.", "text/plain")}
+    asked = browser.post("/my-learning/records/new", data=typed, files=letter)
+    assert asked.status_code == 422 and "943 476 5919" in asked.text and "401 023 2137" in asked.text
+    decided = typed | {"guard": "keep", "guard-because": next(iter(REASONS)), "guard-seen": hidden(asked.text, "guard-seen")}
+    assert browser.post("/my-learning/records/new", data=decided, files=letter).status_code == 303
+    assert [row.decision for row in make.rows(select(GuardDecision.decision))] == ["kept", "kept"]
 
 
 def test_a_draft_is_kept_as_one_types_and_gone_on_with(sign_in: Any, make: Make, ann: Any) -> None:

@@ -145,7 +145,8 @@ function start(form) {
     document.title = page.title;
     if (!fresh) return forget();
     const place = fresh.querySelector('input[type="file"]');
-    if (files?.files.length && !place.classList.contains("govuk-file-upload--error")) {
+    const refused = place?.classList.contains("govuk-file-upload--error") && !fresh.querySelector("#guard");
+    if (files?.files.length && place && !refused) {
       files.setAttribute("aria-describedby", place.getAttribute("aria-describedby"));
       place.replaceWith(files);
       fresh.querySelector("#file-hint strong")?.remove();
