@@ -43,6 +43,7 @@ SAID = {
     "completions:write": "Report results of e-learning",
     "supervision:read": "Read when people were supervised: dates, kinds and minutes",
     "programmes:read": "Read cohorts, enrolments, stages and outcomes",
+    "pathways:read": "Read steps of careers, how far people are with them, and progressions",
     "organisation:read": "Read organisations, services and teams",
     "people:import": "Send HR extracts, preview and apply them",
     "changes:read": "Read the feed of changes, of what the other scopes allow",

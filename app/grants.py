@@ -90,6 +90,7 @@ class Can(StrEnum):
     READ_TOGETHER = "see who learns together and what is asked for"
     PAIR_PEOPLE = "bring people together"
     IMPORT_LEARNING = "import what people learnt before"
+    IMPORT_COMPLETIONS = "import what people completed before"
     READ_PDR = "see someone's development review"
     WRITE_PDR = "write someone's objectives and development plan"
     HOLD_PDR = "record that someone's development review was held"
@@ -102,6 +103,7 @@ class Can(StrEnum):
     READ_RENEWAL = "see how far someone is with renewing their registration"
     CHECK_REGISTER = "check people against the register"
     READ_PROFILES = "see how people learn, in figures"
+    READ_REQUIRED = "see who has the training they must have"
     READ_PATHWAY = "see how far someone is on a pathway"
     ENDORSE = "endorse someone for a step"
     RECORD_PROGRESSION = "record someone's progression"
@@ -143,6 +145,7 @@ _EVERYBODY = {
     Can.APPLY: Reach.SELF,
     Can.GIVE_EQUALITY: Reach.SELF,
     Can.LEARN_TOGETHER: Reach.SELF,
+    Can.IMPORT_LEARNING: Reach.SELF,
     Can.RENEW: Reach.SELF,
     Can.READ_RENEWAL: Reach.SELF,
     Can.READ_PATHWAY: Reach.SELF,
@@ -152,6 +155,7 @@ _EVERYBODY = {
 GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.PRACTITIONER: _EVERYBODY,
     Role.MANAGER: {
+        Can.READ_REQUIRED: Reach.REPORTS,
         Can.READ_LEARNING_RECORDS: Reach.REPORTS,
         Can.BOOK: Reach.REPORTS,
         Can.READ_BOOKINGS: Reach.REPORTS,
@@ -190,6 +194,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
     },
     Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED, Can.TAKE_REGISTER: Reach.DELIVERED, Can.WRITE_TO_SESSION: Reach.DELIVERED},
     Role.COORDINATOR: {
+        Can.READ_REQUIRED: Reach.SCOPE,
         Can.READ_LEARNING_RECORDS: Reach.SCOPE,
         Can.WRITE_CATALOGUE: Reach.ALL,
         Can.MANAGE_FRAMEWORKS: Reach.ALL,
@@ -224,6 +229,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_TOGETHER: Reach.SCOPE,
         Can.PAIR_PEOPLE: Reach.SCOPE,
         Can.IMPORT_LEARNING: Reach.SCOPE,
+        Can.IMPORT_COMPLETIONS: Reach.SCOPE,
         Can.READ_RENEWAL: Reach.SCOPE,
         Can.CHECK_REGISTER: Reach.SCOPE,
         Can.READ_PROFILES: Reach.SCOPE,
@@ -234,6 +240,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.PANEL: {Can.READ_PANELS: Reach.INVOLVED, Can.SIT_ON_PANELS: Reach.INVOLVED},
     Role.MODERATOR: {Can.MODERATE: Reach.INVOLVED},
     Role.PSW: {
+        Can.READ_REQUIRED: Reach.SCOPE,
         Can.MANAGE_FRAMEWORKS: Reach.SCOPE,  # held for the host organisation, or a part of it: see policy.require_for_host
         Can.READ_ENROLMENT: Reach.SCOPE,
         Can.READ_EQUITY: Reach.SCOPE,
@@ -253,6 +260,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_TOGETHER: Reach.SCOPE,
     },
     Role.HR: {
+        Can.READ_REQUIRED: Reach.SCOPE,
         Can.READ_PERSON: Reach.SCOPE,
         Can.WRITE_PERSON: Reach.SCOPE,
         Can.IMPORT_PEOPLE: Reach.SCOPE,
@@ -274,6 +282,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
     },
     Role.BOARD: {},  # aggregates only; the measures bring its grants
     Role.SETTING_LEAD: {
+        Can.READ_REQUIRED: Reach.SCOPE,
         Can.BOOK: Reach.SCOPE,
         Can.READ_BOOKINGS: Reach.SCOPE,
         Can.CANCEL_BOOKING: Reach.SCOPE,
@@ -303,6 +312,7 @@ SCOPES: dict[str, tuple[Can, ...]] = {
     "completions:read": (Can.READ_COMPLETIONS, Can.EXPORT_COMPLETIONS),
     "completions:write": (Can.READ_COMPLETIONS, Can.WRITE_COMPLETIONS),
     "programmes:read": (Can.READ_ENROLMENT,),
+    "pathways:read": (Can.READ_PATHWAY,),
     "learning-records:read": (Can.READ_LEARNING_RECORDS,),
     "organisation:read": (Can.READ_ORGANISATION,),
     "people:import": (Can.READ_PERSON, Can.WRITE_PERSON, Can.IMPORT_PEOPLE),

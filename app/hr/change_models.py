@@ -119,8 +119,8 @@ class TrainingConfirmation(Model):
     """What HR said of a training record: that it is in their system as it was told, or why it is not. The newest counts."""
 
     __tablename__ = "training_confirmations"
-    kind: Mapped[str]  # completion · programme
-    record_id: Mapped[int]  # completions.id or enrolments.id
+    kind: Mapped[str]  # completion · programme · progression
+    record_id: Mapped[int]  # completions.id, enrolments.id or progressions.id
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
     fingerprint: Mapped[str]  # the mark of what was told: a record that has another by now has changed since
     state: Mapped[str]
@@ -131,7 +131,7 @@ class TrainingConfirmation(Model):
     at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]
     __table_args__ = (
-        CheckConstraint("kind IN ('completion', 'programme')", name="kind"),
+        CheckConstraint("kind IN ('completion', 'programme', 'progression')", name="kind"),
         CheckConstraint("state IN ('confirmed', 'refused')", name="state"),
         CheckConstraint("(state = 'refused') = (reason IS NOT NULL)", name="reason"),
         Index(

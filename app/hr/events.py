@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, case, func, insert, literal, null, or_, select, tuple_, union_all
+from sqlalchemy import BigInteger, and_, case, cast, func, insert, literal, null, or_, select, tuple_, union_all
 
 from app.bookings.models import Booking, Part, Session
 from app.core.facts import current
 from app.core.ledger import Audit
 from app.core.tx import Tx
 from app.hr.change_models import Change
+from app.hr.training import ABOVE
 from app.learning.models import Completion, Course, LearningRecord
 from app.learning.shared import was_shared
+from app.pathways.models import Progression
 from app.people.models import Membership, Person, Unit
 from app.programmes.models import Cohort, Enrolment
 from app.programmes.panel_models import PanelCase
@@ -33,6 +35,7 @@ EVENTS = {
     "cohorts": "cohort.changed",
     "enrolments": "enrolment.changed",
     "supervisions": "supervision.changed",
+    "progressions": "progression.changed",
     "training-records": "training-record.changed",
     "learning-records": "learning-record.changed",
 }
@@ -51,12 +54,12 @@ ABOUT_PEOPLE = "person."
 KEPT_HERE = frozenset(
     "accounts api_clients applications apprenticeship_rules apprenticeship_standards booking_policies calendars cancel_reasons caseloads "
     "certificates chain_entries claim_batches claims consequences contributions curricula daily_heads departure_effects departures "
-    "document_comments documents enrolment_changes equality_answers "
+    "document_comments documents endorsement_asks endorsements enrolment_changes equality_answers "
     "evaluations external_samples files groups imports interests journals leaver_runs otj_hours outbox pdr_cycles pdrs portfolio_exports "
     "portfolio_imports prior_learning priority_rules programme_calls programme_versions progress_reviews protected_time "
     "guard_names register_checks renewal_rules renewal_ticks "
     "role_mappings roles_held session_imports session_messages sittings standards_sets subscriptions supervision_imports supervision_rules "
-    "training_confirmations webhook_deliveries "
+    "pathway_steps step_versions training_confirmations webhook_deliveries "
     "learning_imports learning_meetings learning_sets pairings together_notices".split()
 )
 """Subjects of the ledger that no other system is told of; what follows for those that are told has ledger rows of its own."""
@@ -101,6 +104,7 @@ _ROWS: tuple[tuple[str, Any, Any], ...] = (
     ("cohorts", Cohort, null()),
     ("enrolments", Enrolment, Enrolment.person_id),
     ("supervisions", Supervision, Supervision.person_id),
+    ("progressions", Progression, Progression.person_id),
 )
 RESOURCES = tuple(resource for resource, _, _ in _ROWS)
 
@@ -153,6 +157,9 @@ def _through(fresh: Any, today: Any) -> list[Any]:
         _told(fresh, "training-records", Enrolment.id * 2 + 1, Enrolment.person_id)
         .join(Enrolment, Enrolment.id == fresh.c.subject_id)
         .where(fresh.c.subject == "enrolments", Enrolment.outcome.is_not(None)),
+        _told(fresh, "training-records", cast(Progression.id, BigInteger) + ABOVE, Progression.person_id)
+        .join(Progression, Progression.id == fresh.c.subject_id)
+        .where(fresh.c.subject == "progressions"),
         # Of what people keep of their learning, only what they share with other systems, and that they share it no more.
         _told(fresh, "learning-records", LearningRecord.id, LearningRecord.person_id)
         .join(LearningRecord, LearningRecord.id == fresh.c.subject_id)

@@ -24,6 +24,7 @@ from app.hr import events, training
 from app.hr.change_models import Change, FeedMark
 from app.learning import listings as learning
 from app.learning import shared as shared_learning
+from app.pathways import listings as pathways
 from app.people import listings as people
 from app.people import organisation
 from app.programmes import listings as programmes
@@ -130,6 +131,7 @@ SOURCES: dict[str, Source] = {
     "cohorts": Source("programmes:read", programmes.these_cohorts),
     "enrolments": Source("programmes:read", programmes.these_enrolments),
     "supervisions": Source("supervision:read", supervision.these, supervision.gone),
+    "progressions": Source("pathways:read", pathways.these, pathways.gone),
     "learning-records": Source("learning-records:read", shared_learning.these, shared_learning.gone),
     "training-records": Source("training-records:read", training.these, training.gone),
 }

@@ -1,8 +1,8 @@
-"""Training records as HR keeps them: completions and programme outcomes, and whether HR has taken each of them over.
+"""Training records as HR keeps them: completions, programme outcomes and progressions, and whether HR has taken each of them over.
 
-One number for both kinds: a completion's is twice its id, an outcome's twice the enrolment's id and one more. So both have one order
-and one cursor. What HR confirms is a *mark*, the dates and the outcome it was told in one short text: a record that changed since has
-another, and waits again.
+One number for all kinds: a completion's is twice its id, an outcome's twice the enrolment's id and one more, a progression's its id
+above all of these. So they have one order and one cursor. What HR confirms is a *mark*, the dates and the outcome it was told in one
+short text: a record that changed since has another, and waits again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Row, Select, String, and_, case, cast, false, func, literal, null, or_, select, union_all
+from sqlalchemy import BigInteger, Row, Select, String, and_, case, cast, false, func, literal, null, or_, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
 from app import policy
@@ -25,8 +25,9 @@ from app.core.tx import Tx
 from app.frameworks.models import Programme, ProgrammeVersion
 from app.hr.change_models import TrainingConfirmation as Said
 from app.learning.models import Completion, Course, Provider
+from app.pathways.models import Progression
 from app.people.listings import of_client
-from app.people.models import Person
+from app.people.models import CareerStage, Person
 from app.policy import Can
 from app.programmes.models import Enrolment
 from app.programmes.panel_models import Decision
@@ -39,10 +40,12 @@ STATES: dict[str, str] = {
     "confirmed": "In HR’s system",
 }
 ORDER: tuple[State, ...] = ("changed", "refused", "waiting", "confirmed")  # what needs somebody comes first; in STATES, too
-KINDS = ("completion", "programme")
+KINDS = ("completion", "programme", "progression")
+ABOVE = 2**51  # the number of a progression is its id and this
 MARK_FORMS = {
     "completion": re.compile(r"\d{4}-\d{2}-\d{2} (\d{4}-\d{2}-\d{2}|-)( withdrawn)?", re.ASCII),
     "programme": re.compile(r"(pass|fail) \d{1,19}", re.ASCII),
+    "progression": re.compile(r"\d{4}-\d{2}-\d{2} [A-Z0-9-]{1,40} (promotion|sideways|regrade)( withdrawn)?", re.ASCII),
 }
 """What any mark of this kind looks like, today's or one of before."""
 
@@ -51,24 +54,24 @@ class RecordsQuery(ListQuery):
     """Which training records. Several filters together must all hold."""
 
     person: Key | None = Field(None, description="Id of the person.")
-    kind: Literal["completion", "programme"] | None = None
+    kind: Literal["completion", "programme", "progression"] | None = None
     state: State | None = Field(None, description="What HR has said of it; `waiting`: nothing yet; `changed`: it has changed since.")
     updated_since: Instant | None = Field(None, description="Recorded, corrected or decided at or after this instant.")
 
 
 class RecordOut(BaseModel):
-    """A completion, or the outcome of a programme, as HR keeps it."""
+    """A completion, the outcome of a programme, or a progression to another career stage, as HR keeps it."""
 
     id: int
-    kind: Literal["completion", "programme"]
+    kind: Literal["completion", "programme", "progression"]
     person_id: int
     employee_number: str | None
-    code: str = Field(description="The course's part of its address, or the programme's code.")
+    code: str = Field(description="The course's part of its address, or the code of the programme or of the career stage.")
     title: str
     provider: str | None
     completed_on: DayOut
     expires_on: DayOut | None = Field(description="The last day it counts; null: it does not expire.")
-    outcome: Literal["completed", "pass", "fail", "withdrawn"] = Field(
+    outcome: Literal["completed", "pass", "fail", "promotion", "sideways", "regrade", "withdrawn"] = Field(
         description="withdrawn: it turned out wrong after HR had taken it over: take it out there, and confirm that."
     )
     minutes: int | None = Field(description="Of learning; null: not counted.")
@@ -107,12 +110,22 @@ _COMPLETION_MARK: ColumnElement[str] = (
     + case((Completion.superseded_at.is_(None), ""), else_=" withdrawn")
 )
 _PROGRAMME_MARK: ColumnElement[str] = func.coalesce(Enrolment.outcome, "") + " " + cast(Enrolment.decision_id, String)
+_PROGRESSION_MARK: ColumnElement[str] = (
+    cast(Progression.on_date, String)
+    + " "
+    + Progression.to_stage
+    + " "
+    + Progression.kind
+    + case((Progression.superseded_at.is_(None), ""), else_=" withdrawn")
+)
+_MARKS: dict[Any, ColumnElement[str]] = {Completion: _COMPLETION_MARK, Enrolment: _PROGRAMME_MARK, Progression: _PROGRESSION_MARK}
+Table = type[Completion] | type[Enrolment] | type[Progression]
 _TITLE = func.coalesce(ProgrammeVersion.title, Programme.title)
 
 
-def mark_of(table: type[Completion] | type[Enrolment]) -> ColumnElement[str]:
+def mark_of(table: Table) -> ColumnElement[str]:
     """The mark of a row of this table, as SQL."""
-    return _COMPLETION_MARK if table is Completion else _PROGRAMME_MARK
+    return _MARKS[table]
 
 
 def _state(mark: ColumnElement[str]) -> ColumnElement[str]:
@@ -186,6 +199,36 @@ def _programmes() -> Select[*tuple[Any, ...]]:
     return found
 
 
+def _progressions() -> Select[*tuple[Any, ...]]:
+    """Those that stand, and of those that do not only what HR has taken over."""
+    found: Select[*tuple[Any, ...]] = (
+        select(
+            (cast(Progression.id, BigInteger) + ABOVE).label("id"),
+            literal("progression").label("kind"),
+            Progression.person_id,
+            Person.employee_number,
+            Person.name,
+            Progression.to_stage.label("code"),
+            CareerStage.title,
+            cast(null(), String).label("provider"),
+            Progression.on_date.label("completed_on"),
+            cast(null(), Completion.expires_on.type).label("expires_on"),
+            case((Progression.superseded_at.is_(None), Progression.kind), else_="withdrawn").label("outcome"),
+            cast(null(), Course.cpd_minutes.type).label("minutes"),
+            Progression.superseded_at.is_not(None).label("withdrawn"),
+            func.coalesce(Progression.superseded_at, Progression.recorded_at, type_=UtcDateTime()).label("recorded_at"),
+            _PROGRESSION_MARK.label("mark"),
+            _state(_PROGRESSION_MARK).label("state"),
+            *_SAID,
+        )
+        .join(Person, Person.id == Progression.person_id)
+        .join(CareerStage, CareerStage.code == Progression.to_stage)
+        .outerjoin(Said, _answer("progression", Progression.id))
+        .where(or_(Progression.superseded_at.is_(None), Said.state == "confirmed"))
+    )
+    return found
+
+
 _SAID = (Said.reason, Said.reference, Said.at.label("said_at"))
 
 
@@ -199,24 +242,22 @@ def reach(tx: Tx, can: Can = Can.READ_TRAINING_RECORDS) -> list[ColumnElement[bo
 def _parts(tx: Tx, query: RecordsQuery, start: int, can: Can) -> list[Select[*tuple[Any, ...]]]:
     """For each kind that is asked for, what follows number `start`, by its own index."""
     whose, since, parts = reach(tx, can), moment(query.updated_since), []
-    if query.kind in (None, "completion"):
-        wanted = [Completion.id > start // 2, *whose]
+    kinds: tuple[tuple[Table, Any, int, tuple[Any, ...]], ...] = (
+        (Completion, _completions, start // 2, (Completion.recorded_at, Completion.superseded_at)),
+        (Enrolment, _programmes, (start - 1) // 2, (Decision.decided_at,)),
+        (Progression, _progressions, start - ABOVE, (Progression.recorded_at, Progression.superseded_at)),
+    )
+    for kind, (table, made, begins, changed) in zip(KINDS, kinds, strict=True):
+        if query.kind not in (None, kind):
+            continue
+        wanted = [table.id > begins, *whose]
         if query.person is not None:
-            wanted.append(Completion.person_id == query.person)
+            wanted.append(table.person_id == query.person)
         if query.state is not None:
-            wanted.append(_state(_COMPLETION_MARK) == query.state)
+            wanted.append(_state(mark_of(table)) == query.state)
         if since is not None:
-            wanted.append(or_(Completion.recorded_at >= since, Completion.superseded_at >= since))
-        parts.append(_completions().where(*wanted).order_by(Completion.id))
-    if query.kind in (None, "programme"):
-        wanted = [Enrolment.id > (start - 1) // 2, *whose]
-        if query.person is not None:
-            wanted.append(Enrolment.person_id == query.person)
-        if query.state is not None:
-            wanted.append(_state(_PROGRAMME_MARK) == query.state)
-        if since is not None:
-            wanted.append(Decision.decided_at >= since)
-        parts.append(_programmes().where(*wanted).order_by(Enrolment.id))
+            wanted.append(or_(*(instant >= since for instant in changed)))
+        parts.append(made().where(*wanted).order_by(table.id))
     return parts
 
 
@@ -237,9 +278,9 @@ def listed(tx: Tx, query: RecordsQuery) -> tuple[list[dict[str, Any]], str | Non
 def by_number(tx: Tx, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
     """These records by number, as far as they exist and the actor may have them; one statement for each kind."""
     found: dict[int, dict[str, Any]] = {}
-    even = [number // 2 for number in numbers if number % 2 == 0]
-    odd = [number // 2 for number in numbers if number % 2]
-    for keys, statement, column in ((even, _completions, Completion.id), (odd, _programmes, Enrolment.id)):
+    ids = keys_of(numbers)
+    whole = ((Completion, _completions), (Enrolment, _programmes), (Progression, _progressions))
+    for keys, statement, column in ((ids[table], made, table.id) for table, made in whole):
         if keys:
             for row in tx.rows(statement().where(column.in_(keys), *reach(tx))):
                 found[row.id] = told(row)
@@ -253,18 +294,35 @@ def these(tx: Tx, numbers: Collection[int]) -> list[dict[str, Any]]:
 
 def gone(tx: Tx, numbers: Collection[int]) -> list[int]:
     """Which of these, of people within the client's reach, were withdrawn before HR had taken them over: the list shows them no more."""
-    even = [number // 2 for number in numbers if number % 2 == 0]
-    if not even:
-        return []
-    found = select(Completion.id).join(Person, Person.id == Completion.person_id)
-    return [row.id * 2 for row in tx.rows(found.where(Completion.id.in_(even), Completion.superseded_at.is_not(None), *reach(tx)))]
+    ids, missing = keys_of(numbers), []
+    for table in (Completion, Progression):
+        if ids[table]:
+            found = select(_number(table)).join(Person, Person.id == table.person_id)
+            over = found.where(table.id.in_(ids[table]), table.superseded_at.is_not(None), *reach(tx))
+            missing += [int(row.number) for row in tx.rows(over)]
+    return missing
 
 
-def marks(table: type[Completion] | type[Enrolment], keys: Collection[int], whose: list[ColumnElement[bool]]) -> Select[int, int, int, str]:
+def keys_of(numbers: Collection[int]) -> dict[Table, list[int]]:
+    """The rows behind these numbers, by their table."""
+    found: dict[Table, list[int]] = {Completion: [], Enrolment: [], Progression: []}
+    for number in numbers:
+        if number > ABOVE:
+            found[Progression].append(number - ABOVE)
+        else:
+            found[Enrolment if number % 2 else Completion].append(number // 2)
+    return found
+
+
+def _number(table: Table) -> ColumnElement[int]:
+    number = cast(table.id, BigInteger)
+    return (number + ABOVE if table is Progression else number * 2 + (table is Enrolment) * 1).label("number")
+
+
+def marks(table: Table, keys: Collection[int], whose: list[ColumnElement[bool]]) -> Select[int, int, int, str]:
     """Number, id, person and present mark of those of these rows that are training records of somebody in reach."""
-    found = _completions() if table is Completion else _programmes()
-    odd = 0 if table is Completion else 1
-    columns = ((table.id * 2 + odd).label("number"), table.id, table.person_id, mark_of(table).label("mark"))
+    found = {Completion: _completions, Enrolment: _programmes, Progression: _progressions}[table]()
+    columns = (_number(table), table.id, table.person_id, mark_of(table).label("mark"))
     return found.with_only_columns(*columns, maintain_column_froms=True).where(table.id.in_(keys), *whose)
 
 

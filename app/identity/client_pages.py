@@ -29,6 +29,7 @@ WHAT_SCOPES_ALLOW = {
     "completions:write": "Report results of e-learning",
     "supervision:read": "See when supervision was held, of which kind and how long",
     "programmes:read": "See cohorts, how far people are with programmes, and outcomes",
+    "pathways:read": "See steps of careers, how far people are with them, and progressions",
     "organisation:read": "See organisations, services and teams",
     "people:import": "Send HR extracts, and apply them",
     "changes:read": "Read the feed of changes, of what its other scopes allow",

@@ -105,6 +105,7 @@ def correct(tx: Tx, progression_id: int, to_stage: str, on_date: date, mechanism
     """What was recorded was wrong: this is right. The stage follows; what was believed before stays known."""
     row = _live(tx, progression_id)
     tx.update(Progression, progression_id, superseded_at=tx.now)
+    tx.record("progression.superseded", "progressions", progression_id, person_id=row.person_id)
     _undo(tx, row)
     return _add(tx, row.person_id, to_stage, on_date, mechanism, step_id, progression_id)
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.helpers import JSON_TYPE, KEY, of_a_draft, refuse
+from migrations.helpers import JSON_TYPE, KEY, of_a_draft, refuse, reword
 
 revision = "0015"
 down_revision = "0014"
@@ -34,6 +34,8 @@ VERSION = (
     *("id", "step_id", "number", "state", "rule", "needed", "applies", "summary", "source", "verified"),
     *("in_force_from", "in_force_to", "published_at", "published_by", "withdrawn_at", "withdrawn_on", "version"),
 )
+OLD_KINDS = "kind IN ('completion', 'programme')"
+KINDS = "kind IN ('completion', 'programme', 'progression')"  # of training records that HR answers for
 PARTS = ("requirement_groups", "requirements", "requirement_courses")  # of a draft
 TABLES = (
     *("step_aims", "progressions", "endorsement_asks", "endorsements"),
@@ -51,6 +53,16 @@ def upgrade() -> None:
     refuse("step_versions", "DELETE", "step_versions_frozen_delete", "OLD.state <> 'draft'")
     for table in PARTS:
         of_a_draft(table, "step_versions", "version_id")
+    _answered(OLD_KINDS, KINDS)
+
+
+def _answered(old: str, new: str) -> None:
+    """Of which kinds training records can be that HR answers for."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_constraint("ck_training_confirmations_kind", "training_confirmations", type_="check")
+        op.create_check_constraint(op.f("ck_training_confirmations_kind"), "training_confirmations", new)
+    else:
+        reword("training_confirmations", (old, new))
 
 
 def _where(words: str) -> dict[str, Any]:
@@ -306,6 +318,9 @@ def _people() -> None:
 
 
 def downgrade() -> None:
+    """What HR said of progressions goes with them."""
+    op.execute("DELETE FROM training_confirmations WHERE kind = 'progression'")
+    _answered(KINDS, OLD_KINDS)
     for table in TABLES:
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":

@@ -14,6 +14,7 @@ from app.core.tx import Tx
 from app.hr import training
 from app.hr.change_models import TrainingConfirmation
 from app.learning.models import Completion
+from app.pathways.models import Progression
 from app.people.models import Person
 from app.policy import Can, operation
 from app.programmes.models import Enrolment
@@ -90,11 +91,12 @@ def _records(tx: Tx, numbers: Sequence[int]) -> dict[int, tuple[str, int, int, s
     wanted = sorted({number for number in numbers if 0 < number <= BIGGEST_ID})
     for start in range(0, len(wanted), _PIECE):
         piece = wanted[start : start + _PIECE]
-        even, odd = [n // 2 for n in piece if n % 2 == 0], [n // 2 for n in piece if n % 2]
-        for statement, row in (
-            (training.marks(Completion, even, whose), "completion"),
-            (training.marks(Enrolment, odd, whose), "programme"),
-        ):
+        keys = training.keys_of(piece)
+        tables: tuple[training.Table, ...] = (Completion, Enrolment, Progression)
+        for table, row in zip(tables, training.KINDS, strict=True):
+            if not keys[table]:
+                continue
+            statement = training.marks(table, keys[table], whose)
             found |= {each.number: (row, each.id, each.person_id, each.mark) for each in tx.rows(statement)}
     return found
 

@@ -17,6 +17,7 @@ THINGS = {
     "cohorts": "a cohort",
     "enrolments": "an enrolment on a programme, or its outcome",
     "supervisions": "a supervision that was held",
+    "progressions": "somebody’s move to another career stage",
     "learning-records": "a learning record that its owner shares with other systems",
     "training-records": "a training record, as HR keeps them",
 }
