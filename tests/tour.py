@@ -38,7 +38,7 @@ from seed.personas import PERSONAS, persona
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
 from tests.hr.webhooks import world as webhooks
-from tests.learning import record_world
+from tests.learning import record_world, renewal_world
 from tests.programmes import enrolment_world, moving_world, places, portfolio_world, sign_world
 from tests.supervision import world as supervised
 from tests.visit import Finder
@@ -98,6 +98,12 @@ def _framework(programme: str = "ASYE-CF", state: str = "published", **more: str
     return lambda finder: {"version_id": finder.version(programme, state), **more}
 
 
+def _reviewed(finder: Finder) -> PARAMETERS:
+    """The newly qualified social worker's review of this year, with the first of what is numbered there."""
+    return {"person_id": finder.person("nqsw"), "cycle_id": 2, "number": 1}
+
+
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 REGISTERS = ("register", "register/finish", "register/add", "sheet", "code")
 EVERYBODY = tuple(persona.key for persona in PERSONAS)
 
@@ -142,6 +148,25 @@ TOUR: tuple[Stop, ...] = (
     Stop("/my-learning", "practitioner"),
     Stop("/my-learning/gone", "practitioner"),
     Stop("/my-learning/records/new", "practitioner"),
+    Stop("/my-learning/profile", "practitioner"),
+    Stop("/my-learning/profile", "board", query="period=all"),
+    Stop("/people/{person_id:int}/learning-profile", "manager", record_world.sharer),
+    Stop("/my-team/learning-profile", "manager", query="period=12-months"),
+    Stop("/my-team/learning-profile", "practitioner"),
+    Stop("/learning-profile", "psw"),
+    Stop("/learning-profile", "coordinator", query="period=2025"),
+    Stop("/my-learning/renewal", "practitioner"),
+    Stop("/my-learning/renewal", "board"),
+    Stop("/my-learning/renewal/copy/{first_id:int}", "practitioner", record_world.own),
+    Stop("/renewal", "manager"),
+    Stop("/renewal", "psw", query="state=nothing"),
+    Stop("/renewal", "hr", query="file=csv", file="text/csv"),
+    Stop("/registrations", "hr"),
+    Stop("/registrations/check", "hr"),
+    Stop("/registrations/check/columns.csv", "coordinator", file="text/csv"),
+    *(Stop("/registrations/check/{check_id:int}", "hr", find) for find in (renewal_world.checked, renewal_world.mistaken)),
+    Stop("/registrations/check/{check_id:int}", "hr", renewal_world.applied),
+    Stop("/registrations/check/{check_id:int}/apply", "hr", renewal_world.checked),
     Stop("/learning-records/{first_id:int}", "practitioner", record_world.own),
     Stop("/learning-records/{first_id:int}", "manager", record_world.shared),
     *(Stop(f"/learning-records/{{first_id:int}}/{tail}", "practitioner", record_world.own) for tail in ("edit", "history", "take-away")),
@@ -336,6 +361,32 @@ TOUR: tuple[Stop, ...] = (
     Stop("/people/{person_id:int}/supervision/new", "nqsw", lambda finder: {"person_id": finder.person("nqsw")}),
     Stop("/people/{person_id:int}/supervision/new", "manager", lambda finder: {"person_id": finder.person("nqsw")}),
     Stop("/supervision/{supervision_id:int}/correct", "manager", lambda finder: {"supervision_id": finder.supervision()}),
+    Stop("/supervision/teams", "psw"),
+    Stop("/supervision/team", "psw", query="team=12"),
+    Stop("/supervision/team.csv", "manager", file="text/csv"),
+    Stop("/supervision/team.xlsx", "psw", file=WORKBOOK),
+    Stop("/supervision/rules", "coordinator"),
+    Stop("/people/{person_id:int}/supervision/actions/new", "manager", lambda finder: {"person_id": finder.person("nqsw")}),
+    Stop("/people/{person_id:int}/supervision/actions/{number:int}", "nqsw", _reviewed),
+    # Development reviews
+    Stop("/pdr", "nqsw"),
+    Stop("/pdr", "manager"),
+    Stop("/people/{person_id:int}/pdr", "manager", lambda finder: {"person_id": finder.person("nqsw")}),
+    Stop("/people/{person_id:int}/pdr/{cycle_id:int}/objectives/new", "nqsw", _reviewed),
+    Stop("/people/{person_id:int}/pdr/{cycle_id:int}/objectives/{number:int}", "manager", _reviewed),
+    Stop("/people/{person_id:int}/pdr/{cycle_id:int}/plan/new", "nqsw", _reviewed),
+    Stop("/people/{person_id:int}/pdr/{cycle_id:int}/plan/{number:int}", "manager", _reviewed),
+    Stop("/people/{person_id:int}/pdr/{cycle_id:int}/held", "manager", _reviewed),
+    Stop("/people/{person_id:int}/pdr/{cycle_id:int}/held", "hr", _reviewed),
+    Stop("/pdr/people", "manager"),
+    Stop("/pdr/people", "hr"),
+    Stop("/pdr/people.csv", "manager", file="text/csv"),
+    Stop("/pdr/people.xlsx", "hr", file=WORKBOOK),
+    Stop("/pdr/teams", "hr"),
+    Stop("/pdr/teams", "psw"),
+    Stop("/pdr/cycles", "hr"),
+    Stop("/pdr/cycles/new", "psw"),
+    Stop("/pdr/cycles/{cycle_id:int}", "hr", lambda _: {"cycle_id": 2}),
     Stop("/people/{person_id:int}/workload", "nqsw", lambda finder: {"person_id": finder.person("nqsw")}),
     Stop("/people/{person_id:int}/workload", "coordinator", lambda finder: {"person_id": finder.person("nqsw")}),
     Stop("/supervision/import", "coordinator"),
@@ -436,7 +487,7 @@ TOUR: tuple[Stop, ...] = (
     Stop("/hr/training-records", "hr"),
     Stop("/hr/training-records", "hr", query="state=confirmed"),
     Stop("/hr/training-records.csv", "hr", query="state=waiting", file="text/csv"),
-    Stop("/hr/training-records.xlsx", "hr", file="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    Stop("/hr/training-records.xlsx", "hr", file=WORKBOOK),
     Stop("/hr/leavers", "hr"),
     Stop("/hr/leavers/flags", "hr"),
     *(Stop("/hr/leavers/{departure_id:int}", "hr", _departure(state)) for state in ("done", "waiting")),
@@ -527,6 +578,7 @@ def arrange(database: Database) -> None:
         _supervised(tx)
         portfolio_world.arrange(tx, Finder(tx).person("nqsw"))
         record_world.arrange(tx, Finder(tx).person("practitioner"))
+        renewal_world.arrange(tx)
         sign_world.arrange(tx, Finder(tx).person("nqsw"))
         tx.actor = enrolment_world.coordinating(tx)
         enrolment_world.arrange(tx, Finder(tx).person("nqsw"))

@@ -63,7 +63,7 @@ def tick(tx: Tx, step: str, done_on: date | None = None, *, first_id: int | None
 def _right(tx: Tx, since: date, step: str, day: date, words: str, first_id: int | None) -> None:
     errors = []
     if step not in STEPS:
-        errors.append({"field": "step", "message": "Choose the form, the fee or a piece of CPD"})
+        errors.append({"field": "words", "message": "Say what is done: the form, the fee or a piece of CPD"})
     if not since <= day <= tx.today:
         errors.append({"field": "done_on", "message": f"The day must be from {long_date(since)} to today"})
     if step == "cpd" and first_id is None and not search_words(words):

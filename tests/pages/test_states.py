@@ -82,6 +82,7 @@ BUTTONS = (  # nothing can be left out of them
     "/cohorts/{cohort_id:int}/close",
     "/learning-records/{first_id:int}/take-away",
     "/learning-records/{first_id:int}/files/{file_id:int}/remove",
+    "/my-learning/renewal/{tick_id:int}/take-back",
     "/my-learning/drafts",  # what the form's script sends: see tests/desks/test_record_pages.py
     "/my-learning/drafts/discard",
     "/my-details/names/empty",
@@ -98,6 +99,10 @@ BUTTONS = (  # nothing can be left out of them
     *("/equality-information", "/equality-information/withdraw", "/equality-information/object", "/equality-information/allow"),
     "/applications/{application_id:int}/withdraw",
     "/supervision/{supervision_id:int}/confirm",
+    *(f"/people/{{person_id:int}}/supervision/actions/{{number:int}}/{deed}" for deed in ("done", "dropped", "reopen", "take-back")),
+    *(f"/people/{{person_id:int}}/pdr/{{cycle_id:int}}/plan/{{number:int}}/{deed}" for deed in ("done", "not-done", "take-back")),
+    "/people/{person_id:int}/pdr/{cycle_id:int}/objectives/{number:int}/take-back",
+    "/people/{person_id:int}/pdr/{cycle_id:int}/not-held",
     "/protected-time/{entry_id:int}/withdraw",
     "/caseloads/{entry_id:int}/withdraw",
     "/frameworks/versions/{version_id:int}/publish",

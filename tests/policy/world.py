@@ -46,7 +46,8 @@ from tests.factory import Make
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
 from tests.hr.webhooks import world as webhooks
-from tests.learning import record_world
+from tests.learning import record_world, renewal_world
+from tests.mentoring import world as mentoring
 from tests.programmes import apprentice_world, enrolment_world, moving_world, portfolio_world, sign_world
 from tests.programmes.making import Programmes
 from tests.supervision import world as supervised
@@ -110,9 +111,11 @@ def build(database: Database) -> World:
     _programmes(make, world, people, odette)
     _charges(make, world, ann, odette)
     _supervision(make, world, people, ann, odette)
+    _together(make, world, ann, odette)
     with make.tx() as tx:
         for found, person in ((world.here, ann), (world.elsewhere, odette)):
             found.update(record_world.world(tx, person))
+            found.update(renewal_world.world(tx, person, people["HR officer"] if found is world.here else odette))
     with make.tx() as tx:
         for found, person in ((world.here, ann), (world.elsewhere, odette)):
             found["kind"] = "after"
@@ -292,6 +295,14 @@ def _supervision(make: Make, world: World, people: dict[str, int], ann: int, ode
             row = supervised.cells("nobody@westmarch.example", "nobody@westmarch.example", "1/3/2026")
             found.update(supervised.entries(tx, person, by), supervision_import=supervised.stage(tx, sender, "dates.csv", row))
             found["portfolio_import"] = moving_world.staged(tx, sender, "portfolios.csv", person="E999")
+
+
+def _together(make: Make, world: World, ann: int, odette: int) -> None:
+    """Ann and Odette each offer something to colleagues, have met with one of them, and facilitate a set."""
+    for found, person, name in ((world.here, ann, SUBJECT), (world.elsewhere, odette, OUTSIDER)):
+        colleague = make.person("Other Colleague", organisation=make.row(Person, person).organisation_id).id
+        with make.tx() as tx:
+            found.update(mentoring.together(tx, person, colleague, name))
 
 
 def _charges(make: Make, world: World, ann: int, odette: int) -> None:
