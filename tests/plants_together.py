@@ -46,7 +46,7 @@ def _(tx: Tx) -> None:
 
 @plants("sets-have-room")
 def _(tx: Tx) -> None:
-    key = met(tx)["set_id"]
+    key = met(tx)["learning_set"]
     tx.db.execute(delete(SetMember).where(SetMember.set_id == key))
     assert tx.get(LearningSet, key).ended_on is None
 

@@ -51,15 +51,19 @@ def settle(tx: Tx, session_id: int, course_id: int, learnt: Sequence[Learnt], be
         )
     )
     full = {each.person_id for each in learnt if each.full and course.completes}
-    ended = [row.id for row in live if row.person_id not in full]
-    if ended:
-        tx.db.execute(update(Completion).where(Completion.id.in_(ended)).values(superseded_at=tx.now))
-        wrong = [row for row in live if row.person_id not in full]
-        _audit(tx, "completion.superseded", "completions", [(row.id, row.person_id, {"reason": because}) for row in wrong])
-        certificates.withdraw(tx, ended, because)
+    supersede(tx, [row for row in live if row.person_id not in full], because)
     has = {row.person_id for row in live if row.course_id == course_id}
     new = {each.person_id: each.on_date for each in learnt if each.person_id in full - has}
     complete(tx, course, new, "attendance", session_id=session_id)
+
+
+def supersede(tx: Tx, completions: Sequence[Row[Any]], because: str) -> None:
+    """These completions (rows with id and person_id) no longer hold; their certificates are withdrawn with `because`."""
+    ended = [row.id for row in completions]
+    if ended:
+        tx.db.execute(update(Completion).where(Completion.id.in_(ended)).values(superseded_at=tx.now))
+        _audit(tx, "completion.superseded", "completions", [(row.id, row.person_id, {"reason": because}) for row in completions])
+        certificates.withdraw(tx, ended, because)
 
 
 def _settle_records(tx: Tx, session_id: int, course: Row[Any], learnt: Sequence[Learnt]) -> None:
@@ -109,10 +113,13 @@ def record(tx: Tx, course: Row[Any], person_id: int, on_date: date, minutes: int
     )
 
 
-def complete(tx: Tx, course: Row[Any], people: dict[int, date], source: str, *, session_id: int | None = None) -> dict[int, int]:
+def complete(
+    tx: Tx, course: Row[Any], people: dict[int, date], source: str, *, session_id: int | None = None, certify: bool = True
+) -> dict[int, int]:
     """These people (id → day) have completed a course; returns the new completions by person.
 
-    Earlier completions stay. Where the course is the refresher of others, those are renewed for whoever had ever completed them.
+    Earlier completions stay. Where the course is the refresher of others, those are renewed for whoever had ever completed them. `certify`:
+    a certificate is issued where the course gives one.
     """
     if not people:
         return {}
@@ -125,7 +132,8 @@ def complete(tx: Tx, course: Row[Any], people: dict[int, date], source: str, *, 
     made = sorted(tx.db.execute(insert(Completion).returning(*columns), rows).all())
     _audit(tx, "completion.recorded", "completions", [(row.id, row.person_id, {"course_id": row.course_id}) for row in made])
     own = {row.person_id: row.id for row in made if row.course_id == course.id and row.by_course_id is None}
-    certificates.issue(tx, list(own.values()))
+    if certify:
+        certificates.issue(tx, list(own.values()))
     return own
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Model
@@ -24,7 +24,12 @@ class LearningImport(Model):
     staged_by: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
     staged_at: Mapped[datetime]
     applied_at: Mapped[datetime | None]
-    __table_args__ = (CheckConstraint("kind IN ('completions', 'learning')", name="kind"),)
+    made: Mapped[dict[str, Any] | None] = mapped_column(Json)  # what it brought: numbers, and of completions which, to take them back by
+    taken_back_at: Mapped[datetime | None]
+    __table_args__ = (
+        CheckConstraint("taken_back_at IS NULL OR applied_at IS NOT NULL", name="taken_back"),
+        CheckConstraint("kind IN ('completions', 'learning')", name="kind"),
+    )
 
 
 class ImportedLearning(Model):
@@ -40,7 +45,8 @@ class ImportedLearning(Model):
     title_key: Mapped[str]  # the title's words in lower case
     activity: Mapped[str]
     minutes: Mapped[int]
-    import_id: Mapped[int] = mapped_column(ForeignKey("learning_imports.id"), index=True)
+    import_id: Mapped[int] = mapped_column(ForeignKey("learning_imports.id"), index=True)  # the last that said so
+    live: Mapped[bool] = mapped_column(default=True, server_default=true())  # false: taken back. The row stays, and its number with it
     __table_args__ = (
         UniqueConstraint("person_id", "on_date", "title_key", name="uq_imported_learning_once"),
         CheckConstraint("minutes >= 0", name="minutes"),

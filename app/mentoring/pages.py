@@ -128,6 +128,7 @@ def edit_form(tx: Tx, page: Page, notice_id: int) -> Response:
 @pages.post("/learning-together/notices/{notice_id:int}/edit", can=Can.LEARN_TOGETHER, again=draw_edit)
 def edit(tx: Tx, page: Page, notice_id: int) -> Response:
     """It says so now."""
+    notices.own(tx, notice_id)
     notices.change(tx, notice_id, forms.one_id(page.form, "version") or 0, **_typed(page))
     return page.go(HOME, said="changed")
 
@@ -161,6 +162,7 @@ def notice(tx: Tx, page: Page, notice_id: int) -> Response:
 @pages.post("/learning-together/notices/{notice_id:int}", can=Can.LEARN_TOGETHER, again=draw_notice)
 def answer_notice(tx: Tx, page: Page, notice_id: int) -> Response:
     """They are asked."""
+    pairing.visible(tx, notice_id)
     aim, since = _wish(page)
     pairing.answer_notice(tx, notice_id, aim=aim, since=since, guard=checking.decided(page.form))
     return page.go(HOME, said="asked")

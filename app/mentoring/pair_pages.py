@@ -54,6 +54,7 @@ def pair(tx: Tx, page: Page, pairing_id: int) -> Response:
 @pages.post("/learning-together/pairs/{pairing_id:int}/answer", can=Can.LEARN_TOGETHER, again=draw_pair)
 def answer(tx: Tx, page: Page, pairing_id: int) -> Response:
     """Agreed, or declined."""
+    pairing.of_mine(tx, pairing_id)
     given = text(page.form, "answer")
     if given not in ("agree", "decline"):
         wrong = "Choose whether you agree"
@@ -148,6 +149,7 @@ def new_of_pair(tx: Tx, page: Page, pairing_id: int) -> Response:
 @pages.post("/learning-together/pairs/{pairing_id:int}/meetings/new", can=Can.LEARN_TOGETHER, again=draw_new)
 def log_of_pair(tx: Tx, page: Page, pairing_id: int) -> Response:
     """They met."""
+    meetings.circle(tx, pairing_id=pairing_id)
     held_on, minutes, _ = _typed(page)
     meetings.record(tx, held_on, minutes, pairing_id=pairing_id)
     return page.go(f"{HOME}/pairs/{pairing_id}", said="logged")
@@ -162,6 +164,7 @@ def new_of_set(tx: Tx, page: Page, set_id: int) -> Response:
 @pages.post("/learning-together/sets/{set_id:int}/meetings/new", can=Can.LEARN_TOGETHER, again=draw_new)
 def log_of_set(tx: Tx, page: Page, set_id: int) -> Response:
     """They met."""
+    meetings.circle(tx, set_id=set_id)
     held_on, minutes, people = _typed(page)
     meetings.record(tx, held_on, minutes, set_id=set_id, people=people)
     return page.go(f"{HOME}/sets/{set_id}", said="logged")

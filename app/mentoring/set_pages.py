@@ -124,6 +124,7 @@ def edit_form(tx: Tx, page: Page, set_id: int) -> Response:
 @pages.post("/learning-together/sets/{set_id:int}/edit", can=Can.LEARN_TOGETHER, again=draw_edit)
 def edit(tx: Tx, page: Page, set_id: int) -> Response:
     """It says so now."""
+    sets.facilitated(tx, set_id)
     sets.change(tx, set_id, forms.one_id(page.form, "version") or 0, **_typed(page))
     return page.go(f"{HOME}/{set_id}", said="changed")
 
@@ -131,6 +132,7 @@ def edit(tx: Tx, page: Page, set_id: int) -> Response:
 @pages.post("/learning-together/sets/{set_id:int}/add", can=Can.LEARN_TOGETHER, again=draw)
 def add(tx: Tx, page: Page, set_id: int) -> Response:
     """A colleague belongs to it, and is told."""
+    sets.facilitated(tx, set_id)
     problems = Problems()
     said = text(page.form, "colleague")[:254]
     since = forms.day(page.form, "since", "The day", problems)
@@ -146,6 +148,7 @@ def add(tx: Tx, page: Page, set_id: int) -> Response:
 @pages.post("/learning-together/sets/{set_id:int}/hand-over", can=Can.LEARN_TOGETHER, again=draw_edit)
 def hand_over(tx: Tx, page: Page, set_id: int) -> Response:
     """Another member facilitates."""
+    sets.facilitated(tx, set_id)
     chosen = forms.one_id(page.form, "facilitator")
     if chosen is None:
         problems = Problems()

@@ -81,6 +81,15 @@ def circle(make: Make) -> Circle:
     return Circle(make, mia, ned, pam, kit, cora, make.person("Odd Vale", organisation=neighbour))
 
 
+_SET = "/learning-together/sets/{set_id:int}"
+OTHERS = {  # path parameter → name in the matrices' world
+    f"{method} {_SET}{tail}": {"set_id": "learning_set"}
+    for method in ("GET", "POST")
+    for tail in ("", "/join", "/leave", "/edit", "/add", "/hand-over", "/end", "/meetings/new")
+}
+FORMS = {"POST /learning-together/pairs/{pairing_id:int}/end": {"version": "2", "why": "finished"}}
+
+
 def together(tx: Tx, person: int, colleague: int, name: str) -> dict[str, int]:
     """In the matrices' world: somebody's notice, pair, set and meeting with a colleague, yesterday."""
     before = tx.actor
@@ -94,4 +103,4 @@ def together(tx: Tx, person: int, colleague: int, name: str) -> dict[str, int]:
     tx.actor = Actor("person", person, name, (("practitioner", None),))
     meeting = meetings.record(tx, tx.today - timedelta(days=1), 60, pairing_id=pair_id)
     tx.actor = before
-    return {"notice_id": notice, "pairing_id": pair_id, "set_id": set_id, "meeting_id": meeting}
+    return {"notice_id": notice, "pairing_id": pair_id, "learning_set": set_id, "meeting_id": meeting}
