@@ -26,6 +26,7 @@ from app.identity import operations as identity
 from app.learning import drafts, renewal_clock
 from app.notifications import preferences
 from app.pathways.operations import chasing as required
+from app.people import register
 from app.programmes.operations import applying, chasing, contribute, exports, feed, heads, notices
 from app.supervision.operations import overdue
 
@@ -48,6 +49,7 @@ TIMETABLE: dict[str, tuple[When, Job]] = {
     "chase-apprentices": (chasing.turn, chasing.chase),
     "chase-required": (required.turn, required.chase),
     "programme-changes": (timedelta(hours=1), applying.apply_due),
+    "forget-register-files": (timedelta(days=1), register.forget_old),
     "renewal": (reminders.turn, renewal_clock.tell),
     "daily-summaries": (preferences.digest_turn, preferences.write_digests),
 }

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, delete, func, or_, select, update
 
 from app import policy
 from app.core.db import AnySelect, is_postgresql
@@ -24,6 +24,7 @@ from app.policy import Can, operation
 
 MOST_ROWS = 5000
 AT_ONCE = 500  # people asked for, and written, together
+KEPT = timedelta(days=30)  # a file that nobody applies
 SHOWN = 200  # people whom the file does not name that the page lists
 HEADINGS: dict[str, tuple[str, ...]] = {  # column → other headings that mean it
     "number": ("registration number", "swe number", "social work england number", "registration no", "swe id"),
@@ -246,9 +247,14 @@ def apply(tx: Tx, check_id: int) -> int:
         tx.db.execute(_CHANGE, [_changed(tx, each) for each in changed])
         registrations.keep(tx, {each.person.id: (each.was, each.now) for each in changed})
         tx.record_all("person.changed", "people", [each.person.id for each in changed], fields=list(registrations.COLUMNS))
-    tx.update(RegisterCheck, check_id, applied_at=tx.now, changed=len(changed))
+    tx.update(RegisterCheck, check_id, applied_at=tx.now, changed=len(changed), rows=[])  # what it said stands with the people now
     tx.record("register.applied", "register_checks", check_id, changed=len(changed))
     return len(changed)
+
+
+def forget_old(tx: Tx, _now: datetime) -> None:
+    """Files that nobody applied for so long are over: they name people of whom there is no other reason to keep a list."""
+    tx.db.execute(delete(RegisterCheck).where(RegisterCheck.applied_at.is_(None), RegisterCheck.sent_at < tx.now - KEPT))
 
 
 _TABLE = Person.__table__

@@ -13,7 +13,7 @@ from app.core.ledger import Json
 
 
 class RegisterCheck(Model):
-    """A file that somebody sent. Its rows are kept as they were sent, and compared anew each time until they are applied."""
+    """A file that somebody sent. Its rows are compared anew each time, and kept until they are applied or forgotten."""
 
     __tablename__ = "register_checks"
     file_name: Mapped[str]
