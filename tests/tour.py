@@ -404,6 +404,10 @@ TOUR: tuple[Stop, ...] = (
     Stop("/programme-calls/{call_id:int}/equity", "psw", places.published_call),
     Stop("/programme-calls/{call_id:int}/equity.{file_type}", "psw", _file_of(places.published_call, "csv"), file="text/csv"),
     Stop("/equality-information", "practitioner"),
+    Stop("/required-training", "psw"),
+    Stop("/required-training", "manager"),
+    Stop("/required-training", "psw", query="?show=gaps&step=REQ-PRACTICE"),
+    Stop("/required-training/table.{file_type}", "psw", lambda _: {"file_type": "csv"}, file="text/csv"),
     Stop("/applications/{application_id:int}", "manager", places.application),
     Stop("/applications/{application_id:int}", "coordinator", lambda finder: places.application(finder, "supported")),
     Stop("/applications/{application_id:int}", "practitioner", places.application),
@@ -473,6 +477,7 @@ TOUR: tuple[Stop, ...] = (
     Stop("/systems", "administrator"),
     Stop("/webhooks", "administrator"),
     Stop("/webhooks/events", "administrator"),
+    Stop("/webhooks/new", "administrator"),
     Stop("/webhooks/{subscription_id:int}", "administrator", lambda _: {"subscription_id": 1}),
     *(
         Stop("/webhooks/{subscription_id:int}", "administrator", lambda _: {"subscription_id": 1}, query=f"show={one}")

@@ -117,8 +117,15 @@ class Held:
         return (self.as_at - self.overdue_since).days if self.overdue_since else 0
 
 
-def compare(term: Term, stops: Sequence[Span], meetings: Sequence[Meeting], as_at: date) -> Held:
-    """What was held against what was due. `stops`: when the clock stood still, in order and apart (`due.merged`)."""
+def windows_of(term: Term, stops: Sequence[Span], as_at: date) -> list[Window]:
+    """The windows of a term that have begun by a day, and those that follow. Who shares rule, days and `stops` shares them."""
+    last = min(as_at, term.valid_to - DAY)
+    return due_windows(term.definition, term.anchor, stops, term.valid_to, last + _AHEAD, term.valid_from)
+
+
+def compare(term: Term, stops: Sequence[Span], meetings: Sequence[Meeting], as_at: date, windows: Sequence[Window] | None = None) -> Held:
+    """What was held against what was due. `stops`: when the clock stood still, in order and apart (`due.merged`); `windows`: of
+    `windows_of`, where they are known already."""
     last = min(as_at, term.valid_to - DAY)
     inside = sorted((one for one in meetings if term.valid_from <= one.held_on <= last), key=lambda one: one.held_on)
     kinds = term.definition.get("counts", COUNTS)
@@ -128,7 +135,7 @@ def compare(term: Term, stops: Sequence[Span], meetings: Sequence[Meeting], as_a
     whole = minimum if term.definition.get("minutes_effect") == "counts" else None
     counted = [one for one in given if whole is None or one.minutes >= whole]
     days = sorted({one.held_on for one in counted})
-    windows = due_windows(term.definition, term.anchor, stops, term.valid_to, last + _AHEAD, term.valid_from)
+    windows = windows_of(term, stops, as_at) if windows is None else windows
     turns = tuple(_turns([window for window in windows if window.starts <= last], days))
     over = [turn for turn in turns if turn.window.ends <= as_at]
     paused = any(starts <= as_at < ends for starts, ends in stops)

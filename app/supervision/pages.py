@@ -97,10 +97,12 @@ def _draw(tx: Tx, page: Page, person: Any, asked: Sequence[Line]) -> Response:
 
 
 def beyond(tx: Tx) -> dict[str, bool]:
-    """Which of the pages about others the reader has: their people, several at once, a file."""
+    """Which of the pages about others the reader has: their people, teams, several at once, a file, rules."""
     reads = policy.terms(tx.actor, Can.READ_SUPERVISION) - {(policy.Reach.SELF, None)}
     records = policy.terms(tx.actor, Can.RECORD_SUPERVISION) - {(policy.Reach.SELF, None)}
-    return dict(team=bool(reads), several=bool(records), file=policy.may(tx.actor, Can.IMPORT_SUPERVISION))
+    wide = any(reach in (policy.Reach.SCOPE, policy.Reach.ALL) for reach, _ in reads)
+    may = {"file": Can.IMPORT_SUPERVISION, "rules": Can.MANAGE_FRAMEWORKS}
+    return dict(team=bool(reads), teams=wide, several=bool(records), **{name: policy.may(tx.actor, can) for name, can in may.items()})
 
 
 # Recording ---------------------------------------------------------------------------------------------------------

@@ -19,14 +19,26 @@ from app.frameworks.models import SupervisionRule
 from app.people.models import Absence, Duty, Person, Responsibility
 from app.people.models import Post as PostRow
 from app.supervision import standing
-from app.supervision.due import Span, merged
-from app.supervision.held import Count, Held, Meeting, Post, PromisedActual, Protected, Term, Workload, compare, promised_minutes
+from app.supervision.due import Span, Window, merged
+from app.supervision.held import (
+    Count,
+    Held,
+    Meeting,
+    Post,
+    PromisedActual,
+    Protected,
+    Term,
+    Workload,
+    compare,
+    promised_minutes,
+    windows_of,
+)
 from app.supervision.models import Caseload, ProtectedTime, Supervision, SupervisionPause, SupervisionTerm, Supervisor
 
 Whom = Collection[int] | Select[Any]  # people by id, or a select of their ids
 _AS_AT: Any = bindparam("as_at", type_=Date)
 _KNOWN_AT: Any = bindparam("known_at", type_=UtcDateTime)
-AT_ONCE = 1000  # people in one statement, so that it does not grow with the council
+AT_ONCE = 2000  # people in one statement, so that it does not grow with the council
 
 
 # Terms -------------------------------------------------------------------------------------------------------------
@@ -78,7 +90,9 @@ def terms_of(tx: Tx, whom: Whom, as_at: date, known_at: datetime, *, ended: bool
         kept = latest if any(first <= as_at < last for first, last in spans) else over
         if (kept is latest or term.valid_to <= as_at) and (term.person_id not in kept or kept[term.person_id][0].valid_to < term.valid_to):
             kept[term.person_id] = (term, holes)
-    latest |= {term.person_id: (term, []) for term in standing.terms(tx, whom, as_at, known_at, own)}
+    others = whom if isinstance(whom, Select) else [key for key in whom if key not in latest]
+    if not isinstance(others, list) or others:
+        latest |= {term.person_id: (term, []) for term in standing.terms(tx, others, as_at, known_at, own)}
     if ended:
         latest = over | latest
     return list(latest.values())
@@ -119,7 +133,7 @@ _MEETINGS = select(
 
 
 def _compared(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at: datetime) -> list[tuple[Held, list[Span]]]:
-    """Each term compared with what was held, and when its clock stood still: one statement for each thousand."""
+    """Each term compared with what was held, and when its clock stood still: one statement for each piece."""
     return [each for start in range(0, len(found), AT_ONCE) for each in _compare(tx, found[start : start + AT_ONCE], as_at, known_at)]
 
 
@@ -136,10 +150,13 @@ def _compare(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at
         else:
             one = Meeting(row.person_id, row.starts, row.kind, row.minutes, bool(row.registered), bool(row.confirmed))
             meetings[row.person_id].append(one)
-    answer = []
+    answer, drawn = [], dict[Any, list[Window]]()
     for term, holes in found:
         still = merged([*stops[term.person_id], *holes])
-        answer.append((compare(term, still, meetings[term.person_id], as_at), still))
+        same = (term.rule_id, term.anchor, term.valid_from, term.valid_to, tuple(still))
+        if same not in drawn:
+            drawn[same] = windows_of(term, still, as_at)
+        answer.append((compare(term, still, meetings[term.person_id], as_at, drawn[same]), still))
     return answer
 
 
@@ -148,7 +165,7 @@ def held_against_due(
 ) -> dict[int, Held]:
     """By person: what was held against what was due, for everybody of `whom` who is in a term on `as_at` (today where it is left out).
 
-    Four statements up to a thousand of them. Whoever calls has narrowed `whom` to those the reader may see.
+    Four statements up to AT_ONCE of them. Whoever calls has narrowed `whom` to those the reader may see.
     """
     as_at, known_at = as_at or tx.today, known_at or tx.now
     found = terms_of(tx, whom, as_at, known_at, ended=ended)
@@ -156,7 +173,7 @@ def held_against_due(
 
 
 def in_pieces(tx: Tx, whom: Select[Any], as_at: date | None = None) -> Iterator[dict[int, Held]]:
-    """The same for very many, a thousand at a time: whoever only counts need not hold all of them."""
+    """The same for very many, a piece at a time: whoever only counts need not hold all of them."""
     ids = sorted(row[0] for row in tx.rows(whom))
     for start in range(0, len(ids), AT_ONCE):
         yield held_against_due(tx, ids[start : start + AT_ONCE], as_at)
@@ -167,23 +184,24 @@ def in_pieces(tx: Tx, whom: Select[Any], as_at: date | None = None) -> Iterator[
 _POSTS = select(
     PostRow.person_id, PostRow.valid_from, PostRow.valid_to, type_coerce(PostRow.fte, Float).label("fte"), PostRow.working_days
 ).where(recorded(PostRow, _KNOWN_AT), PostRow.is_primary)
-_TIME = (
-    select(ProtectedTime.person_id, ProtectedTime.on_date, ProtectedTime.minutes)
-    .where(recorded(ProtectedTime, _KNOWN_AT), ProtectedTime.on_date >= bindparam("since", type_=Date), ProtectedTime.on_date <= _AS_AT)
-    .order_by(ProtectedTime.person_id, ProtectedTime.on_date)
-)
-_COUNTS = (
-    select(Caseload.person_id, Caseload.on_date, Caseload.children, Caseload.percent, Caseload.source)
-    .where(recorded(Caseload, _KNOWN_AT), Caseload.on_date >= bindparam("since", type_=Date), Caseload.on_date <= _AS_AT)
-    .order_by(Caseload.person_id, Caseload.on_date)
+_TIME = select(
+    ProtectedTime.person_id,
+    ProtectedTime.on_date,
+    ProtectedTime.minutes,
+    cast(null(), Key).label("children"),
+    cast(null(), Key).label("percent"),
+    cast(null(), String).label("source"),
+).where(recorded(ProtectedTime, _KNOWN_AT), ProtectedTime.on_date >= bindparam("since", type_=Date), ProtectedTime.on_date <= _AS_AT)
+_COUNTS = select(Caseload.person_id, Caseload.on_date, cast(null(), Key), Caseload.children, Caseload.percent, Caseload.source).where(
+    recorded(Caseload, _KNOWN_AT), Caseload.on_date >= bindparam("since", type_=Date), Caseload.on_date <= _AS_AT
 )
 
 
 def promised_actual(
     tx: Tx, whom: Whom, as_at: date | None = None, known_at: datetime | None = None, *, ended: bool = False
 ) -> dict[int, PromisedActual]:
-    """By person: supervision, protected time and workload of the term they are in, promised against actual. Seven statements up to a
-    thousand of them.
+    """By person: supervision, protected time and workload of the term they are in, promised against actual. Six statements
+    up to AT_ONCE of them.
 
     Protected time and caseloads are for the person, those above them, their assessor and the coordinator (`Can.READ_WORKLOAD`): whoever
     calls has narrowed `whom` to them.
@@ -209,15 +227,17 @@ def _both(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at: d
     people = sorted({term.person_id for term, _ in found})
     since = min(term.valid_from for term, _ in found)
     posts: dict[int, list[Post]] = defaultdict(list)
-    for row in tx.rows(_POSTS.where(PostRow.person_id.in_(people)), known_at=known_at):
+    promised = sorted(term.person_id for term, _ in found if term.agreed.get("protected_time_percent") is not None)
+    for row in tx.rows(_POSTS.where(PostRow.person_id.in_(promised)), known_at=known_at) if promised else ():
         posts[row.person_id].append(Post(row.valid_from, row.valid_to, row.fte, row.working_days))
-    asked = dict(since=since, as_at=as_at, known_at=known_at)
     logged: dict[int, list[tuple[date, int]]] = defaultdict(list)
-    for row in tx.rows(_TIME.where(ProtectedTime.person_id.in_(people)), **asked):
-        logged[row.person_id].append((row.on_date, row.minutes))
     counts: dict[int, list[Count]] = defaultdict(list)
-    for row in tx.rows(_COUNTS.where(Caseload.person_id.in_(people)), **asked):
-        counts[row.person_id].append(Count(row.on_date, row.children, row.percent, row.source))
+    both: Any = union_all(_TIME.where(ProtectedTime.person_id.in_(people)), _COUNTS.where(Caseload.person_id.in_(people)))
+    for row in tx.rows(both.order_by("person_id", "on_date"), since=since, as_at=as_at, known_at=known_at):
+        if row.children is None:
+            logged[row.person_id].append((row.on_date, row.minutes))
+        else:
+            counts[row.person_id].append(Count(row.on_date, row.children, row.percent, row.source))
     answer = []
     for held, stops in compared:
         term = held.term

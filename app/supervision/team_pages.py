@@ -17,9 +17,10 @@ from app.core.sheets import as_date
 from app.core.tx import Tx
 from app.core.web import url
 from app.doors import Page, Pages
-from app.people.models import Person
+from app.people.models import Person, Unit
 from app.policy import Can
 from app.supervision import operations, queries, words
+from app.supervision.compliance_pages import people_of
 from app.supervision.held import Held
 from app.supervision.models import KINDS
 from app.supervision.operations import New
@@ -32,13 +33,9 @@ MOST_PEOPLE = 300  # to choose from on it
 
 @pages.get("/supervision/team", can=Can.READ_SUPERVISION)
 def team(tx: Tx, page: Page) -> Response:
-    """Everybody in reach who follows a rule, whoever waits longest first: four statements however many they are."""
-    mine = select(Person.id).where(
-        policy.within_reach(tx, Can.READ_SUPERVISION, Person.id),
-        Person.id != (tx.actor.person_id or 0),
-        or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today),
-    )
-    found = sorted(queries.held_against_due(tx, mine).values(), key=_urgent)
+    """Everybody in reach who follows a rule, whoever waits longest first: four statements for each thousand."""
+    of_team = page.number("team", 0) or None
+    found = sorted((held for piece in queries.in_pieces(tx, people_of(tx, of_team)) for held in piece.values()), key=_urgent)
     overdue = [held for held in found if held.overdue_since]
     wanted = overdue if page.query("show") == "overdue" else found
     numbers = PageNumbers(len(wanted), page.number("page"))
@@ -53,14 +50,15 @@ def team(tx: Tx, page: Page) -> Response:
         overdue=len(overdue),
         only=page.query("show") == "overdue",
         numbers=numbers,
-        link=partial(_page_of, page.query("show")),
+        link=partial(_page_of, page.query("show"), of_team),
+        team=tx.one(select(Unit.id, Unit.name).where(Unit.id == of_team)) if of_team and found else None,
         words=words,
         others=beyond(tx),
     )
 
 
-def _page_of(show: str, number: int) -> str:
-    return url("/supervision/team", show=show, page=number)
+def _page_of(show: str, team: int | None, number: int) -> str:
+    return url("/supervision/team", show=show, team=team, page=number)
 
 
 def _urgent(held: Held) -> tuple[Any, ...]:

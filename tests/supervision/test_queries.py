@@ -214,10 +214,10 @@ def test_a_cohort_takes_as_many_statements_as_one_person(us: Team, count_queries
     as_at = ANCHOR + timedelta(days=200)
     with us.make.tx(writes=False) as tx, count_queries() as queries:
         found = promised_actual(tx, numbers, as_at)
-    assert len(found) == 60 and len(queries) <= 6
+    assert len(found) == 60 and len(queries) <= 4
     with us.make.tx(writes=False) as tx, count_queries() as queries:
         assert len(held_against_due(tx, numbers, as_at)) == 60
-    assert len(queries) == 3
+    assert len(queries) == 2
     assert {each.held.held for each in found.values()} == {20}
 
 
