@@ -22,7 +22,7 @@ from app.identity.operations import PASSWORDS
 from app.learning.models import Course
 from app.people.models import Person
 from app.supervision.models import Supervision
-from seed import afterwards, development_rows, equality_rows, hr_answers, rows, session_rows, supervision_rows
+from seed import afterwards, development_rows, equality_rows, hr_answers, renewal_rows, rows, session_rows, supervision_rows, together_rows
 from seed.booking_life import carry_on
 from seed.content import content
 from seed.frameworks import load_frameworks
@@ -103,9 +103,11 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
     carry_on(stage)
     learn(stage)
     certify(stage)
+    renewal_rows.renew(database, seed, moment, {force.persona["practitioner"] + 1})
     carry_programmes(stage, moment)
     carry_pathways(stage, moment)
     require(stage, moment)
+    together_rows.meet(stage, moment, seed)
     with transaction(database, SYSTEM, writes=True, now=moment) as tx:
         counts["training_confirmations"] = hr_answers.answer(tx, today, moment)
         counts["equality_answers"] = equality_rows.tell(tx, seed, moment, {i + 1 for i in force.persona.values()})

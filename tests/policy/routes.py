@@ -9,7 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 from app.rooms import api_routers, page_routes
+from tests.learning import moving_world as moving_in
 from tests.mentoring import world as together
+from tests.pathways import world as pathways_world
 from tests.policy.world import TEAM, World
 from tests.programmes import apprentice_world, moving_world, portfolio_world, sign_world
 
@@ -124,6 +126,8 @@ OTHERS: dict[str, dict[str, str]] = {
     **FRAMEWORKS,
     **SUPERVISION,
     **together.OTHERS,
+    **moving_in.OTHERS,
+    **pathways_world.OTHERS,
     **portfolio_world.OTHERS,
     **sign_world.OTHERS,
     **moving_world.OTHERS,
@@ -205,6 +209,7 @@ FORMS: dict[str, Any] = {
     "POST /password/forgotten": {"email": "nobody@westmarch.example"},
     "POST /frameworks/versions/{version_id:int}/withdraw": {"reason": "Another version takes its place"},
     **together.FORMS,
+    **pathways_world.FORMS,
     "POST /supervision/{supervision_id:int}/withdraw": {"why": "not_held"},
     "POST /people/{person_id:int}/caseloads": lambda ids: {"children": "9", **day("counted_on", ids["day"] - timedelta(days=300))},
     "POST /sign-in": {"email": "nobody@westmarch.example", "password": "not the password"},

@@ -46,8 +46,10 @@ from tests.factory import Make
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
 from tests.hr.webhooks import world as webhooks
+from tests.learning import moving_world as moving_in
 from tests.learning import record_world, renewal_world
 from tests.mentoring import world as mentoring
+from tests.pathways import world as pathways_world
 from tests.programmes import apprentice_world, enrolment_world, moving_world, portfolio_world, sign_world
 from tests.programmes.making import Programmes
 from tests.supervision import world as supervised
@@ -111,7 +113,8 @@ def build(database: Database) -> World:
     _programmes(make, world, people, odette)
     _charges(make, world, ann, odette)
     _supervision(make, world, people, ann, odette)
-    _together(make, world, ann, odette)
+    _pathways(make, world, people, ann, odette)
+    _together(make, world, ann, odette, people["coordinator"])
     with make.tx() as tx:
         for found, person in ((world.here, ann), (world.elsewhere, odette)):
             found.update(record_world.world(tx, person))
@@ -297,12 +300,21 @@ def _supervision(make: Make, world: World, people: dict[str, int], ann: int, ode
             found["portfolio_import"] = moving_world.staged(tx, sender, "portfolios.csv", person="E999")
 
 
-def _together(make: Make, world: World, ann: int, odette: int) -> None:
+def _pathways(make: Make, world: World, people: dict[str, int], ann: int, odette: int) -> None:
+    """Ann and Odette have each asked their manager to endorse them for a step, and moved a stage."""
+    other = make.person("Other Head", organisation=make.row(Person, odette).organisation_id).id
+    world.here.update(pathways_world.publish(make))
+    for found, person, manager in ((world.here, ann, people["line manager"]), (world.elsewhere, odette, other)):
+        found.update(pathways_world.of_person(make, person, manager))
+
+
+def _together(make: Make, world: World, ann: int, odette: int, coordinator: int) -> None:
     """Ann and Odette each offer something to colleagues, have met with one of them, and facilitate a set."""
     for found, person, name in ((world.here, ann, SUBJECT), (world.elsewhere, odette, OUTSIDER)):
         colleague = make.person("Other Colleague", organisation=make.row(Person, person).organisation_id).id
         with make.tx() as tx:
             found.update(mentoring.together(tx, person, colleague, name))
+            found.update(moving_in.world(tx, coordinator if person == ann else person))
 
 
 def _charges(make: Make, world: World, ann: int, odette: int) -> None:
