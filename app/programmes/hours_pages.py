@@ -50,7 +50,7 @@ def show(tx: Tx, page: Page, enrolment_id: int) -> Response:
         shown=shown,
         rows=rows if page.query("all") == "yes" else rows[:FIRST],
         entries=len(rows),
-        waiting=[row for row in rows if row.verified_at is None and row.refused is None],
+        waiting=[row for row in rows if row.verified_at is None and row.refused is None and row.follows],
         proposals=hours.proposals(tx, mine.enrolment) if open_ and (tutor or learner) else [],
         activities=hours.ACTIVITIES,
         hours=said_hours,

@@ -115,18 +115,14 @@ def attended(made: Apprentice) -> int:
     with made.make.tx() as tx:
         values = dict(person_id=made.apprentice.id, session_id=session.id, status="attended", place=1, turn=1, created_at=tx.now)
         booking = tx.insert(Booking, **values, updated_at=tx.now)
-        tx.insert(
-            LearningRecord,
-            person_id=made.apprentice.id,
-            on_date=DAY,
-            minutes=120,
-            bucket="formal",
-            title="Signs of harm",
-            source="attendance",
-            booking_id=booking,
-            recorded_at=tx.now,
-        )
+        tx.insert(LearningRecord, **attended_row(made, booking, 120, tx.now))
     return booking
+
+
+def attended_row(made: Apprentice, booking: int, minutes: int, at: datetime) -> dict[str, Any]:
+    """What the register brings to the learning record."""
+    learnt = dict(person_id=made.apprentice.id, on_date=DAY, minutes=minutes, bucket="formal", title="Signs of harm")
+    return learnt | dict(source="attendance", booking_id=booking, recorded_at=at)
 
 
 def test_what_was_attended_is_counted_once(made: Apprentice) -> None:
@@ -140,6 +136,37 @@ def test_what_was_attended_is_counted_once(made: Apprentice) -> None:
         assert hours.verify(tx, made.id, [key]) == 1
         with pytest.raises(Conflict):
             hours.count_session(tx, made.id, 999)
+
+
+def test_what_the_register_takes_back_counts_no_more_and_what_it_changes_is_counted_anew(made: Apprentice) -> None:
+    booking = attended(made)
+
+    def says(minutes: int | None) -> None:
+        with made.make.tx() as tx:
+            tx.db.execute(update(LearningRecord).where(LearningRecord.booking_id == booking).values(superseded_at=tx.now))
+            if minutes is not None:
+                tx.insert(LearningRecord, **attended_row(made, booking, minutes, tx.now))
+
+    def total() -> int:
+        with made.as_(made.provider, now=NOW) as tx:
+            return sum(row.minutes for row in hours.entries(tx, made.id) if row.follows)
+
+    with made.as_(made.provider, now=NOW) as tx:
+        key = hours.count_session(tx, made.id, booking)
+    assert total() == 120
+    says(60)  # they left early
+    assert total() == 0
+    with pytest.raises(Invalid), made.as_(made.employer, now=NOW) as tx:
+        hours.verify(tx, made.id, [key])
+    with made.as_(made.provider, now=NOW) as tx:
+        assert [row.minutes for row in hours.proposals(tx, tx.get(Enrolment, made.id))] == [60]
+        hours.count_session(tx, made.id, booking)
+    assert total() == 60
+    says(None)  # they were not there at all
+    assert total() == 0
+    with made.as_(made.provider, now=NOW) as tx:
+        assert hours.proposals(tx, tx.get(Enrolment, made.id)) == []
+    assert len(made.make.rows(select(OtjHours.id).where(OtjHours.booking_id == booking))) == 2  # both stay to be seen
 
 
 def test_a_tutor_counts_and_verifies_at_once(made: Apprentice) -> None:

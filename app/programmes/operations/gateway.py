@@ -16,7 +16,7 @@ from app.policy import Can, operation
 from app.programmes.apprentice_models import Apprenticeship, GatewayItem, KsbEvidence, OtjHours
 from app.programmes.checklist import Checklist, checklist
 from app.programmes.models import Enrolment, StageRecord
-from app.programmes.operations import judging
+from app.programmes.operations import hours, judging
 from app.programmes.operations.apprentices import TUTORS, looked_after
 from app.programmes.portfolio_models import Document
 
@@ -53,7 +53,7 @@ def _source(tx: Tx, enrolment_id: int, document_id: int | None, hours_id: int | 
     if document_id is not None and hours_id is None:
         found = tx.scalar(select(Document.id).where(Document.id == document_id, Document.enrolment_id == enrolment_id))
     elif hours_id is not None and document_id is None:
-        stands = (OtjHours.enrolment_id == enrolment_id, OtjHours.superseded_at.is_(None), OtjHours.refused.is_(None))
+        stands = (OtjHours.enrolment_id == enrolment_id, hours.counts())
         found = tx.scalar(select(OtjHours.id).where(OtjHours.id == hours_id, *stands))
     if found is None:
         message = "Choose the document or the training that shows it"

@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, or_, select, update
 
 from app.core.calendar import long_date
+from app.core.db import ONE
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.tx import Tx
 from app.learning.models import LearningRecord
@@ -39,9 +40,20 @@ MOST_A_DAY = 960  # minutes
 MOST_AT_ONCE = 200
 
 
+def follows() -> ColumnElement[bool]:
+    """SQL: the entry counts no session, or one of which the register still says that they were there on that day, and so long."""
+    there = select(ONE).where(
+        LearningRecord.booking_id == OtjHours.booking_id,
+        LearningRecord.superseded_at.is_(None),
+        LearningRecord.on_date == OtjHours.on_date,
+        LearningRecord.minutes >= OtjHours.minutes,
+    )
+    return or_(OtjHours.booking_id.is_(None), exists(there))
+
+
 def counts() -> ColumnElement[bool]:
-    """SQL: the entry stands and is not refused."""
-    return and_(OtjHours.superseded_at.is_(None), OtjHours.refused.is_(None))
+    """SQL: the entry stands, is not refused, and says what the register says."""
+    return and_(OtjHours.superseded_at.is_(None), OtjHours.refused.is_(None), follows())
 
 
 def check(enrolment: Row[Any], today: date, on_date: date, minutes: int, activity: str, words: str) -> list[dict[str, str]]:
@@ -175,7 +187,10 @@ def refuse(tx: Tx, enrolment_id: int, hours_id: int, why: str) -> None:
 def proposals(tx: Tx, enrolment: Row[Any]) -> Sequence[Row[Any]]:
     """Sessions that the apprentice attended since the start and that are not counted: booking_id, on_date, minutes, title."""
     counted = select(OtjHours.booking_id).where(
-        OtjHours.enrolment_id == enrolment.id, OtjHours.superseded_at.is_(None), OtjHours.booking_id.is_not(None)
+        OtjHours.enrolment_id == enrolment.id,
+        OtjHours.superseded_at.is_(None),
+        OtjHours.booking_id.is_not(None),
+        or_(OtjHours.refused.is_not(None), follows()),
     )
     return tx.rows(
         select(LearningRecord.booking_id, LearningRecord.on_date, LearningRecord.minutes, LearningRecord.title)
@@ -203,6 +218,8 @@ def count_session(tx: Tx, enrolment_id: int, booking_id: int) -> int:
     if found is None:
         raise Conflict("This session is counted already, or the register does not say that they were there.", code="counted")
     tutor = mine.has(*TUTORS)
+    before = (OtjHours.enrolment_id == enrolment_id, OtjHours.booking_id == booking_id, OtjHours.superseded_at.is_(None))
+    tx.db.execute(update(OtjHours).where(*before).values(superseded_at=tx.now))  # as the register had it then
     return tx.insert_recorded(
         OtjHours,
         dict(
@@ -231,7 +248,7 @@ def count_session(tx: Tx, enrolment_id: int, booking_id: int) -> int:
 def entries(tx: Tx, enrolment_id: int, *, most: int = 400) -> Sequence[Row[Any]]:
     """Every entry that stands, the newest day first, with who verified it."""
     return tx.rows(
-        select(OtjHours.__table__, Person.name.label("verifier"))
+        select(OtjHours.__table__, Person.name.label("verifier"), follows().label("follows"))
         .outerjoin(Person, Person.id == OtjHours.verified_by)
         .where(OtjHours.enrolment_id == enrolment_id, OtjHours.superseded_at.is_(None))
         .order_by(OtjHours.on_date.desc(), OtjHours.id.desc())
