@@ -22,7 +22,8 @@ MOST = 1000  # items in one reply
 WINDOW = 50_000  # numbers looked at for one reply: a client of whom few changes speak waits no longer than others
 
 Resource = Literal[
-    "people", "units", "courses", "sessions", "bookings", "completions", "cohorts", "enrolments", "supervisions", "training-records"
+    "people", "units", "courses", "sessions", "bookings", "completions", "cohorts", "enrolments", "supervisions", "progressions",
+    "learning-records", "training-records",
 ]  # fmt: skip
 
 

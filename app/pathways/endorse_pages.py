@@ -33,10 +33,10 @@ def asked_of_me(tx: Tx, page: Page) -> Response:
     )
 
 
-def draw_endorse(tx: Tx, page: Page, person_id: int, code: str) -> Response:
+def draw_endorse(tx: Tx, page: Page, person_id: int, step: str) -> Response:
     """How far they are, and the answer."""
     row = policy.person(tx, Can.ENDORSE, person_id)
-    version = version_of(tx, code, tx.today)
+    version = version_of(tx, step, tx.today)
     roles = endorsing.endorsing_roles(tx, person_id, version.step_id)
     if not roles:
         raise Forbidden(f"This step does not ask for your endorsement of {row.name}.", way_out="Ask whoever it names.")
@@ -54,16 +54,16 @@ def draw_endorse(tx: Tx, page: Page, person_id: int, code: str) -> Response:
     )
 
 
-@pages.get("/people/{person_id:int}/pathway/{code}/endorse", can=Can.ENDORSE)
-def endorse_form(tx: Tx, page: Page, person_id: int, code: str) -> Response:
+@pages.get("/people/{person_id:int}/pathway/{step}/endorse", can=Can.ENDORSE)
+def endorse_form(tx: Tx, page: Page, person_id: int, step: str) -> Response:
     """A page of its own."""
-    return draw_endorse(tx, page, person_id, code)
+    return draw_endorse(tx, page, person_id, step)
 
 
-@pages.post("/people/{person_id:int}/pathway/{code}/endorse", can=Can.ENDORSE, again=draw_endorse)
-def endorse(tx: Tx, page: Page, person_id: int, code: str) -> Response:
+@pages.post("/people/{person_id:int}/pathway/{step}/endorse", can=Can.ENDORSE, again=draw_endorse)
+def endorse(tx: Tx, page: Page, person_id: int, step: str) -> Response:
     """Yes, or not yet and why."""
-    version = version_of(tx, code, tx.today)
+    version = version_of(tx, step, tx.today)
     answer, said = forms.text(page.form, "answer"), forms.text(page.form, "words")
     if answer == "yes":
         endorsing.give(tx, person_id, version.step_id, forms.text(page.form, "as"), said)

@@ -202,13 +202,12 @@ def _progressions(tx: Tx) -> Select[*tuple[Any, ...]]:
 def progressions(tx: Tx, query: ProgressionsQuery) -> Select[*tuple[Any, ...]]:
     """The progressions that a client asks for: those that count, and with `updated_since` those that no longer do."""
     found = _progressions(tx)
-    for given, condition in (
-        (query.person, Progression.person_id == query.person),
-        (query.kind, Progression.kind == query.kind),
-        (query.since, Progression.on_date >= query.since),
-    ):
-        if given is not None:
-            found = found.where(condition)
+    if query.person is not None:
+        found = found.where(Progression.person_id == query.person)
+    if query.kind is not None:
+        found = found.where(Progression.kind == query.kind)
+    if query.since is not None:
+        found = found.where(Progression.on_date >= query.since)
     changed = moment(query.updated_since)
     counts = Progression.superseded_at.is_(None)
     return found.where(counts if changed is None else or_(Progression.recorded_at >= changed, Progression.superseded_at >= changed))

@@ -63,17 +63,17 @@ def listing(tx: Tx, page: Page) -> Response:
     )
 
 
-@pages.get("/pathways/versions/{version_id:int}", can=Can.MANAGE_FRAMEWORKS)
-def one(tx: Tx, page: Page, version_id: int) -> Response:
+@pages.get("/pathways/versions/{step_version_id:int}", can=Can.MANAGE_FRAMEWORKS)
+def one(tx: Tx, page: Page, step_version_id: int) -> Response:
     """One version: what it asks for."""
-    row = seen(tx, version_id)
-    groups, asked = parts(tx, [version_id])
+    row = seen(tx, step_version_id)
+    groups, asked = parts(tx, [step_version_id])
     return page.render(
         "pathways/version.html",
         version=row,
-        groups=[(group, [each for each in asked[version_id] if each.group_id == group.id]) for group in groups[version_id]],
-        loose=[each for each in asked[version_id] if each.group_id is None],
-        behind=row.state == "published" and version_id in behind(tx, [version_id]),
+        groups=[(group, [each for each in asked[step_version_id] if each.group_id == group.id]) for group in groups[step_version_id]],
+        loose=[each for each in asked[step_version_id] if each.group_id is None],
+        behind=row.state == "published" and step_version_id in behind(tx, [step_version_id]),
         stages=stage_titles(tx),
         words=words,
         today=tx.today,
@@ -81,10 +81,10 @@ def one(tx: Tx, page: Page, version_id: int) -> Response:
     )
 
 
-@pages.get("/pathways/versions/{version_id:int}.yaml", can=Can.MANAGE_FRAMEWORKS)
-def download(tx: Tx, page: Page, version_id: int) -> Response:
+@pages.get("/pathways/versions/{step_version_id:int}.yaml", can=Can.MANAGE_FRAMEWORKS)
+def download(tx: Tx, page: Page, step_version_id: int) -> Response:
     """The version as a file that can be changed and loaded again."""
-    row = seen(tx, version_id)
+    row = seen(tx, step_version_id)
     said = said_of(tx, row)
     if row.state != "draft":
         said.pop("in_force_from", None)  # another version begins on another day
@@ -137,14 +137,14 @@ def _changes(tx: Tx, row: Row[Any], before_id: int | None) -> list[Difference]:
     return differences(comparable(old), comparable(said_of(tx, row)))
 
 
-def draw_publish(tx: Tx, page: Page, version_id: int) -> Response:
+def draw_publish(tx: Tx, page: Page, step_version_id: int) -> Response:
     """What publishing means: what is different, and who gains and loses as things stand today."""
-    row = seen(tx, version_id)
+    row = seen(tx, step_version_id)
     if row.state != "draft":
         raise Conflict("This version is published already.", code="version-not-draft")
-    change = preview(tx, version_id, row.step_id)
+    change = preview(tx, step_version_id, row.step_id)
     if change.gaining or change.losing:
-        page.took("step.previewed", "step_versions", version=version_id, rows=len(change.gaining) + len(change.losing))
+        page.took("step.previewed", "step_versions", version=step_version_id, rows=len(change.gaining) + len(change.losing))
     starts = max(row.in_force_from or tx.today, tx.today)
     if not page.form:
         page.form = forms.day_fields("from", starts)
@@ -158,59 +158,59 @@ def draw_publish(tx: Tx, page: Page, version_id: int) -> Response:
     )
 
 
-@pages.get("/pathways/versions/{version_id:int}/publish", can=Can.MANAGE_FRAMEWORKS)
-def publish_form(tx: Tx, page: Page, version_id: int) -> Response:
+@pages.get("/pathways/versions/{step_version_id:int}/publish", can=Can.MANAGE_FRAMEWORKS)
+def publish_form(tx: Tx, page: Page, step_version_id: int) -> Response:
     """A page of its own."""
-    return draw_publish(tx, page, version_id)
+    return draw_publish(tx, page, step_version_id)
 
 
-@pages.post("/pathways/versions/{version_id:int}/publish", can=Can.MANAGE_FRAMEWORKS, again=draw_publish)
-def publish(tx: Tx, page: Page, version_id: int) -> Response:
+@pages.post("/pathways/versions/{step_version_id:int}/publish", can=Can.MANAGE_FRAMEWORKS, again=draw_publish)
+def publish(tx: Tx, page: Page, step_version_id: int) -> Response:
     """From draft to published."""
     problems = Problems()
     from_: date | None = forms.day(page.form, "from", "The first day", problems)
     problems.raise_any()
-    operations.publish(tx, version_id, from_)
-    return page.go(f"/pathways/versions/{version_id}", done="published")
+    operations.publish(tx, step_version_id, from_)
+    return page.go(f"/pathways/versions/{step_version_id}", done="published")
 
 
-def draw_withdraw(tx: Tx, page: Page, version_id: int) -> Response:
+def draw_withdraw(tx: Tx, page: Page, step_version_id: int) -> Response:
     """What withdrawing means, and why it is done."""
-    row = seen(tx, version_id)
+    row = seen(tx, step_version_id)
     if row.state != "published":
         raise Conflict("Only a published version can be withdrawn.", code="version-not-published")
     return page.render("pathways/withdraw.html", version=row)
 
 
-@pages.get("/pathways/versions/{version_id:int}/withdraw", can=Can.MANAGE_FRAMEWORKS)
-def withdraw_form(tx: Tx, page: Page, version_id: int) -> Response:
+@pages.get("/pathways/versions/{step_version_id:int}/withdraw", can=Can.MANAGE_FRAMEWORKS)
+def withdraw_form(tx: Tx, page: Page, step_version_id: int) -> Response:
     """A page of its own."""
-    return draw_withdraw(tx, page, version_id)
+    return draw_withdraw(tx, page, step_version_id)
 
 
-@pages.post("/pathways/versions/{version_id:int}/withdraw", can=Can.MANAGE_FRAMEWORKS, again=draw_withdraw)
-def withdraw(tx: Tx, page: Page, version_id: int) -> Response:
+@pages.post("/pathways/versions/{step_version_id:int}/withdraw", can=Can.MANAGE_FRAMEWORKS, again=draw_withdraw)
+def withdraw(tx: Tx, page: Page, step_version_id: int) -> Response:
     """From today it no longer counts."""
-    operations.withdraw(tx, version_id, forms.text(page.form, "reason"))
-    return page.go(f"/pathways/versions/{version_id}", done="withdrawn")
+    operations.withdraw(tx, step_version_id, forms.text(page.form, "reason"))
+    return page.go(f"/pathways/versions/{step_version_id}", done="withdrawn")
 
 
-def draw_discard(tx: Tx, page: Page, version_id: int) -> Response:
+def draw_discard(tx: Tx, page: Page, step_version_id: int) -> Response:
     """Before a draft is thrown away."""
-    row = seen(tx, version_id)
+    row = seen(tx, step_version_id)
     if row.state != "draft":
         raise Conflict("Only a draft can be thrown away.", code="version-not-draft")
     return page.render("pathways/discard.html", version=row)
 
 
-@pages.get("/pathways/versions/{version_id:int}/discard", can=Can.MANAGE_FRAMEWORKS)
-def discard_form(tx: Tx, page: Page, version_id: int) -> Response:
+@pages.get("/pathways/versions/{step_version_id:int}/discard", can=Can.MANAGE_FRAMEWORKS)
+def discard_form(tx: Tx, page: Page, step_version_id: int) -> Response:
     """A page of its own."""
-    return draw_discard(tx, page, version_id)
+    return draw_discard(tx, page, step_version_id)
 
 
-@pages.post("/pathways/versions/{version_id:int}/discard", can=Can.MANAGE_FRAMEWORKS, again=draw_discard)
-def discard(tx: Tx, page: Page, version_id: int) -> Response:
+@pages.post("/pathways/versions/{step_version_id:int}/discard", can=Can.MANAGE_FRAMEWORKS, again=draw_discard)
+def discard(tx: Tx, page: Page, step_version_id: int) -> Response:
     """The draft with all that it asks for goes."""
-    operations.discard(tx, version_id)
+    operations.discard(tx, step_version_id)
     return page.go("/pathways/manage", done="discarded")

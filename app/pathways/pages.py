@@ -155,34 +155,34 @@ def _step(tx: Tx, page: Page, code: str, person_id: int, name: str, *, you: bool
     )
 
 
-@pages.get("/pathways/{code}", can=Can.READ_CATALOGUE)
-def one_step(tx: Tx, page: Page, code: str) -> Response:
+@pages.get("/pathways/{step}", can=Can.READ_CATALOGUE)
+def one_step(tx: Tx, page: Page, step: str) -> Response:
     """Looking ahead: what I would need for it."""
-    return _step(tx, page, code, tx.actor.person_id or 0, tx.actor.name, you=True)
+    return _step(tx, page, step, tx.actor.person_id or 0, tx.actor.name, you=True)
 
 
-@pages.get("/people/{person_id:int}/pathway/{code}", can=Can.READ_PATHWAY)
-def one_step_of(tx: Tx, page: Page, person_id: int, code: str) -> Response:
+@pages.get("/people/{person_id:int}/pathway/{step}", can=Can.READ_PATHWAY)
+def one_step_of(tx: Tx, page: Page, person_id: int, step: str) -> Response:
     """How far somebody in reach is with any step."""
     row = policy.person(tx, Can.READ_PATHWAY, person_id)
     page.saw("pathway.viewed", person_id)
-    return _step(tx, page, code, person_id, row.name, you=person_id == tx.actor.person_id)
+    return _step(tx, page, step, person_id, row.name, you=person_id == tx.actor.person_id)
 
 
-@pages.post("/pathways/{code}/aim", can=Can.READ_PATHWAY)
-def aim(tx: Tx, page: Page, code: str) -> Response:
+@pages.post("/pathways/{step}/aim", can=Can.READ_PATHWAY)
+def aim(tx: Tx, page: Page, step: str) -> Response:
     """I look towards it, or no longer do."""
     wanted = forms.text(page.form, "aim") != "no"
-    aiming.aim(tx, version_of(tx, code, tx.today).step_id, wanted=wanted)
-    return page.go(f"/pathways/{code}", said="aimed" if wanted else "no-aim")
+    aiming.aim(tx, version_of(tx, step, tx.today).step_id, wanted=wanted)
+    return page.go(f"/pathways/{step}", said="aimed" if wanted else "no-aim")
 
 
 # Asking for an endorsement -------------------------------------------------------------------------------------------
 
 
-def draw_ask(tx: Tx, page: Page, code: str) -> Response:
+def draw_ask(tx: Tx, page: Page, step: str) -> Response:
     """Whom one can ask, and what they should know."""
-    version = version_of(tx, code, tx.today)
+    version = version_of(tx, step, tx.today)
     people: list[Row[Any]] = endorsing.can_be_asked(tx, tx.actor.person_id or 0, version.step_id)
     waiting = {
         (row.asked_of, row.role) for row in endorsing.of_step(tx, tx.actor.person_id or 0, version.step_id)[1] if row.state == "asked"
@@ -194,20 +194,20 @@ def draw_ask(tx: Tx, page: Page, code: str) -> Response:
     )
 
 
-@pages.get("/pathways/{code}/ask", can=Can.READ_PATHWAY)
-def ask_form(tx: Tx, page: Page, code: str) -> Response:
+@pages.get("/pathways/{step}/ask", can=Can.READ_PATHWAY)
+def ask_form(tx: Tx, page: Page, step: str) -> Response:
     """The form."""
-    return draw_ask(tx, page, code)
+    return draw_ask(tx, page, step)
 
 
-@pages.post("/pathways/{code}/ask", can=Can.READ_PATHWAY, again=draw_ask)
-def ask(tx: Tx, page: Page, code: str) -> Response:
+@pages.post("/pathways/{step}/ask", can=Can.READ_PATHWAY, again=draw_ask)
+def ask(tx: Tx, page: Page, step: str) -> Response:
     """They are told."""
     chosen, _, role = forms.text(page.form, "of").partition(" ")
     if not re.fullmatch(r"\d{1,15}", chosen):
         raise Invalid("Choose whom you ask.", errors=[{"field": "of", "message": "Choose whom you ask"}])
-    endorsing.ask(tx, version_of(tx, code, tx.today).step_id, role, int(chosen), forms.text(page.form, "words"))
-    return page.go(f"/pathways/{code}", said="asked")
+    endorsing.ask(tx, version_of(tx, step, tx.today).step_id, role, int(chosen), forms.text(page.form, "words"))
+    return page.go(f"/pathways/{step}", said="asked")
 
 
 @pages.post("/endorsement-requests/{ask_id:int}/take-back", can=Can.READ_PATHWAY)
