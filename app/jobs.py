@@ -19,6 +19,7 @@ from app.core.schedule import JobRun
 from app.core.tx import Tx
 from app.core.tx import clock as read_clock
 from app.core.work import job
+from app.guarding import operations as guarding
 from app.hr import feed as changes
 from app.hr.operations import leaving_clock
 from app.hr.webhooks import fan_out, noting
@@ -35,6 +36,7 @@ When = timedelta | Callable[[datetime], datetime | None]  # every so long, count
 TIMETABLE: dict[str, tuple[When, Job]] = {
     "tidy-identity": (timedelta(days=1), identity.tidy),
     "forget-drafts": (timedelta(days=1), drafts.forget_old),
+    "forget-names": (timedelta(days=1), guarding.forget_leavers),
     "tidy-webhooks": (timedelta(days=1), noting.tidy),
     "ask-evaluation": (timedelta(hours=1), evaluate.ask_due),
     "chase-approvals": (timedelta(hours=1), approval.chase),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
@@ -77,7 +77,7 @@ def _capital(text: str, at: int) -> bool:
 class Plain:
     """Names as they are, for tests and measuring."""
 
-    names: Sequence[str]
+    names: Sequence[str] = field(repr=False)
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """(start, end) of each place where one stands."""
@@ -89,9 +89,9 @@ class Plain:
 class Kept:
     """Names as they are kept: digests, of how many words, and whether each is also an ordinary word."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
     person_id: int
-    digests: dict[str, bool]  # digest → ordinary
+    digests: dict[str, bool] = field(repr=False)  # digest → ordinary
     lengths: frozenset[int]
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:

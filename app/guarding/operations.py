@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, case, delete, func, select
 
@@ -106,6 +106,17 @@ def forget_names(tx: Tx) -> int:
     if gone:
         tx.record("guard.names-removed", "guard_names", None, person_id=person_id, names=gone)
     return gone
+
+
+KEPT_AFTER = timedelta(days=90)  # somebody's last day: long enough for a mistake to be taken back
+
+
+def forget_leavers(tx: Tx, _now: datetime) -> None:
+    """Lists of people who left some time ago go: nobody writes under them any more. The worker's, once a day."""
+    left = select(Person.id).where(Person.leaving_on < tx.today - KEPT_AFTER)
+    gone = tx.db.execute(delete(GuardName).where(GuardName.person_id.in_(left))).rowcount
+    if gone:
+        tx.record("guard.names-removed", "guard_names", None, names=int(gone))
 
 
 def _require_key() -> None:

@@ -73,7 +73,7 @@ def _found(tx: Tx, store: Store, each: Received, left: Hidden, field: str) -> li
     findings = [one for part in seen for within in part.fields for one in within.findings]
     marks = [mark for part in seen for within in part.fields for mark in within.marks]
     if left.place:
-        findings.append(Finding("place", 0, 0, "", "the file itself says it", ""))
+        findings.append(Finding("place", 0, 0, "the file itself says it"))
         marks.append(checking.mark("place", each.digest))
     return [InField(field, f"“{each.name}”", tuple(findings), tuple(marks))] if findings else []
 

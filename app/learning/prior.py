@@ -16,6 +16,8 @@ from app.core.forms import Problems
 from app.core.ledger import Outbox, message
 from app.core.text import normal
 from app.core.tx import Tx
+from app.guarding import checking
+from app.guarding.checking import Decision
 from app.learning import completing
 from app.learning.models import Course, LearningRecord, PriorLearning
 from app.people.models import Person
@@ -26,7 +28,7 @@ LONGEST = {"provider": 150, "evidence": 2000}
 
 
 @operation(Can.READ_OWN_PAGE)
-def ask(tx: Tx, *, course_id: int | None, completed_on: date | None, provider: str, evidence: str) -> int:
+def ask(tx: Tx, *, course_id: int | None, completed_on: date | None, provider: str, evidence: str, guard: Decision | None = None) -> int:
     """The actor asks that what they did elsewhere counts as completing a course of the catalogue; returns the request.
 
     Refused while an earlier request for the same course is undecided.
@@ -44,17 +46,20 @@ def ask(tx: Tx, *, course_id: int | None, completed_on: date | None, provider: s
     if not 10 <= len(evidence) <= LONGEST["evidence"]:
         problems.add("evidence", "Say what shows that you completed it and what it covered, in 10 to 2,000 characters")
     problems.raise_any()
+    settled = checking.settle(tx, {"evidence": evidence}, guard, labels={"evidence": "What it covered"})
     values = dict(
         person_id=tx.actor.person_id,
         course_id=course_id,
         completed_on=completed_on,
         provider=provider,
-        evidence=evidence,
+        evidence=settled["evidence"],
         state="asked",
         asked_at=tx.now,
         version=1,
     )
-    return tx.insert_recorded(PriorLearning, values, action="prior-learning.asked", person_id=tx.actor.person_id, course_id=course_id)
+    asked = tx.insert_recorded(PriorLearning, values, action="prior-learning.asked", person_id=tx.actor.person_id, course_id=course_id)
+    checking.note(tx, settled, "prior_learning", asked)
+    return asked
 
 
 @operation(Can.DECIDE_PRIOR)

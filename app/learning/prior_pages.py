@@ -11,6 +11,7 @@ from app.core.forms import Problems
 from app.core.listing import PageNumbers
 from app.core.tx import Tx
 from app.doors import Page, Pages
+from app.guarding import checking
 from app.learning import completing, prior
 from app.learning.models import Course
 from app.policy import Can
@@ -44,6 +45,7 @@ def ask(tx: Tx, page: Page) -> Response:
         completed_on=day,
         provider=forms.text(page.form, "provider"),
         evidence=forms.text(page.form, "evidence"),
+        guard=checking.decided(page.form),
     )
     return page.go("/my-learning/prior", asked="yes")
 

@@ -76,7 +76,7 @@ def answer(tx: Tx, page: Page, token: str) -> Response:
     """Give it, or say that one cannot."""
     what = forms.text(page.form, "what")
     if what == "decline":
-        contribute.decline(tx, token, forms.text(page.form, "reply"))
+        contribute.decline(tx, token, forms.text(page.form, "reply"), checking.decided(page.form))
     elif what == "give":
         content, had, _, _ = posted(page.form)
         contribute.give(tx, token, content, forms.text(page.form, "registration_number"), had=had, guard=checking.decided(page.form))

@@ -269,8 +269,8 @@ def ask_form(tx: Tx, page: Page, document_id: int) -> Response:
 @pages.post("/documents/{document_id:int}/ask", can=Can.WRITE_PORTFOLIO, again=ask_form)
 def ask(tx: Tx, page: Page, document_id: int) -> Response:
     """Ask them by e-mail."""
-    given = [forms.text(page.form, name) for name in ("part", "name", "email", "words")]
-    contribute.ask_contributor(tx, document_id, *given)
+    part, name, email, words = (forms.text(page.form, name) for name in ("part", "name", "email", "words"))
+    contribute.ask_contributor(tx, document_id, part, name, email, words, checking.decided(page.form))
     return page.go(f"/documents/{document_id}", said="asked")
 
 

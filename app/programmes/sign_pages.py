@@ -109,5 +109,5 @@ def not_signed(tx: Tx, page: Page, document_id: int) -> Response:
 @pages.post("/documents/{document_id:int}/addendum", can=Can.SIGN, again=signatures)
 def correct(tx: Tx, page: Page, document_id: int) -> Response:
     """A minor correction beside what is signed."""
-    sign.addendum(tx, document_id, forms.text(page.form, "words"))
+    sign.addendum(tx, document_id, forms.text(page.form, "words"), checking.decided(page.form))
     return page.go(f"/documents/{document_id}/signatures", said="corrected")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from app.core.ledger import Audit
 from app.core.tx import Actor, transaction
 from app.guarding import checking, keys, operations
 from app.guarding.models import GuardDecision, GuardName
+from app.people.models import Person
 from app.policy import Role
 from tests.factory import Make
 
@@ -144,3 +146,25 @@ def test_the_database_refuses_to_change_a_decision(make: Make) -> None:
         with pytest.raises((Conflict, DBAPIError)), make.tx() as tx:
             tx.db.execute(text(verb))
     assert [row.reason for row in make.rows(select(GuardDecision.reason))] == ["mistaken"]
+
+
+def test_lists_of_people_who_left_go_after_a_while(make: Make) -> None:
+    gone, there, soon = make.person("Gone"), make.person("There"), make.person("Soon")
+    for person in (gone, there, soon):
+        with acting(make, person) as tx:
+            operations.add_names(tx, "Okafor")
+    with make.tx() as tx:
+        for person, days in ((gone, 91), (soon, 90)):
+            tx.update(Person, person.id, leaving_on=tx.today - timedelta(days=days))
+    for _ in range(2):
+        with make.tx() as tx:
+            operations.forget_leavers(tx, tx.now)
+    assert {row.person_id for row in make.rows(select(GuardName.person_id))} == {there.id, soon.id}
+
+
+def test_neither_key_nor_names_are_in_a_representation(make: Make) -> None:
+    ann = make.person("Ann")
+    with acting(make, ann) as tx:
+        operations.add_names(tx, "Okafor")
+        kept = checking.names_of(tx, ann.id)
+    assert kept is not None and kept.digests and repr(kept).count("digests") == repr(kept).count("secret") == 0

@@ -181,3 +181,25 @@ def test_comments_and_what_is_given_back(hands: Hands, there: Enrolled, make: Ma
     with hands.of(there.nqsw) as tx, pytest.raises(Identifiable):
         documents.give_back(tx, stage, f"Call {NUMBER} first.")
     assert checking.decided({"guard": "perhaps"}) is None
+
+
+def test_corrections_asking_declining_and_prior_learning(make: Make, sign_in: SignIn, visitor: TestClient, hands: Hands) -> None:
+    stage = signing(make)
+    key = stage.freeze()
+    stage.sign_all(key)
+    nell = sign_in(stage.there.nqsw)
+    page = nell.post(f"/documents/{key}/addendum", data={"words": f"Her number is {NUMBER}."})
+    assert page.status_code == 422 and 'id="guard"' in page.text
+    given = {"words": f"Her number is {NUMBER}.", "guard": "redact", "guard-seen": hidden(page.text)["guard-seen"]}
+    assert nell.post(f"/documents/{key}/addendum", data=given).status_code == 303
+    form = {"part": "observer", "name": "Ola Outside", "email": "ola@elsewhere.example", "words": f"Ring {NUMBER} first."}
+    page = nell.post(f"/documents/{stage.there.documents['DO1']}/ask", data=form)
+    assert page.status_code == 422 and 'id="guard"' in page.text
+    _, token = ask(hands, stage.there, "FB2", "family_feedback")
+    page = visitor.post(f"/contributions/{token}", data={"what": "decline", "reply": f"Ask {NUMBER}."})
+    assert page.status_code == 422 and page.text.count('id="guard"') == 1
+    course = make.course().id
+    form = {"course": str(course), "completed_on": "1", "completed_on-month": "9", "completed_on-year": "2025", "provider": "A college"}
+    page = nell.post("/my-learning/prior", data=form | {"evidence": f"Certificate 77, and mum rang on {NUMBER}."})
+    assert page.status_code == 422 and 'id="guard"' in page.text and "<mark>" in page.text
+    assert [(row[0], row[1]) for row in decisions(make)] == [("documents", "redacted")]

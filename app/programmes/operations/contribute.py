@@ -89,7 +89,7 @@ def to_ask(tx: Tx, document_id: int, *, lock: bool = False) -> Paper:
 
 
 @operation(Can.WRITE_PORTFOLIO)
-def ask_contributor(tx: Tx, document_id: int, part: str, name: str, email: str, words: str = "") -> int:
+def ask_contributor(tx: Tx, document_id: int, part: str, name: str, email: str, words: str = "", guard: Decision | None = None) -> int:
     """Ask somebody for their part; returns the contribution's id. Conflict if they were asked already, or moderate this portfolio."""
     paper = to_ask(tx, document_id, lock=True)
     if not asks(tx, paper):
@@ -98,6 +98,7 @@ def ask_contributor(tx: Tx, document_id: int, part: str, name: str, email: str, 
     _check_ask(paper, part, name, email, words)
     if any(row.email == email and row.part == part and row.state == "asked" for row in papers.contributions(tx, document_id)):
         raise Conflict(f"{name} has been asked already and has time to answer.", code="already-asked")
+    settled = checking.settle(tx, {"words": words}, guard, labels={"words": "What you ask of them"})
     person = tx.one(
         select(Person.id, Person.name)
         .join(Account, Account.person_id == Person.id)
@@ -118,7 +119,7 @@ def ask_contributor(tx: Tx, document_id: int, part: str, name: str, email: str, 
             email=email,
             part=part,
             state="asked",
-            words=words or None,
+            words=settled["words"] or None,
             person_id=person.id if person else None,
             draft={},
             asked_by=tx.actor.person_id,
@@ -130,6 +131,7 @@ def ask_contributor(tx: Tx, document_id: int, part: str, name: str, email: str, 
         state="asked",
         part=part,
     )
+    checking.note(tx, settled, "contributions", key)
     _invite(tx, key, person.id if person else None, document_id)
     return key
 
@@ -372,13 +374,15 @@ def _check_given(asked: Asked, number: str) -> None:
         raise Invalid("Not all of it is there yet.", code="contribution-incomplete", errors=errors)
 
 
-def decline(tx: Tx, token: str, reply: str) -> None:
+def decline(tx: Tx, token: str, reply: str, guard: Decision | None = None) -> None:
     """They cannot or will not; what they had written goes. Whoever asked is told."""
     asked = asked_by_link(tx, token, lock=True)
     if not asked.open(tx.now):
         raise _over(asked)
     check_words(reply.strip(), "reply")
-    tx.update(Contribution, asked.row.id, state="declined", reply=reply.strip() or None, draft={})
+    settled = checking.settle(tx, {"reply": reply.strip()}, guard)
+    checking.note(tx, settled, "contributions", asked.row.id)
+    tx.update(Contribution, asked.row.id, state="declined", reply=settled["reply"] or None, draft={})
     links.use_links_of(tx, "contribution", asked.row.id)
     tx.record("contribution.declined", "contributions", asked.row.id, person_id=asked.paper.learner_id, state="declined")
     told = [one for one in (asked.row.asked_by, asked.paper.learner_id) if one]

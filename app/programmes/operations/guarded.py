@@ -54,11 +54,16 @@ def settle_signing(tx: Tx, paper: Paper, content: Mapping[str, str], statement: 
     """What is about to be signed names no family, or it was decided about: whoever signs can keep it, or give the document back."""
     fields, labels = words_of(paper.questions, content)
     fields["statement"], labels["statement"] = statement, "What you say beside it"
-    if guard is not None and guard.take_out:  # what is frozen is signed as it stands, or given back
-        found = checking.check(tx, tx.actor.person_id, fields, labels=labels, subject=SUBJECT, subject_id=paper.id)
-        if found:
-            raise Identifiable(found, chosen="This version cannot be changed while it is signed: keep them, or give the document back")
-    checking.note(tx, checking.settle(tx, fields, guard, labels=labels, subject=SUBJECT, subject_id=paper.id), SUBJECT, paper.id)
+    try:
+        if guard is not None and guard.take_out:  # what is frozen is signed as it stands, or given back
+            found = checking.check(tx, tx.actor.person_id, fields, labels=labels, subject=SUBJECT, subject_id=paper.id)
+            if found:
+                raise Identifiable(found, chosen="This version cannot be changed while it is signed: keep them, or give the document back")
+        settled = checking.settle(tx, fields, guard, labels=labels, subject=SUBJECT, subject_id=paper.id)
+    except Identifiable as asked:  # the page has no field but the statement; what is said of the others leads to the question
+        asked.errors = [one if one["field"] in ("statement", "guard") else {**one, "field": "guard"} for one in asked.errors]
+        raise
+    checking.note(tx, settled, SUBJECT, paper.id)
 
 
 def _take_out(tx: Tx, paper: Paper, settled: Settled) -> None:

@@ -18,6 +18,7 @@ from app.core.calendar import london, long_date, working_day
 from app.core.errors import Changed, Conflict, Forbidden, Invalid, NotFound
 from app.core.files import File
 from app.core.tx import Tx
+from app.guarding import checking
 from app.guarding.checking import Decision
 from app.people.models import Person
 from app.policy import Can, operation
@@ -263,7 +264,7 @@ def decline(tx: Tx, document_id: int, capacity: str, how: str, reason: str) -> i
 
 
 @operation(Can.SIGN)
-def addendum(tx: Tx, document_id: int, words: str) -> int:
+def addendum(tx: Tx, document_id: int, words: str, guard: Decision | None = None) -> int:
     """A minor correction to what is signed, in words beside it; returns the entry's id. The signed version stays as it is.
 
     Those who sign the document may write one; whatever changes the sense of it is given back and signed anew instead.
@@ -276,13 +277,15 @@ def addendum(tx: Tx, document_id: int, words: str) -> int:
     if paper.row.state != "final" or not signed:
         raise Conflict("Only a document that everybody has signed can be corrected by an addendum.", code="not-final")
     said = _said(words, needed=True, field="words", message="Write what is to be corrected")
+    settled = checking.settle(tx, {"words": said}, guard, labels={"words": "What is to be corrected"})
+    checking.note(tx, settled, "documents", document_id)
     entry = add_entry(
         tx,
         paper.part.enrolment,
         "addendum",
         what=(_code(paper), paper.title, int(paper.row.frozen)),
         declaration="I correct what was signed as written here. The signed document stays as it is.",
-        items=[("correction", "Correction", said)],
+        items=[("correction", "Correction", settled["words"])],
         answer="agree",
         document_id=document_id,
         refers_to=signed[-1].sequence,
