@@ -71,10 +71,13 @@ def meet(stage: Stage, moment: datetime, seed: int) -> None:
     for turn, (kind, need, shown_to, words) in enumerate(ASKS[: few - 2]):
         with county.as_(cast.junior(), 30 - 4 * turn) as tx:
             notices.put_up(tx, side="ask", kind=kind, need=need, words=words, shown_to=shown_to)
+    with county.as_(stage.force.persona["practitioner"], 12) as tx:
+        notices.put_up(tx, side="ask", kind="coaching", need="career", words="I wonder about practice education.")
     for turn, (title, need, days, every, minutes) in enumerate(SETS):
         if len(cast.juniors) >= 4 and cast.seniors:
+            leads = cast.senior() if turn else stage.force.persona["manager"]
             others = [cast.junior() for _ in range(3)] + ([stage.force.persona["practitioner"]] if turn else [])
-            _set(county, chance, cast.senior(), others, title, need, days, every, minutes)
+            _set(county, chance, leads, others, title, need, days, every, minutes)
 
 
 def _cast(stage: Stage, today: date, chance: random.Random) -> _Cast:

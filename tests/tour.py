@@ -38,7 +38,9 @@ from seed.personas import PERSONAS, persona
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
 from tests.hr.webhooks import world as webhooks
+from tests.learning import moving_world as moving_in
 from tests.learning import record_world, renewal_world
+from tests.mentoring import world as mentoring
 from tests.programmes import enrolment_world, moving_world, places, portfolio_world, sign_world
 from tests.supervision import world as supervised
 from tests.visit import Finder
@@ -200,6 +202,8 @@ TOUR: tuple[Stop, ...] = (
     Stop("/sessions/{session_id:int}/check-in", "practitioner", _session("open_session")),
     Stop("/check-in", "practitioner"),
     Stop("/my-learning/prior", "practitioner"),
+    *mentoring.stops(Stop),
+    *moving_in.stops(Stop),
     Stop("/prior-learning", "coordinator"),
     Stop("/prior-learning", "coordinator", query="show=decided"),
     Stop("/prior-learning/{key:int}", "coordinator", lambda _: {"key": 1}),
@@ -406,7 +410,7 @@ TOUR: tuple[Stop, ...] = (
     Stop("/equality-information", "practitioner"),
     Stop("/required-training", "psw"),
     Stop("/required-training", "manager"),
-    Stop("/required-training", "psw", query="?show=gaps&step=REQ-PRACTICE"),
+    Stop("/required-training", "psw", query="show=gaps&step=REQ-PRACTICE"),
     Stop("/required-training/table.{file_type}", "psw", lambda _: {"file_type": "csv"}, file="text/csv"),
     Stop("/applications/{application_id:int}", "manager", places.application),
     Stop("/applications/{application_id:int}", "coordinator", lambda finder: places.application(finder, "supported")),
@@ -583,6 +587,7 @@ def arrange(database: Database) -> None:
         _supervised(tx)
         portfolio_world.arrange(tx, Finder(tx).person("nqsw"))
         record_world.arrange(tx, Finder(tx).person("practitioner"))
+        moving_in.arrange(tx, Finder(tx).person("coordinator"), Finder(tx).person("practitioner"))
         renewal_world.arrange(tx)
         sign_world.arrange(tx, Finder(tx).person("nqsw"))
         tx.actor = enrolment_world.coordinating(tx)

@@ -20,6 +20,7 @@ from app.frameworks.models import ApprenticeshipStandard, ProgrammeVersion, Stan
 from app.hr.directory_models import Departure
 from app.identity import operations as identity
 from app.learning.models import Certificate, Course, Curriculum, Prerequisite
+from app.mentoring.models import Meeting, Notice, Pairing, SetMember
 from app.people.models import Duty, GroupMember, Membership, Person, Responsibility, RoleHeld
 from app.supervision.models import Supervision
 from seed.personas import persona
@@ -60,6 +61,28 @@ class Finder:
         """A supervision of this persona's that counts."""
         counts = Supervision.person_id == self.person(of), Supervision.superseded_at.is_(None)
         return int(self._the(select(Supervision.id).where(*counts).order_by(Supervision.id.desc()), f"supervision of the {of}"))
+
+    def pairing(self, state: str = "active", of: str = "practitioner") -> int:
+        """A pair of this persona's."""
+        me = self.person(of)
+        theirs = (Pairing.receiver_id == me) | (Pairing.giver_id == me)
+        return int(self._the(select(Pairing.id).where(theirs, Pairing.state == state).order_by(Pairing.id), f"{state} pair of the {of}"))
+
+    def notice(self, side: str = "offer", of: str = "") -> int:
+        """Something that is offered or asked for, by this persona or by somebody."""
+        whose = (Notice.person_id == self.person(of),) if of else (Notice.person_id != self.person("practitioner"),)
+        shown = (Notice.side == side, Notice.shown_to == "colleagues", Notice.closed_at.is_(None))
+        return int(self._the(select(Notice.id).where(*whose, *shown).order_by(Notice.id), f"notice of {of or 'somebody'}"))
+
+    def learning_set(self, of: str = "practitioner") -> int:
+        """An action-learning set that this persona belongs to."""
+        mine = (SetMember.person_id == self.person(of), SetMember.left_on.is_(None))
+        return int(self._the(select(SetMember.set_id).where(*mine).order_by(SetMember.set_id), f"set of the {of}"))
+
+    def learning_meeting(self) -> int:
+        """A meeting of the practitioner's."""
+        live = (Meeting.pairing_id == self.pairing(), Meeting.superseded_at.is_(None))
+        return int(self._the(select(Meeting.id).where(*live).order_by(Meeting.id), "meeting of a pair"))
 
     def standards_set(self, code: str = "PQS-PRACTITIONER") -> int:
         return int(self._the(select(StandardsSet.id).where(StandardsSet.code == code), f"standards set {code}"))

@@ -36,3 +36,18 @@ def arrange(tx: Tx, coordinator: int, practitioner: int) -> None:
     before, tx.actor = tx.actor, Actor("person", practitioner, "", (("practitioner", None),))
     moving_in.apply_import(tx, key)
     tx.actor = before
+
+
+def stops(stop: Any) -> list[Any]:
+    """Where the tour goes: what `arrange` has sent."""
+    one = "/learning/imports/{import_id:int}"
+    return [
+        stop("/learning/import/{kind}", "practitioner", lambda _: {"kind": "learning"}),
+        stop("/learning/import/{kind}", "coordinator", lambda _: {"kind": "learning"}),
+        stop("/learning/import/{kind}", "coordinator", lambda _: {"kind": "completions"}),
+        stop("/learning/import/{kind}/columns.csv", "practitioner", lambda _: {"kind": "learning"}, file="text/csv"),
+        stop(one, "practitioner", lambda _: {"import_id": 2}),
+        stop(one, "practitioner", lambda _: {"import_id": 3}),
+        stop(one, "coordinator", lambda _: {"import_id": 1}),
+        stop(f"{one}/apply", "practitioner", lambda _: {"import_id": 2}),
+    ]

@@ -90,6 +90,42 @@ OTHERS = {  # path parameter → name in the matrices' world
 FORMS = {"POST /learning-together/pairs/{pairing_id:int}/end": {"version": "2", "why": "finished"}}
 
 
+def stops(stop: Any) -> list[Any]:
+    """Where the tour goes: `stop` makes a visit of a path, a persona and what fills the path in."""
+    home = "/learning-together"
+    pair, joined = f"{home}/pairs/{{pairing_id:int}}", f"{home}/sets/{{set_id:int}}"
+    asked = {"find": lambda finder: {"pairing_id": finder.pairing("asked")}}
+    active = {"find": lambda finder: {"pairing_id": finder.pairing()}}
+    mine = {"find": lambda finder: {"set_id": finder.learning_set()}}
+    led = {"find": lambda finder: {"set_id": finder.learning_set("manager")}}
+    return [
+        *(stop(home, key) for key in ("practitioner", "nqsw", "manager", "coordinator", "board")),
+        stop(f"{home}/people", "practitioner"),
+        stop(f"{home}/people", "practitioner", query="side=offer&need=court&kind=mentoring"),
+        stop(f"{home}/people", "practitioner", query="need=returning&kind=shadowing&area=999999"),
+        *(stop(f"{home}/notices/new", "practitioner", query=query) for query in ("", "side=ask")),
+        stop(f"{home}/notices/{{notice_id:int}}", "practitioner", lambda finder: {"notice_id": finder.notice()}),
+        stop(f"{home}/notices/{{notice_id:int}}", "manager", lambda finder: {"notice_id": finder.notice("ask")}),
+        stop(f"{home}/notices/{{notice_id:int}}/edit", "practitioner", lambda finder: {"notice_id": finder.notice("ask", "practitioner")}),
+        stop(f"{home}/ask", "practitioner"),
+        stop(pair, "practitioner", **asked),
+        stop(pair, "practitioner", **active),
+        stop(f"{pair}/end", "practitioner", **active),
+        stop(f"{pair}/meetings/new", "practitioner", **active),
+        stop(f"{home}/meetings/{{meeting_id:int}}", "practitioner", lambda finder: {"meeting_id": finder.learning_meeting()}),
+        *(stop(f"{home}/sets", key) for key in ("practitioner", "board")),
+        stop(f"{home}/sets/new", "practitioner"),
+        stop(joined, "practitioner", **mine),
+        stop(joined, "practitioner", **led),
+        stop(joined, "manager", **led),
+        stop(f"{joined}/meetings/new", "practitioner", **mine),
+        stop(f"{joined}/edit", "manager", **led),
+        *(stop(f"{home}/overview", key) for key in ("coordinator", "psw")),
+        stop(f"{home}/overview/demand.csv", "coordinator", file="text/csv"),
+        stop(f"{home}/bring-together", "coordinator"),
+    ]
+
+
 def together(tx: Tx, person: int, colleague: int, name: str) -> dict[str, int]:
     """In the matrices' world: somebody's notice, pair, set and meeting with a colleague, yesterday."""
     before = tx.actor

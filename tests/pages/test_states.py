@@ -99,6 +99,10 @@ BUTTONS = (  # nothing can be left out of them
     *("/equality-information", "/equality-information/withdraw", "/equality-information/object", "/equality-information/allow"),
     "/applications/{application_id:int}/withdraw",
     "/supervision/{supervision_id:int}/confirm",
+    "/learning-together/pairs/{pairing_id:int}/take-back",
+    "/learning-together/notices/{notice_id:int}/close",
+    *(f"/learning-together/sets/{{set_id:int}}/{deed}" for deed in ("join", "leave", "end")),
+    "/learning/imports/{import_id:int}/take-back",
     *(f"/people/{{person_id:int}}/supervision/actions/{{number:int}}/{deed}" for deed in ("done", "dropped", "reopen", "take-back")),
     *(f"/people/{{person_id:int}}/pdr/{{cycle_id:int}}/plan/{{number:int}}/{deed}" for deed in ("done", "not-done", "take-back")),
     "/people/{person_id:int}/pdr/{cycle_id:int}/objectives/{number:int}/take-back",
@@ -137,6 +141,8 @@ SENDERS = {  # where the page with the form is mainly somebody else's
     "/documents/{document_id:int}/not-signed": "coordinator",
 }
 FORMS = {  # the page on which a form stands, where its address does not begin alike
+    "/learning-together/pairs/{pairing_id:int}/answer": "/learning-together/pairs/{pairing_id:int}",
+    **{f"/learning-together/sets/{{set_id:int}}/{deed}": "/learning-together/sets/{set_id:int}/edit" for deed in ("add", "hand-over")},
     "/documents/{document_id:int}/addendum": "/documents/{document_id:int}/signatures",
     "/documents/{document_id:int}/not-signed": "/documents/{document_id:int}/signatures",
     "/people/{person_id:int}/absences": "/people/{person_id:int}/cover",
