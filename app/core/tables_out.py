@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from app.core.listing import csv_bytes, safe
 
@@ -12,14 +12,19 @@ TYPES = {CSV: "text/csv; charset=utf-8", XLSX: "application/vnd.openxmlformats-o
 LONGEST_CELL = 32_767  # what a cell of a workbook can hold
 
 
-def table_bytes(kind: str, title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """The table in one of `TYPES`. Every cell is text: in a workbook as such, in a CSV file made safe for spreadsheets."""
+def table_bytes(
+    kind: str, title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], shades: Mapping[str, str] | None = None
+) -> bytes:
+    """The table in one of `TYPES`. Every cell is text: in a workbook as such, in a CSV file made safe for spreadsheets.
+
+    `shades`: colours ("#cce2d8") of a workbook's cells, by the words they begin with.
+    """
     if kind == CSV:
         return csv_bytes(heads, ([safe(cell) for cell in row] for row in rows))
-    return _workbook(title, heads, rows)
+    return _workbook(title, heads, rows, shades or {})
 
 
-def _workbook(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+def _workbook(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], shades: Mapping[str, str]) -> bytes:
     import xlsxwriter  # not needed until somebody takes a file
 
     out = io.BytesIO()
@@ -28,12 +33,14 @@ def _workbook(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -
         book.set_properties({"title": title})
         sheet = book.add_worksheet()
         bold = book.add_format({"bold": True})
+        shaded = {words: book.add_format({"bg_color": colour}) for words, colour in shades.items()}
         widths = [len(head) for head in heads]
         for column, head in enumerate(heads):
             sheet.write_string(0, column, head, bold)
         for number, row in enumerate(rows, 1):
             for column, cell in enumerate(row):
-                sheet.write_string(number, column, cell[:LONGEST_CELL])
+                shade = next((shaded[words] for words in shaded if cell == words or cell.startswith(f"{words} ")), None)
+                sheet.write_string(number, column, cell[:LONGEST_CELL], shade)
                 widths[column] = max(widths[column], len(cell))
         for column, width in enumerate(widths):
             sheet.set_column(column, column, min(width + 2, 60))

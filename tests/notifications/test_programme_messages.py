@@ -151,7 +151,7 @@ def test_comments_wait_for_the_summary_until_somebody_chooses(make: Make, inbox:
 
 
 def test_every_message_of_programmes_is_queued_by_somebody() -> None:
-    code = "".join(path.read_text() for room in ("programmes", "supervision") for path in (ROOT / "app" / room).rglob("*.py"))
+    code = "".join(path.read_text() for room in ("programmes", "supervision", "pathways") for path in (ROOT / "app" / room).rglob("*.py"))
     unused = {kind for kind in FACTS if f'"email.{kind}"' not in code}
     assert unused <= {
         "support_asked",
