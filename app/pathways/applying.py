@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import CTE, Select, and_, bindparam, exists, func, or_, select, true
+from sqlalchemy import CTE, Select, and_, bindparam, case, exists, false, func, literal_column, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.db import ONE, Key
@@ -22,22 +22,21 @@ def applying(tx: Tx, people: Select[Any], versions: Collection[int], when: When)
     A progression is not for those who are at its stage already. Whoever has no stage, or no contract, on the date is in none.
     """
     held = by_id(tx, versions)
-    here = _standing(people, when).cte("standing")
-    # Few sorts of people stand against few versions, so that what a version says is compared once for all people of a sort.
-    sorts = select(here.c.stage, here.c.contract, here.c.host).distinct().subquery("sorts")
-    allowed = (
-        select(sorts, StepVersion.id.label("version_id"))
-        .join(StepVersion, or_(*(_for(version, sorts) for version in held)))
-        .where(StepVersion.id.in_(bindparam("versions", sorted(versions), expanding=True, type_=Key)))
-        .subquery("allowed")
-    )
-    same = and_(here.c.stage == allowed.c.stage, here.c.contract == allowed.c.contract, here.c.host == allowed.c.host)
-    pairs = select(here.c.person_id, allowed.c.version_id).join(allowed, same)
+    here = _standing(people, when).subquery("standing")
+    # As a CASE, of which PostgreSQL takes half to be true: of the conditions themselves it expects next to nobody, and plans for that.
+    fits = case(*((StepVersion.id == version.id, _for(version, here)) for version in held), else_=false())
+    among = StepVersion.id.in_(bindparam("versions", sorted(versions), expanding=True, type_=Key))
+    pairs = select(here.c.person_id, plainly(StepVersion.id).label("version_id")).join(StepVersion, among).where(fits)
     limited = [version for version in held if version.applies.roles]
     if limited:
-        plain = allowed.c.version_id.not_in([version.id for version in limited])
-        pairs = pairs.where(or_(plain, *(_in_role(version, here, allowed, when) for version in limited)))
+        plain = StepVersion.id.not_in([version.id for version in limited])
+        pairs = pairs.where(or_(plain, *(_in_role(version, here, when) for version in limited)))
     return pairs.cte("pairs")
+
+
+def plainly(key: Any) -> ColumnElement[int]:
+    """The same number. PostgreSQL knows that the key of a table comes once, and goes by that where it comes once for each person."""
+    return key + literal_column("0", Key)  # type: ignore[no-any-return]
 
 
 def _standing(people: Select[Any], when: When) -> Select[Any]:
@@ -64,22 +63,22 @@ def _standing(people: Select[Any], when: When) -> Select[Any]:
     )
 
 
-def _for(version: Version, sorts: Any) -> ColumnElement[bool]:
-    """Is the version for people of a sort, whatever their roles?"""
+def _for(version: Version, here: Any) -> ColumnElement[bool]:
+    """Is the version for somebody who stands like this, whatever their roles?"""
     applies = version.applies
-    wanted: list[ColumnElement[bool]] = [StepVersion.id == version.id]
+    wanted: list[ColumnElement[bool]] = [true()]
     if applies.stages:
-        wanted.append(sorts.c.stage.in_(applies.stages))
+        wanted.append(here.c.stage.in_(applies.stages))
     if version.to_stage is not None:
-        wanted.append(sorts.c.stage != version.to_stage)
+        wanted.append(here.c.stage != version.to_stage)
     if applies.contracts:
-        wanted.append(sorts.c.contract.in_(applies.contracts))
+        wanted.append(here.c.contract.in_(applies.contracts))
     if applies.only_host:
-        wanted.append(sorts.c.host == true())
+        wanted.append(here.c.host)
     return and_(*wanted)
 
 
-def _in_role(version: Version, here: Any, allowed: Any, when: When) -> ColumnElement[bool]:
+def _in_role(version: Version, here: Any, when: When) -> ColumnElement[bool]:
     held = select(ONE).where(
         RoleHeld.person_id == here.c.person_id,
         RoleHeld.role.in_(version.applies.roles),
@@ -87,4 +86,4 @@ def _in_role(version: Version, here: Any, allowed: Any, when: When) -> ColumnEle
         when.day < RoleHeld.valid_to,
         when.live(RoleHeld),
     )
-    return and_(allowed.c.version_id == version.id, exists(held))
+    return and_(StepVersion.id == version.id, exists(held))

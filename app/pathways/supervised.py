@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import CTE, Date, Integer, Select, String, and_, case, func, literal, literal_column, select, union_all
+from sqlalchemy import CTE, Date, Integer, Select, and_, case, func, literal, literal_column, or_, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.db import FOREVER
@@ -33,102 +33,103 @@ _FOREVER: ColumnElement[date] = literal(FOREVER, Date())
 
 
 def supervised(tx: Tx, pairs: CTE, when: When) -> Select[Any]:
-    """The evidence for requirements of the kind "supervision", as app.pathways.evidence gives it of the others."""
+    """The evidence for requirements of the kind "supervision", as app.pathways.evidence gives it of the others.
+
+    What is looked up of a person stands in subqueries of their own row: each is a step into an index, however many people there are and
+    whatever the planner takes their number for.
+    """
     periods, counting = _rules(tx)
-    need = asked(pairs, "supervision").cte("supervision_asked")
-    person = select(need.c.person_id).distinct().cte("supervised")
-    on = _periods_on(_ruled(person, when), periods, when)
-    newest = (
-        select(on.c.person_id, func.max(Supervision.held_on).label("held_on"))
-        .join(counting, counting.c.rule_id == on.c.rule_id)
-        .join(Supervision, and_(Supervision.person_id == on.c.person_id, Supervision.kind == counting.c.kind))
-        .where(when.live(Supervision), Supervision.held_on <= when.day, Supervision.held_on >= on.c.lower)
-        .group_by(on.c.person_id)
-        .subquery("newest")
+    on = _periods_on(_ruled(pairs, when), periods, when)
+    held = (
+        select(func.max(Supervision.held_on))
+        .where(Supervision.person_id == on.c.person_id, Supervision.held_on >= on.c.lower, Supervision.held_on <= when.day)
+        .where(when.live(Supervision), or_(*(and_(on.c.rule_id.in_(rules), Supervision.kind.in_(kinds)) for kinds, rules in counting)))
+        .scalar_subquery()
     )
-    since = func.coalesce(newest.c.held_on, on.c.lower, type_=Date())
-    ends = (
-        select(on.c.person_id, since.label("since"), _end(on, newest.c.held_on).label("ends"))
-        .select_from(on)
-        .outerjoin(newest, newest.c.person_id == on.c.person_id)
-        .cte("supervised_until")
-    )
+    newest = select(on, held.label("held_on")).subquery()
+    since = func.coalesce(newest.c.held_on, newest.c.lower, type_=Date())
+    ends = select(
+        newest.c.requirement_id, newest.c.person_id, since.label("since"), _end(newest, newest.c.held_on).label("ends")
+    ).subquery()
     lasts = days_after(ends.c.ends, _still(ends, when))
-    return select(need.c.requirement_id, need.c.person_id, ends.c.since.label("met_on"), lasts.label("lasts")).join(
-        ends, ends.c.person_id == need.c.person_id
-    )
+    return select(ends.c.requirement_id, ends.c.person_id, ends.c.since.label("met_on"), lasts.label("lasts"))
 
 
-def _rules(tx: Tx) -> tuple[Any, Any]:
-    """The rules as two small tables: their periods with from, to and how often, and the kinds that count."""
-    periods: list[tuple[int, ...]] = [(0,) * 8]  # neither table may be empty
-    counting = [(0, "")]
+def _rules(tx: Tx) -> tuple[CTE, list[tuple[tuple[str, ...], list[int]]]]:
+    """The periods of the rules as a small table, with from, to and how often; and the rules by the kinds that count for them."""
+    periods: list[tuple[int, ...]] = [(0,) * 8]  # it may not be empty
+    counting: dict[tuple[str, ...], list[int]] = {(): [0]}
     for rule in tx.rows(select(SupervisionRule.id, SupervisionRule.definition).where(SupervisionRule.state != "draft")):
         for period in rule.definition["periods"]:
             edges = [int(period.get(f"{side}_{unit}") or 0) for side in ("from", "to") for unit in ("month", "day")]
             often = [int(period.get(f"every_{unit}") or 0) for unit in ("months", "days")]
             ends = any(period.get(f"to_{unit}") is not None for unit in ("month", "day"))
             periods.append((rule.id, *edges, int(ends), *often))
-        counting += [(rule.id, kind) for kind in rule.definition["counts"]]
+        counting.setdefault(tuple(sorted(rule.definition["counts"])), []).append(rule.id)
     numbers = ("from_months", "from_days", "to_months", "to_days", "ends", "every_months", "every_days")
-    return _table("rule_periods", ("rule_id", *numbers), periods), _table("rule_kinds", ("rule_id", "kind"), counting)
+    return _table("rule_periods", ("rule_id", *numbers), periods), list(counting.items())
 
 
-def _table(name: str, columns: tuple[str, ...], rows: Iterable[tuple[int | str, ...]]) -> CTE:
+def _table(name: str, columns: tuple[str, ...], rows: Iterable[tuple[int, ...]]) -> CTE:
     """A few rows as a table; they are part of the statement's text, which stays the same as long as the rules do."""
-    said = [[literal(value, String) if isinstance(value, str) else literal_column(str(value), Integer) for value in row] for row in rows]
-    return union_all(*(select(*(value.label(named) for value, named in zip(row, columns, strict=True))) for row in said)).cte(name)
+    said = [[literal_column(str(value), Integer).label(named) for value, named in zip(row, columns, strict=True)] for row in rows]
+    return union_all(*(select(*row) for row in said)).cte(name)
 
 
-def _ruled(person: CTE, when: When) -> Any:
-    """(person_id, rule_id, begins) of whoever has a rule on the date."""
+def _ruled(pairs: CTE, when: When) -> Any:
+    """(requirement_id, person_id, rule_id, begins) of whoever has a rule on the date."""
 
     def then(table: Any) -> ColumnElement[bool]:
         return and_(table.valid_from <= when.day, when.day < table.valid_to, when.live(table))
 
+    person = asked(pairs, "supervision").cte("supervised")
     own = (
-        select(person.c.person_id, literal(-1).label("depth"), SupervisionTerm.rule_id, SupervisionTerm.anchor.label("begins"))
+        select(person, literal(-1).label("depth"), SupervisionTerm.rule_id, SupervisionTerm.anchor.label("begins"))
         .join(SupervisionTerm, SupervisionTerm.person_id == person.c.person_id)
         .where(then(SupervisionTerm))
     )
-    first = (
-        select(Post.person_id, func.min(Post.valid_from).label("first"))
-        .where(Post.is_primary, when.live(Post), Post.valid_from <= when.day, Post.person_id.in_(select(person.c.person_id)))
-        .group_by(Post.person_id)
-        .subquery()
-    )
-    begins = case((first.c.first > SupervisionDefault.valid_from, first.c.first), else_=SupervisionDefault.valid_from)
+    posts = (Post.is_primary, when.live(Post), Post.valid_from <= when.day, Post.person_id == person.c.person_id)
+    first = select(func.min(Post.valid_from)).where(*posts).scalar_subquery()
+    begun = select(person, first.label("first")).cte("begun")
+    begins = case((begun.c.first > SupervisionDefault.valid_from, begun.c.first), else_=SupervisionDefault.valid_from)
     team = (
-        select(person.c.person_id, UnitClosure.depth, SupervisionDefault.rule_id, begins)
-        .join(first, first.c.person_id == person.c.person_id)
-        .join(Membership, and_(Membership.person_id == person.c.person_id, then(Membership)))
+        select(begun.c.requirement_id, begun.c.person_id, UnitClosure.depth, SupervisionDefault.rule_id, begins)
+        .join(Membership, and_(Membership.person_id == begun.c.person_id, then(Membership)))
         .join(UnitClosure, UnitClosure.descendant_id == Membership.unit_id)
         .join(SupervisionDefault, and_(SupervisionDefault.unit_id == UnitClosure.ancestor_id, then(SupervisionDefault)))
+        .where(begun.c.first.is_not(None))
     )
     employer = (
-        select(person.c.person_id, literal(_FURTHEST), SupervisionDefault.rule_id, begins)
-        .join(first, first.c.person_id == person.c.person_id)
-        .join(Person, Person.id == person.c.person_id)
+        select(begun.c.requirement_id, begun.c.person_id, literal(_FURTHEST), SupervisionDefault.rule_id, begins)
+        .join(Person, Person.id == begun.c.person_id)
         .join(SupervisionDefault, and_(SupervisionDefault.unit_id == Person.organisation_id, then(SupervisionDefault)))
+        .where(begun.c.first.is_not(None))
     )
     all_ = union_all(own, team, employer).subquery()
-    near = func.row_number().over(partition_by=all_.c.person_id, order_by=all_.c.depth).label("near")
-    ranked = select(all_.c.person_id, all_.c.rule_id, all_.c.begins, near).subquery()
+    near = func.row_number().over(partition_by=(all_.c.requirement_id, all_.c.person_id), order_by=all_.c.depth).label("near")
+    ranked = select(all_.c.requirement_id, all_.c.person_id, all_.c.rule_id, all_.c.begins, near).subquery()
     return select(ranked).where(ranked.c.near == 1).subquery("ruled")
 
 
 def _periods_on(ruled: Any, periods: Any, when: When) -> Any:
-    """(person_id, rule_id, lower, every_months, every_days): the period of the rule that the date is in, from its first day."""
+    """(requirement_id, person_id, rule_id, lower, every_months, every_days): the rule's period on the date, from its first day."""
 
     def edge(side: str) -> ColumnElement[date]:
         return days_after(months_after(ruled.c.begins, periods.c[f"{side}_months"]), periods.c[f"{side}_days"])
 
     upper = case((periods.c.ends == 1, edge("to")), else_=_FOREVER)
     return (
-        select(ruled.c.person_id, ruled.c.rule_id, edge("from").label("lower"), periods.c.every_months, periods.c.every_days)
+        select(
+            ruled.c.requirement_id,
+            ruled.c.person_id,
+            ruled.c.rule_id,
+            edge("from").label("lower"),
+            periods.c.every_months,
+            periods.c.every_days,
+        )
         .join(periods, periods.c.rule_id == ruled.c.rule_id)
         .where(edge("from") <= when.day, when.day < upper)
-        .cte("rule_on")
+        .subquery()
     )
 
 
