@@ -31,9 +31,9 @@ STATES = {
     "ticked": ("Everything ticked", "green"),
     "begun": ("Begun", "yellow"),
     "nothing": ("Nothing ticked", "red"),
-    "joiner": ("Joined late: ask the regulator", "grey"),
+    "joiner": ("Joined late", "grey"),
 }
-MOST_PIECES = 50  # of one's own records to choose from
+MOST_PIECES = 15  # of one's own records to choose from
 
 
 @dataclass(frozen=True, slots=True)
