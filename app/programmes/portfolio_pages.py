@@ -10,6 +10,7 @@ from app.doors import Page, Pages
 from app.policy import Can
 from app.programmes import papers, portfolio_words, terms
 from app.programmes.access import Part, own, own_part, part
+from app.programmes.learning_since import since_the_start
 from app.programmes.models import Side
 from app.programmes.operations import documents
 from app.programmes.overview import Overview, overview
@@ -55,6 +56,7 @@ def _draw(tx: Tx, page: Page, given: Part, others: list[int]) -> Response:
         today=tx.today,
         marks=_marks(tx, whole),
         promised=promised,
+        learning=since_the_start(tx, enrolment),
         others=others,
         words=portfolio_words,
         supervision_words=supervision_words,

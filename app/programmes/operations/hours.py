@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, case, exists, func, or_, select, update
+from sqlalchemy.orm import aliased
 
 from app.core.calendar import long_date
 from app.core.db import ONE
@@ -40,13 +41,16 @@ MOST_A_DAY = 960  # minutes
 MOST_AT_ONCE = 200
 
 
+_REGISTERED = aliased(LearningRecord)
+
+
 def follows() -> ColumnElement[bool]:
     """SQL: the entry counts no session, or one of which the register still says that they were there on that day, and so long."""
     there = select(ONE).where(
-        LearningRecord.booking_id == OtjHours.booking_id,
-        LearningRecord.superseded_at.is_(None),
-        LearningRecord.on_date == OtjHours.on_date,
-        LearningRecord.minutes >= OtjHours.minutes,
+        _REGISTERED.booking_id == OtjHours.booking_id,
+        _REGISTERED.superseded_at.is_(None),
+        _REGISTERED.on_date == OtjHours.on_date,
+        _REGISTERED.minutes >= OtjHours.minutes,
     )
     return or_(OtjHours.booking_id.is_(None), exists(there))
 
