@@ -1,0 +1,133 @@
+"""Development reviews over HTTP: a year set up by HR, written by two, held by one, counted by team, and closed to everybody else."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from starlette.testclient import TestClient
+
+from app.core.forms import day_fields
+from app.core.ledger import Audit
+from app.supervision.operations import actions, pdr
+from app.supervision.operations.standing import set_standing
+from app.supervision.pdr_models import PdrObjective
+from tests.factory import Make
+from tests.supervision.rules import Team, team
+from tests.supervision.world import year
+
+SignIn = Callable[[Any], TestClient]
+GOAL = "Chair a strategy meeting with confidence"
+
+
+@pytest.fixture
+def us(make: Make) -> Team:
+    return team(make)
+
+
+def today(us: Team) -> date:
+    with us.make.tx(writes=False) as tx:
+        return tx.today
+
+
+def _year(us: Team) -> dict[str, str]:
+    this = year(today(us))
+    fields = {"title": "2026 to 2027", "new_days": "90", "away_days": "28"}
+    for name in ("starts_on", "ends_on", "objectives_by", "mid_year_by", "complete_by"):
+        fields |= day_fields(name, getattr(this, name))
+    return fields
+
+
+def test_a_review_year_from_hr_to_the_board_of_teams(us: Team, sign_in: SignIn) -> None:
+    officer = us.make.person("Hal Officer", roles=("HR officer",), scope=us.make.organisation())
+    hr, callum, manager = sign_in(officer), sign_in(us.callum), sign_in(us.manager)
+    assert "No review year has been set up yet" in callum.get("/pdr").text
+    wrong = hr.post("/pdr/cycles/new", data={**_year(us), "new_days": "many"})
+    assert wrong.status_code == 422 and "must be a whole number" in wrong.text
+    assert hr.post("/pdr/cycles/new", data=_year(us)).headers["location"] == "/pdr/cycles?said=opened"
+    here = f"/people/{us.callum.id}/pdr/1"
+    assert "Overdue" in callum.get("/pdr").text
+
+    assert callum.post(f"{here}/objectives/new", data={"words": GOAL}).headers["location"] == "/pdr?cycle=1&said=objective"
+    asked = callum.post(f"{here}/objectives/new", data={"words": "Visit the family at LS1 4AP"})
+    assert asked.status_code == 422 and "may identify a child or a family" in asked.text
+    plan = {"words": "Shadow a colleague in court", **day_fields("by_date", today(us) + timedelta(days=30))}
+    assert manager.post(f"{here}/plan/new", data=plan).headers["location"] == f"/people/{us.callum.id}/pdr?cycle=1&said=line"
+    assert manager.post(f"{here}/plan/1/done").status_code == 303 and "Done" in callum.get("/pdr").text
+
+    held = {"kind": "objectives", **day_fields("on_date", today(us) - timedelta(days=100))}
+    assert callum.post(f"{here}/held", data=held).status_code == 403
+    assert manager.post(f"{here}/held", data=held).headers["location"].endswith("said=held")
+    assert "On track" in callum.get("/pdr").text
+
+    assert "1 of 6" in hr.get("/pdr/teams").text  # everybody but the officer, who does not count themselves
+    rows = list(csv.DictReader(io.StringIO(hr.get("/pdr/people.csv").text.lstrip("\ufeff"))))
+    mine = next(row for row in rows if row["Name"] == "Callum Reid")
+    assert (mine["Objectives agreed"], mine["Overdue"]) == ((today(us) - timedelta(days=100)).isoformat(), "")
+    taken = us.make.rows(select(Audit.facts).where(Audit.action == "pdr.exported"))
+    assert [row.facts["rows"] for row in taken] == [6]
+
+
+@pytest.mark.parametrize("role", ["HR officer", "principal social worker", "coordinator"])
+def test_what_somebody_wants_to_reach_stays_in_the_line(us: Team, sign_in: SignIn, role: str) -> None:
+    host = us.make.organisation()
+    reader = sign_in(us.make.person("Rae Reader", roles=(role,), scope=host))
+    with us.make.tx() as tx:
+        pdr.open_cycle(tx, host, year(tx.today))
+        pdr.set_objective(tx, us.callum.id, 1, GOAL)
+        pdr.plan(tx, us.callum.id, 1, "Shadow a colleague in court")
+    here = f"/people/{us.callum.id}/pdr"
+    for path in (here, f"{here}/1/objectives/new", f"{here}/1/objectives/1", f"{here}/1/plan/1"):
+        assert reader.get(path).status_code == 404
+    assert reader.post(f"{here}/1/objectives/1", data={"words": "Mine now", "reached": "open"}).status_code == 404
+    for path in ("/pdr/people", "/pdr/people.csv", "/pdr/people.xlsx", "/pdr/teams"):
+        reply = reader.get(path)
+        assert reply.status_code == (403 if role == "coordinator" else 200)
+        assert GOAL not in reply.text and "Shadow" not in reply.text
+    assert us.make.rows(select(PdrObjective.words))[0].words == GOAL
+
+
+def test_looking_at_a_review_leaves_a_trace_and_one_of_another_year_is_not_found(us: Team, sign_in: SignIn) -> None:
+    partner = us.make.organisation("Partner Council", host=False)
+    with us.make.tx() as tx:
+        pdr.open_cycle(tx, partner, year(tx.today))
+    manager = sign_in(us.manager)
+    assert manager.get(f"/people/{us.callum.id}/pdr").status_code == 200
+    assert [row.person_id for row in us.make.rows(select(Audit.person_id).where(Audit.action == "pdr.viewed"))] == [us.callum.id]
+    assert manager.get(f"/people/{us.callum.id}/pdr/1/objectives/new").status_code == 404
+    assert manager.post(f"/people/{us.callum.id}/pdr/1/objectives/new", data={"words": GOAL}).status_code == 404
+
+
+def test_supervision_of_teams_and_its_file_hold_counts_and_no_words(us: Team, sign_in: SignIn) -> None:
+    host = us.make.organisation()
+    with us.make.tx() as tx:
+        set_standing(tx, host, us.rule, tx.today - timedelta(days=30))
+        actions.agree(tx, us.callum.id, GOAL)
+    psw = sign_in(us.make.person("Petra Principal", roles=("principal social worker",), scope=host))
+    text = psw.get("/supervision/teams").text
+    assert "6 of 6" in text and GOAL not in text
+    rows = list(csv.DictReader(io.StringIO(psw.get("/supervision/team.csv").text.lstrip("\ufeff"))))
+    mine = next(row for row in rows if row["Name"] == "Callum Reid")
+    assert len(rows) == 6 and (mine["Actions open"], mine["In time"], mine["Due so far"]) == ("1", "0", "4")
+    own = list(csv.DictReader(io.StringIO(sign_in(us.manager).get("/supervision/team.csv").text.lstrip("\ufeff"))))
+    assert sorted(row["Name"] for row in own) == ["Callum Reid", "Dana Cole"]
+
+
+def test_rules_of_parts_of_the_organisation_on_a_page(us: Team, sign_in: SignIn) -> None:
+    host = us.make.organisation()
+    coordinator = sign_in(us.coordinator)
+    empty = coordinator.post("/supervision/rules", data={})
+    assert empty.status_code == 422 and "Choose a part of the organisation" in empty.text
+    sent = {"unit": str(host), "rule": str(us.rule), **day_fields("from", today(us) - timedelta(days=30))}
+    assert coordinator.post("/supervision/rules", data=sent).headers["location"] == "/supervision/rules?said=set"
+    assert "Supervision in the assessed year" in coordinator.get("/supervision/rules").text
+    assert (
+        "overdue since" in sign_in(us.dana).get("/supervision").text.lower()
+        and "Your supervision is overdue" in sign_in(us.dana).get("/").text
+    )
+    assert sign_in(us.manager).get("/supervision/rules").status_code == 403
