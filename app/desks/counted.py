@@ -17,6 +17,7 @@ from app.learning.models import Certificate, Completion, Course, LearningRecord
 from app.learning.record_queries import FIRST
 from app.learning.renewal_models import RenewalTick
 from app.learning.renewal_rules import year_of
+from app.pathways.queries import counting
 from app.people.models import Person
 from app.programmes.apprentice_models import OtjHours
 from app.programmes.learning_since import RECORDED
@@ -111,6 +112,8 @@ def counted(tx: Tx, record_ids: Collection[int]) -> dict[int, list[Counted]]:
     for row in tx.rows(_PROGRAMMES, keys=keys):
         found[row.id].append(Counted(f"learning since the start of {row.title}", f"/portfolios/{row.enrolment_id}#learning"))
     _renewal(tx, live, found)
+    for key, requirements in counting(tx, keys).items():
+        found[key] += [Counted(f"{one.requirement}, of {one.step}", f"/pathways/{one.code}") for one in requirements]
     return found
 
 
