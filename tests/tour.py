@@ -106,6 +106,15 @@ def _reviewed(finder: Finder) -> PARAMETERS:
 
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+def _step(state: str) -> Callable[[Finder], PARAMETERS]:
+    return lambda finder: {"step_version_id": finder.step_version(state)}
+
+
+def _asks(finder: Finder) -> PARAMETERS:
+    person, step = finder.asks()
+    return {"person_id": person, "step": step}
+
+
 REGISTERS = ("register", "register/finish", "register/add", "sheet", "code")
 EVERYBODY = tuple(persona.key for persona in PERSONAS)
 
@@ -416,6 +425,33 @@ TOUR: tuple[Stop, ...] = (
     Stop("/applications/{application_id:int}", "coordinator", lambda finder: places.application(finder, "supported")),
     Stop("/applications/{application_id:int}", "practitioner", places.application),
     # Programmes and standards
+    # Pathways
+    *(Stop("/my-pathway", key) for key in ("practitioner", "nqsw", "psw", "board")),
+    Stop("/my-pathway", "practitioner", query="on=1&on-month=6&on-year=2028"),
+    Stop("/pathways", "practitioner"),
+    Stop("/pathways", "coordinator"),
+    Stop("/pathways/{step}", "practitioner", lambda _: {"step": "SW-EXP"}),
+    Stop("/pathways/{step}", "nqsw", lambda _: {"step": "TM-PSW"}),
+    Stop("/pathways/{step}/ask", "practitioner", lambda _: {"step": "EXP-PE"}),
+    Stop("/pathways/{step}/ask", "practitioner", lambda _: {"step": "NQSW-SW"}),
+    Stop("/people/{person_id:int}/pathway", "manager", _asks),
+    Stop("/people/{person_id:int}/pathway", "hr", _asks),
+    Stop("/people/{person_id:int}/pathway/{step}", "manager", _asks),
+    Stop("/people/{person_id:int}/pathway/{step}/endorse", "manager", _asks),
+    Stop("/endorsements", "manager"),
+    Stop("/endorsements", "coordinator"),
+    Stop("/endorsements/{endorsement_id:int}/withdraw", "manager", lambda finder: {"endorsement_id": finder.endorsed()}),
+    Stop("/people/{person_id:int}/progressions/new", "hr", _asks),
+    Stop("/progressions/{progression_id:int}/correct", "hr", lambda finder: {"progression_id": finder.progression()}),
+    Stop("/pathways/manage", "coordinator"),
+    Stop("/pathways/load", "coordinator"),
+    Stop("/pathways/versions/{step_version_id:int}", "coordinator", _step("draft")),
+    Stop("/pathways/versions/{step_version_id:int}", "psw", _step("published")),
+    Stop("/pathways/versions/{step_version_id:int}.yaml", "coordinator", _step("published"), file="application/yaml"),
+    Stop("/pathways/versions/{step_version_id:int}/publish", "coordinator", _step("draft")),
+    Stop("/pathways/versions/{step_version_id:int}/publish", "psw", _step("draft")),
+    Stop("/pathways/versions/{step_version_id:int}/discard", "coordinator", _step("draft")),
+    Stop("/pathways/versions/{step_version_id:int}/withdraw", "coordinator", _step("published")),
     Stop("/frameworks", "coordinator"),
     Stop("/frameworks", "practitioner"),
     Stop("/frameworks/versions/{version_id:int}", "coordinator", _framework(state="draft")),

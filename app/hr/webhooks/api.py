@@ -16,7 +16,6 @@ from app.hr.webhooks import events, operations, queries, targets
 from app.hr.webhooks.queries import DeliveriesOut, DeliveriesQuery, DeliveryOut, DeliveryWithTriesOut, SubscriptionOut, SubscriptionsOut
 
 router = APIRouter(prefix="/api/v1", tags=["Webhooks"])
-SCOPE = "webhooks:write"
 
 Name = Annotated[str, Field(max_length=80, pattern=HAS_WORD, description="Which receiver it is, for people.")]
 Url = Annotated[str, Field(min_length=1, max_length=targets.LONGEST_URL, description="Where to: https, at a public address.")]
@@ -93,7 +92,7 @@ def _address(request: Request, **sent: Any) -> None:
 
 
 @router.get("/event-types", response_model=EventTypes, summary="List kinds of event", operation_id="list_event_types")
-@api(SCOPE)
+@api(operations.SCOPE)
 def event_types(tx: Tx) -> dict[str, Any]:
     """What a subscription may name, in words."""
     mine = set(feed.readable(tx))
@@ -105,7 +104,7 @@ def event_types(tx: Tx) -> dict[str, Any]:
 
 
 @router.get("/subscriptions", response_model=SubscriptionsOut, summary="List subscriptions", operation_id="list_subscriptions")
-@api(SCOPE)
+@api(operations.SCOPE)
 def subscriptions(tx: Tx, query: Annotated[ListQuery, Query()]) -> dict[str, Any]:
     """The client's own, with how many deliveries wait and how many were given up."""
     items, following = keyset(tx, "subscriptions", query, queries.own(tx), Subscription.id)
@@ -113,7 +112,7 @@ def subscriptions(tx: Tx, query: Annotated[ListQuery, Query()]) -> dict[str, Any
 
 
 @router.post("/subscriptions", status_code=201, response_model=SecretOut, summary="Subscribe", operation_id="create_subscription")
-@api(SCOPE, writes=True, status=201, first=_address)
+@api(operations.SCOPE, writes=True, status=201, first=_address)
 def subscribe(tx: Tx, new: NewSubscription, request: Request) -> Reply:
     """Have changes sent to an address. Keep the secret of the answer: it is shown this once."""
     key, secret = operations.subscribe(tx, new.name, new.url, new.events or operations.ALL, _private(request), new.since)
@@ -123,7 +122,7 @@ def subscribe(tx: Tx, new: NewSubscription, request: Request) -> Reply:
 @router.get(
     "/subscriptions/{subscription_id}", response_model=SubscriptionOut, summary="Read a subscription", operation_id="get_subscription"
 )
-@api(SCOPE)
+@api(operations.SCOPE)
 def subscription(tx: Tx, subscription_id: Key) -> dict[str, Any]:
     """One subscription and its health."""
     return queries.one(tx, subscription_id)
@@ -132,7 +131,7 @@ def subscription(tx: Tx, subscription_id: Key) -> dict[str, Any]:
 @router.patch(
     "/subscriptions/{subscription_id}", response_model=SubscriptionOut, summary="Change a subscription", operation_id="change_subscription"
 )
-@api(SCOPE, writes=True, first=_address)
+@api(operations.SCOPE, writes=True, first=_address)
 def change(tx: Tx, subscription_id: Key, new: SubscriptionPatch, request: Request) -> dict[str, Any]:
     """Another name, address or choice of events from the next delivery on; or paused, or going on again."""
     if_match(request, operations.find(tx, subscription_id, lock=True).version)
@@ -144,7 +143,7 @@ def change(tx: Tx, subscription_id: Key, new: SubscriptionPatch, request: Reques
 
 
 @router.delete("/subscriptions/{subscription_id}", status_code=204, summary="Delete a subscription", operation_id="delete_subscription")
-@api(SCOPE, writes=True, status=204)
+@api(operations.SCOPE, writes=True, status=204)
 def delete(tx: Tx, subscription_id: Key, request: Request) -> Reply:
     """Nothing more is sent, and what waits is dropped."""
     if_match(request, operations.find(tx, subscription_id, lock=True).version)
@@ -155,7 +154,7 @@ def delete(tx: Tx, subscription_id: Key, request: Request) -> Reply:
 @router.post(
     "/subscriptions/{subscription_id}/rotate", response_model=SecretOut, summary="Get a new secret", operation_id="rotate_subscription"
 )
-@api(SCOPE, writes=True)
+@api(operations.SCOPE, writes=True)
 def rotate(tx: Tx, subscription_id: Key) -> dict[str, Any]:
     """A new secret, shown this once. For a day messages carry two signatures, one with each, so that the receiver can change over."""
     secret = operations.rotate(tx, subscription_id)
@@ -169,7 +168,7 @@ def rotate(tx: Tx, subscription_id: Key) -> dict[str, Any]:
     summary="Send a test",
     operation_id="test_subscription",
 )
-@api(SCOPE, writes=True, status=201)
+@api(operations.SCOPE, writes=True, status=201)
 def test(tx: Tx, subscription_id: Key) -> Reply:
     """A message of the event `webhook.test`, sent within seconds, also while the subscription is paused. The answer is the delivery."""
     key = operations.send_test(tx, subscription_id)
@@ -180,7 +179,7 @@ def test(tx: Tx, subscription_id: Key) -> Reply:
 @router.get(
     "/subscriptions/{subscription_id}/deliveries", response_model=DeliveriesOut, summary="List deliveries", operation_id="list_deliveries"
 )
-@api(SCOPE)
+@api(operations.SCOPE)
 def deliveries(tx: Tx, subscription_id: Key, query: Annotated[DeliveriesQuery, Query()]) -> dict[str, Any]:
     """In the order in which they were made out; those that were sent or dropped are kept for 30 days, parked ones for 60."""
     operations.find(tx, subscription_id)
@@ -195,7 +194,7 @@ def deliveries(tx: Tx, subscription_id: Key, query: Annotated[DeliveriesQuery, Q
     summary="Read a delivery",
     operation_id="get_delivery",
 )
-@api(SCOPE)
+@api(operations.SCOPE)
 def delivery(tx: Tx, subscription_id: Key, delivery_id: Key) -> dict[str, Any]:
     """One delivery, and what was answered each time."""
     operations.find(tx, subscription_id)
@@ -208,7 +207,7 @@ def delivery(tx: Tx, subscription_id: Key, delivery_id: Key) -> dict[str, Any]:
     summary="Send a delivery again",
     operation_id="redrive_delivery",
 )
-@api(SCOPE, writes=True)
+@api(operations.SCOPE, writes=True)
 def redrive(tx: Tx, subscription_id: Key, delivery_id: Key) -> dict[str, Any]:
     """Whatever became of it: the same id, and what is true by then."""
     operations.redrive(tx, subscription_id, delivery_id)
@@ -223,7 +222,7 @@ def redrive(tx: Tx, subscription_id: Key, delivery_id: Key) -> dict[str, Any]:
     summary="Send parked deliveries again",
     operation_id="redrive_parked",
 )
-@api(SCOPE, writes=True)
+@api(operations.SCOPE, writes=True)
 def redrive_parked(tx: Tx, subscription_id: Key, which: Redrive) -> dict[str, Any]:
     """All that were given up, or those since an instant."""
     return {"redriven": operations.redrive_parked(tx, subscription_id, which.since)}

@@ -20,6 +20,7 @@ from app.policy import Can
 
 ALL: tuple[str, ...] = ()  # events: whatever the client may read
 MOST = 20  # subscriptions that are not off, of one client
+SCOPE = "webhooks:write"
 NOT_FOUND = "There is no subscription with that reference."
 
 
@@ -90,6 +91,24 @@ def subscribe(tx: Tx, name: str, url: str, wanted: Sequence[str], private: Colle
     """
     policy.require(tx, Can.MANAGE_WEBHOOKS)
     client = tx.get(ApiClient, tx.actor.id or 0, lock=True, what="client")
+    return _subscribe(tx, client, name, url, wanted, private, since)
+
+
+def subscribe_for(tx: Tx, client_id: int, name: str, url: str, wanted: Sequence[str], private: Collection[str]) -> tuple[int, str]:
+    """The same for a client that the administrator looks after, and that may have subscriptions; from now on."""
+    policy.require(tx, Can.MANAGE_CLIENTS)
+    client = tx.get(ApiClient, client_id, lock=True, what="client")
+    if not policy.covers(tx, Can.MANAGE_CLIENTS, client.organisation_id):
+        raise NotFound("There is no client with that reference.")
+    if client.disabled_at is not None or SCOPE not in client.scopes.split():
+        said = f"Choose a client that works and has the scope {SCOPE}"
+        raise Invalid("This client cannot have subscriptions.", errors=[{"field": "client", "message": said}])
+    return _subscribe(tx, client, name, url, wanted, private, None)
+
+
+def _subscribe(
+    tx: Tx, client: Row[Any], name: str, url: str, wanted: Sequence[str], private: Collection[str], since: int | None
+) -> tuple[int, str]:
     held = select(func.count()).select_from(Subscription).where(Subscription.client_id == client.id, Subscription.state != "off")
     if tx.scalar(held) >= MOST:
         raise Conflict(f"A client may have {MOST} subscriptions.", code="too-many-subscriptions", way_out="Delete one that is not used.")

@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import Row, func, select
 from starlette.responses import Response
 
+from app.core import forms
 from app.core.errors import NotFound
+from app.core.forms import Problems, text
 from app.core.listing import PageNumbers
 from app.core.tx import Tx
 from app.core.web import url
@@ -18,6 +20,7 @@ from app.hr.webhooks import events, operations, queries
 from app.policy import Can
 
 pages = Pages()
+LONGEST_NAME = 80  # as in the REST interface
 SHOWN = (("parked", "given up"), ("due", "waiting"), ("sent", "taken, last 30 days"), ("dropped", "dropped"))
 STATES = {"due": ("Waiting", "blue"), "sent": ("Taken", "green"), "parked": ("Given up", "red"), "dropped": ("Dropped", "grey")}
 _SAID = {
@@ -55,6 +58,44 @@ def subscriptions(tx: Tx, page: Page) -> Response:
 def kinds_of_event(_tx: Tx, page: Page) -> Response:
     """What a subscription may name."""
     return page.render("hr/webhook_events.html", types=events.types(), scopes={name: one.scope for name, one in feed.SOURCES.items()})
+
+
+# A new one ----------------------------------------------------------------------------------------------------------
+
+
+@pages.get("/webhooks/new", can=Can.MANAGE_CLIENTS)
+def subscribe_form(tx: Tx, page: Page) -> Response:
+    """For which system, where to, and what."""
+    clients = queries.subscribers(tx)
+    return page.render(
+        "hr/webhook_form.html",
+        clients=[("", "Choose"), *((str(row.id), row.name) for row in clients)] if clients else [],
+        types=[(event, f"{says} ({event})") for event, (_, says) in events.types().items()],
+        chosen=forms.many(page.form, "events"),
+    )
+
+
+def _address(_tx: Tx, page: Page) -> None:
+    """Where does the host's name lead? Asked before the writer's turn, since an answer may take seconds."""
+    if address := text(page.form, "url"):
+        operations.check(address, page.settings.private_webhooks)
+
+
+@pages.post("/webhooks/new", can=Can.MANAGE_CLIENTS, again=subscribe_form, first=_address)
+def subscribe(tx: Tx, page: Page) -> Response:
+    """The one page that shows its secret."""
+    problems = Problems()
+    name, client = text(page.form, "name"), text(page.form, "client")
+    if not name or len(name) > LONGEST_NAME:
+        problems.add("name", f"Enter a name of up to {LONGEST_NAME} characters")
+    if client not in {str(row.id) for row in queries.subscribers(tx)}:
+        problems.add("client", "Choose which system it is for")
+    if not text(page.form, "url"):
+        problems.add("url", "Enter the address, beginning with https://")
+    problems.raise_any()
+    wanted = forms.many(page.form, "events")
+    key, secret = operations.subscribe_for(tx, int(client), name, text(page.form, "url"), wanted, page.settings.private_webhooks)
+    return page.render("hr/webhook_secret.html", row=_found(tx, key), secret=secret, new=True)
 
 
 def _found(tx: Tx, subscription_id: int) -> Row[Any]:
@@ -186,4 +227,4 @@ def rotate_form(tx: Tx, page: Page, subscription_id: int) -> Response:
 def rotate(tx: Tx, page: Page, subscription_id: int) -> Response:
     """The one page that shows it."""
     secret = operations.rotate(tx, subscription_id)
-    return page.render("hr/webhook_secret.html", row=_found(tx, subscription_id), secret=secret)
+    return page.render("hr/webhook_secret.html", row=_found(tx, subscription_id), secret=secret, new=False)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, literal, select
 
 from app import policy
 from app.core.db import AnySelect
@@ -153,6 +153,18 @@ def looked_after(tx: Tx, subscription_id: int | None = None) -> Sequence[Row[Any
     if subscription_id is not None:
         chosen = chosen.where(Subscription.id == subscription_id)
     return tx.rows(chosen)
+
+
+def subscribers(tx: Tx) -> Sequence[Row[Any]]:
+    """The clients that an administrator looks after and that may have subscriptions: id and name."""
+    scopes = literal(" ") + ApiClient.scopes + " "
+    chosen = (
+        select(ApiClient.id, ApiClient.name)
+        .where(ApiClient.disabled_at.is_(None), scopes.contains(" webhooks:write "))
+        .order_by(ApiClient.name, ApiClient.id)
+    )
+    nodes = units(tx, Can.MANAGE_CLIENTS)
+    return tx.rows(chosen if nodes is None else chosen.where(ApiClient.organisation_id.in_(nodes)))
 
 
 def deliveries(subscription_id: int, state: str | None = None) -> AnySelect:

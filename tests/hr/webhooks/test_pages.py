@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
 from app.core.tx import clock
-from app.hr.change_models import Delivery
+from app.hr.change_models import Delivery, Subscription
 from app.identity import clients
 from tests.factory import Make
 from tests.hr.webhooks import world
-from tests.hr.webhooks.house import Hooks, hooks
+from tests.hr.webhooks.house import Hooks, hooks, settings
 from tests.hr.webhooks.receiver import answering, receiving
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)], indirect=True)
@@ -78,6 +78,42 @@ def test_from_failing_to_working_again(house: Hooks, admin: TestClient) -> None:
             assert admin.post(f"{one}/{deed}").status_code == 409, deed
 
 
+@pytest.fixture
+def nearby(app: Any) -> Iterator[None]:
+    """Receivers on this machine are allowed by the service's settings, too."""
+    before, app.state.settings = app.state.settings, settings()
+    yield
+    app.state.settings = before
+
+
+@pytest.mark.usefixtures("nearby")
+def test_a_subscription_made_on_a_page(house: Hooks, admin: TestClient) -> None:
+    """Its secret is shown once, it goes to the client's own changes, and what is wrong is said beside the field with nothing lost."""
+    form = {"name": "Payroll nightly", "client": str(house.client), "events": ["person.changed"]}
+    for wrong, said in (
+        ({"url": ""}, "Enter the address"),
+        ({"url": "https://10.0.0.8/x"}, "an address inside a network"),
+        ({"url": "http://127.0.0.1:9/x", "name": ""}, "Enter a name"),
+        ({"url": "http://127.0.0.1:9/x", "client": "999"}, "Choose which system"),
+    ):
+        refused = admin.post("/webhooks/new", data=form | wrong)
+        assert refused.status_code == 422 and said in refused.text, wrong
+        assert {**form, **wrong}["name"] in refused.text and 'value="person.changed" checked' in refused.text
+    with receiving(answering(200)) as receiver:
+        made = admin.post("/webhooks/new", data=form | {"url": receiver.url})
+        (row,) = house.make.rows(select(Subscription.__table__))
+        assert made.status_code == 200 and row.secret in made.text and row.events == ["person.changed"] and row.client_id == house.client
+        assert row.secret not in admin.get(f"/webhooks/{row.id}").text
+        house.make.person("Pat", account=False)
+        house.look()
+        assert receiver.got and {row.state for row in house.deliveries()} == {"sent"}
+    with house.make.tx() as tx:
+        clients.disable_client(tx, house.client)
+    assert "No client may have subscriptions" in admin.get("/webhooks/new").text
+    assert admin.post("/webhooks/new", data=form | {"url": "http://127.0.0.1:9/x"}).status_code == 422
+
+
+@pytest.mark.usefixtures("nearby")
 def test_only_of_clients_one_looks_after(house: Hooks, sign_in: Callable[[Any], TestClient]) -> None:
     elsewhere = house.make.organisation("Northmere", host=False)
     with house.make.tx() as tx:
@@ -90,6 +126,9 @@ def test_only_of_clients_one_looks_after(house: Hooks, sign_in: Callable[[Any], 
     for method, tail in (("GET", ""), ("GET", "/off"), ("POST", "/off"), ("POST", "/rotate"), ("POST", "/test"), ("POST", "/redrive")):
         assert limited.request(method, f"/webhooks/{key}{tail}").status_code == 404, tail
     assert limited.get(f"/webhooks/{other}").status_code == 200
+    form = {"name": "Ours", "url": "http://127.0.0.1:9/z"}
+    assert limited.post("/webhooks/new", data=form | {"client": str(house.client)}).status_code == 422
+    assert limited.post("/webhooks/new", data=form | {"client": str(house.client + 1)}).status_code == 200
 
 
 def test_who_failed_first_and_until_when_it_is_quiet(house: Hooks, admin: TestClient) -> None:
