@@ -139,7 +139,7 @@ _KINDS = (
 STREET = re.compile(
     r"(?<![\w./£%-])(?P<lead>(?:(?:flat|apartment|apt|unit|room) ?\d{1,4}[a-z]?,? (?:of |"
     r"at )?)?)(?P<number>\d{1,4}[a-zA-Z]?(?:-\d{1,4})?),? "
-    rf"(?P<street>[A-Z][\w'.-]{{1,20}}(?: (?!and |or |the )[A-Z][\w'.-]{{0,20}}){{0,2}}? (?P<kind>(?i:{_KINDS})))(?![\w'-])\.?"
+    rf"(?P<street>[A-Z][\w'.-]{{1,20}}(?: (?!and |or |the )[A-Z][\w'.-]{{0,20}}){{0,2}}? (?P<kind>(?i:{_KINDS})))(?![\w'-])"
 )
 STREET_SAID = re.compile(
     r"(?<![a-z])(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|mov(?:es?|ed|ing)|address(?: is| was|:)?|stay(?:s|ed|ing)|hous(?:ed|ing)|"

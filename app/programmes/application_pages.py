@@ -17,6 +17,7 @@ from app.core.forms import Problems
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.frameworks.models import ProgrammeVersion
+from app.guarding import checking
 from app.people.models import Person
 from app.policy import Can, may, reaches
 from app.programmes.apprentice_models import Application, Call, Score
@@ -198,7 +199,7 @@ def apply(tx: Tx, page: Page, call_id: int) -> Response:
     """Kept as a draft, or submitted."""
     submit = forms.text(page.form, "do") != "keep"
     answers = {question["code"]: forms.text(page.form, question["code"]) for question in _call(tx, call_id).questions}
-    applications.write(tx, call_id, answers, submit=submit)
+    applications.write(tx, call_id, answers, submit=submit, guard=checking.decided(page.form))
     return page.go(f"/programme-calls/{call_id}", done="submitted" if submit else "kept")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -187,3 +188,16 @@ def test_a_call_that_is_not_complete(world: World) -> None:
         applications.create_call(tx, NewCall(version, "", "", 0, tx.now, [], [("x", 99)], 999))
     fields = {error["field"] for error in refused.value.errors}
     assert fields == {"title", "about", "places", "closes", "questions", "criteria", "cohort"}
+
+
+def test_an_application_that_may_name_a_family_is_asked_about_when_it_is_submitted(world: World, sign_in: Enter) -> None:
+    ann, form = sign_in(world.ann), f"/programme-calls/{world.call}/apply"
+    words = "I led the plan for the family at 14 Acacia Avenue."
+    assert ann.post(form, data={"q1": words, "do": "keep"}).status_code == 303  # a draft is hers alone
+    page = ann.post(form, data={"q1": words, "do": "submit"})
+    assert page.status_code == 422 and "<mark>14 Acacia Avenue</mark>" in page.text
+    (seen,) = re.findall(r'name="guard-seen" value="([^"]+)"', page.text)
+    assert ann.post(form, data={"q1": words, "do": "submit", "guard": "redact", "guard-seen": seen}).status_code == 303
+    assert [row.answers for row in world.make.rows(select(Application.answers))] == [
+        {"q1": "I led the plan for the family at [address removed]."}
+    ]

@@ -15,6 +15,8 @@ from app.core.facts import current
 from app.core.text import normal
 from app.core.tx import Tx
 from app.frameworks.models import ProgrammeVersion
+from app.guarding import checking
+from app.guarding.checking import Decision, Settled
 from app.people.models import Duty, Responsibility
 from app.policy import Can, operation
 from app.programmes.apprentice_models import Application, Call, Score
@@ -116,10 +118,11 @@ def takes(call: Row[Any], now: datetime) -> bool:
 
 
 @operation(Can.APPLY)
-def write(tx: Tx, call_id: int, answers: Mapping[str, str], *, submit: bool = False) -> int:
+def write(tx: Tx, call_id: int, answers: Mapping[str, str], *, submit: bool = False, guard: Decision | None = None) -> int:
     """Keep the actor's draft, or submit it; returns the application's id. What was submitted is not changed any more.
 
     Invalid for an answer that is missing (submitting only) or longer than its limit: nothing is lost, the page keeps what was typed.
+    Identifiable for one to submit that may name a family, until `guard` decides about it.
     """
     call = _call(tx, call_id, lock=True)
     if not takes(call, tx.now):
@@ -132,9 +135,13 @@ def write(tx: Tx, call_id: int, answers: Mapping[str, str], *, submit: bool = Fa
     row = tx.one(mine)
     if row is not None and row.state not in ("draft", "withdrawn"):
         raise Conflict("You have submitted your application.", code="already-submitted")
+    settled = Settled(given)
+    if submit:  # a draft is its writer's own
+        settled = checking.settle(tx, given, guard, labels={question["code"]: question["label"] for question in call.questions})
     key = row.id if row else tx.insert(Application, call_id=call.id, person_id=tx.actor.person_id, answers={}, state="draft")
-    values: dict[str, Any] = {"answers": given, "state": "draft", "version": (row.version if row else 1) + 1}
+    values: dict[str, Any] = {"answers": dict(settled.fields), "state": "draft", "version": (row.version if row else 1) + 1}
     tx.update(Application, key, **values)
+    checking.note(tx, settled, "applications", int(key))
     if submit:
         _submit(tx, call, key)
     else:
