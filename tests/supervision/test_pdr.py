@@ -113,7 +113,7 @@ def test_a_meeting_is_held_once_corrected_with_history_and_taken_back(us: Team) 
     with us.acting(us.manager) as tx:
         pdr.never_held(tx, us.callum.id, CYCLE, "objectives")
     assert events(us) == [("objectives", False)] * 2
-    with pytest.raises(NotFound), us.acting(us.manager) as tx:
+    with pytest.raises(Conflict), us.acting(us.manager) as tx:
         pdr.never_held(tx, us.callum.id, CYCLE, "objectives")
 
 

@@ -151,7 +151,7 @@ def never_held(tx: Tx, person_id: int, cycle_id: int, kind: str) -> None:
     mine = live.where(Pdr.person_id == person_id, Pdr.cycle_id == cycle_id, PdrEvent.kind == kind, PdrEvent.superseded_at.is_(None))
     row = tx.one(mine)
     if row is None:
-        raise NotFound("No such meeting is recorded any more.", code="entry-not-found", way_out="Open the page again.")
+        raise Conflict("No such meeting is recorded any more.", code="superseded", way_out="Open the page again.")
     tx.update(PdrEvent, row.id, superseded_at=tx.now)
     tx.record("pdr.taken-back", "pdrs", row.pdr_id, person_id=person_id, kind=kind)
 
