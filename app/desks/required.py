@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, func, or_, select
@@ -82,7 +83,8 @@ def cell(state: State) -> Cell:
     if state.status == "met" and state.expires_on is None:
         return Cell("Done", COLOURS["met"], _day(state.met_on) if state.met_on else "")
     words = WORDS.get(state.status, "In date")
-    return Cell(words, COLOURS[state.status], f"to {_day(state.expires_on)}" if state.expires_on else "")
+    until = f"{'after' if state.status == 'lapsed' else 'to'} {_day(state.expires_on)}" if state.expires_on else ""
+    return Cell(words, COLOURS[state.status], until)
 
 
 def _day(on: date) -> str:
@@ -161,10 +163,8 @@ def _states(tx: Tx, whose: Select[Any], versions: Sequence[int], on: date) -> tu
     What several sets ask for is one column. What is for most people stands first.
     """
     mine: dict[int, list[Item]] = defaultdict(list)
-    first: dict[str, Item] = {}
     for item in items(tx, versions):
         mine[item.version_id].append(item)
-        first.setdefault(item.what, item)
     when = When(on, None)
     said: dict[tuple[int, int], dict[int, Met]] = defaultdict(dict)
     for row in tx.rows(met_rows(tx, applying(tx, whose, versions, when), versions, when)):
@@ -173,8 +173,10 @@ def _states(tx: Tx, whose: Select[Any], versions: Sequence[int], on: date) -> tu
     for (person, version), mets in said.items():
         for item in mine[version]:
             stands[person][item.what] = item.state(mets, on)
-    for_how_many = Counter(what for states in stands.values() for what in states)
-    columns = sorted(first.values(), key=lambda item: -for_how_many[item.what]) if len(versions) > 1 else list(first.values())
+    many, in_set = Counter(what for states in stands.values() for what in states), Counter(version for _, version in said)
+    # Of the sets that ask for it, a column is called after the one that is for most.
+    named = {item.what: item for item in sorted(chain(*mine.values()), key=lambda item: in_set[item.version_id])}
+    columns = sorted(named.values(), key=lambda item: -many[item.what]) if len(versions) > 1 else list(named.values())
     place = {item.what: number for number, item in enumerate(columns)}
     return columns, {person: {place[what]: state for what, state in states.items()} for person, states in stands.items()}
 

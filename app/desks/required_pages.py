@@ -64,6 +64,7 @@ def show(tx: Tx, page: Page) -> Response:
         shows=required.SHOWS,
         today=tx.today,
         file=lambda kind: url(f"{PATH}/table.{kind}", **query),
+        narrowed=lambda show: url(PATH, **(query | {"show": show or None})),
         link=lambda number: url(PATH, **query, page=number),
     )
 

@@ -117,7 +117,7 @@ def test_each_cell_says_how_it_stands_and_until_when(world: World, sign_in: Sign
     assert head[4:] == ["Safeguarding", "Safety"], "one column for what two sets ask for; what most must have stands first"
     assert {row[0]: row[4:] for row in rows} == {
         "Ann Able": [f"Lapses soon to {said(soon)}", f"Done {said(date(2025, 1, 1))}"],
-        "Bob Baker": [f"Lapsed to {said(TODAY - timedelta(days=1))}", "–"],
+        "Bob Baker": [f"Lapsed after {said(TODAY - timedelta(days=1))}", "–"],
         "Mona Manager": ["Not done", "–"],
         "Pat Principal": [f"In date to {said(later)}", "–"],
     }
