@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
 
 from app.core.db import FOREVER
 from app.core.tx import Tx
+from app.learning.models import LearningRecord
+from app.learning.renewal_models import RenewalTick
+from app.learning.renewal_rules import year_of
 from app.people.models import Person, Registration
 from tests.factory import LONG_AGO
 from tests.plants import plants
@@ -31,3 +35,22 @@ def _(tx: Tx) -> None:
 @plants("register-in-step")
 def _(tx: Tx) -> None:
     tx.update(Person, said(tx, "registered"), registration_status="suspended")
+
+
+def ticked(tx: Tx, **values: Any) -> None:
+    """Somebody of the county ticks something this year."""
+    who = tx.scalar(select(Person.id).order_by(Person.id))
+    row = dict(person_id=who, year=year_of(tx, tx.today).starts, step="form", with_peer=False, done_on=tx.today, recorded_at=tx.now)
+    tx.insert(RenewalTick, **row | values)
+
+
+@plants("pieces-ticked-are-ones-own")
+def _(tx: Tx) -> None:
+    row = tx.rows(select(LearningRecord.id, LearningRecord.person_id).where(LearningRecord.first_id.is_(None)))[-1]
+    other = tx.scalar(select(Person.id).where(Person.id != row.person_id))
+    ticked(tx, step="cpd", first_id=row.id, person_id=other)
+
+
+@plants("ticks-belong-to-their-year")
+def _(tx: Tx) -> None:
+    ticked(tx, done_on=year_of(tx, tx.today).starts - timedelta(days=1))

@@ -28,6 +28,7 @@ from app.invariants.places import PLACE_RULES
 from app.invariants.portfolio import PORTFOLIO_RULES
 from app.invariants.programmes import PROGRAMME_RULES
 from app.invariants.records import RECORD_RULES
+from app.invariants.renewal import RENEWAL_RULES
 from app.invariants.rule import Rule, Violation
 from app.invariants.signing_in import SIGNING_IN_RULES
 from app.invariants.supervision import SUPERVISION_RULES
@@ -40,7 +41,7 @@ LATELY = timedelta(hours=1)  # so long the worker may take
 RULES: tuple[Rule, ...] = (
     *(PLACE_RULES + HISTORY_RULES + CLOCK_RULES + AFTER_RULES + PEOPLE_RULES),
     *(FRAMEWORK_RULES + CHAIN_RULES + SUPERVISION_RULES + PROGRAMME_RULES + PORTFOLIO_RULES + LEAVER_RULES),
-    *(DIRECTORY_RULES + SIGNING_IN_RULES + WEBHOOK_RULES + TOGETHER_RULES + RECORD_RULES),
+    *(DIRECTORY_RULES + SIGNING_IN_RULES + WEBHOOK_RULES + TOGETHER_RULES + RECORD_RULES + RENEWAL_RULES),
 )
 
 

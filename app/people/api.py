@@ -67,6 +67,8 @@ class PersonPatch(PersonDated):
     email: Email | None = None
     swe_number: SweNumber | None = None
     registration_status: Literal["registered", "conditions", "suspended", "removed", "not registered"] | None = None
+    registered_from: Day | None = None
+    registered_until: Day | None = None
     started_on: Day | None = None
     leaving_on: Day | None = None
 

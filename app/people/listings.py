@@ -57,6 +57,8 @@ class PersonOut(BaseModel):
     email: str | None
     swe_number: str | None
     registration_status: str | None
+    registered_from: DayOut | None
+    registered_until: DayOut | None
     started_on: DayOut | None
     leaving_on: DayOut | None = Field(description="Last day of employment, if one is known.")
     job_title: str | None
@@ -105,6 +107,8 @@ def _everybody() -> Select[*tuple[Any, ...]]:
             Person.email,
             Person.swe_number,
             Person.registration_status,
+            Person.registered_from,
+            Person.registered_until,
             Person.started_on,
             Person.leaving_on,
             Post.job_title,

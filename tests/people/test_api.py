@@ -7,13 +7,14 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
 from app.core import tx as clockwork
 from app.core.tx import clock
 from app.identity.models import ApiToken
 from app.people import operations
+from app.people.models import Registration
 from tests.factory import Make
 
 Client = Callable[..., TestClient]
@@ -240,3 +241,15 @@ def test_an_address_that_opens_more_than_the_client_may_stays(make: Make, client
     refused = api.patch(f"{PEOPLE}/{cai.id}", json=new, headers={"If-Match": "*"})
     assert (refused.status_code, refused.json()["code"]) == (409, "email-needs-access")
     assert api.patch(f"{PEOPLE}/{ann.id}", json=new, headers={"If-Match": "*"}).json()["email"] == new["email"]
+
+
+def test_a_registration_with_its_dates(make: Make, client: Client) -> None:
+    ann = make.person("Ann", swe_number="SW900001")
+    api = client("people:read", "people:write")
+    said = {"registration_status": "registered", "registered_from": "2015-03-02", "registered_until": "2026-11-30"}
+    item = api.patch(f"{PEOPLE}/{ann.id}", json=said, headers={"If-Match": api.get(f"{PEOPLE}/{ann.id}").headers["etag"]}).json()
+    assert {name: item[name] for name in said} == said
+    wrong = api.patch(f"{PEOPLE}/{ann.id}", json={"registered_until": "2014-01-01"}, headers={"If-Match": f'"{item["version"]}"'})
+    assert wrong.status_code == 422 and wrong.json()["errors"][0]["field"] == "registered_until"
+    live = select(Registration.status, Registration.valid_from, Registration.valid_to).where(Registration.superseded_at.is_(None))
+    assert [tuple(row) for row in make.rows(live)] == [("registered", date(2015, 3, 2), date(2026, 12, 1))]
