@@ -230,8 +230,12 @@ def roles_reaching(tx: Tx, can: Can, person_id: int) -> list[str]:
     found = []
     for role in dict.fromkeys(role for role, _ in tx.actor.roles):
         mine = terms(replace(tx.actor, roles=tuple(held for held in tx.actor.roles if held[0] == role)), can)
-        asked = select(ONE).select_from(Person).where(Person.id == person_id, _reached(tx, mine, Person.id))
-        if mine and tx.scalar(asked) is not None:
+        if mine == {(Reach.REPORTS, None)}:
+            reached = above(tx, person_id)
+        else:
+            asked = select(ONE).select_from(Person).where(Person.id == person_id, _reached(tx, mine, Person.id))
+            reached = bool(mine) and tx.scalar(asked) is not None
+        if reached:
             found.append(role)
     return found
 

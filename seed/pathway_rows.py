@@ -26,6 +26,7 @@ FILE = ROOT / "seed" / "reference" / "pathways.yaml"
 YEARS = 4  # since when the steps have been in force
 LONG_AGO = timedelta(days=3 * 365)  # earlier progressions stand on paper only
 REACHED_BY = {"SW": "automatic", "NQSW": "automatic", "EXP": "statement_of_learning", "SENIOR": "panel", "PE": "panel", "LCPP": "panel"}
+ASKS = ("SUPPORT-STUDENT", "SW-EXP", "EXP-SENIOR", "SENIOR-ATM")  # for the manager's endorsement
 DRAFT = (("months: 24, title: Two years as a social worker", "months: 18, title: Eighteen months as a social worker"),)
 
 
@@ -43,6 +44,7 @@ def carry_pathways(stage: Stage, moment: datetime) -> None:
         tx.insert_many(Progression, list(_progressions(stage.force, moment.date(), steps)))
         tx.insert_many(Endorsement, list(_endorsements(stage.force, chance, moment.date(), steps)))
     _waiting(county, steps)
+    _given(county, steps)
     with county.as_(stage.force.persona["coordinator"], 3, Role.COORDINATOR) as tx:
         _draft(tx, text)
 
@@ -76,8 +78,8 @@ def _endorsements(force: Workforce, chance: random.Random, today: date, steps: d
         if not person.stages or not person.managers or i in personas or person.leaving_on is not None:
             continue
         now, manager = person.stages[-1][1], person.managers[-1][1]
-        step = next((row for row in steps.values() if now in row.applies.get("stages", ())), None)
-        if step is None or manager == i or chance.random() > 0.25 or step.code not in ("SW-EXP", "EXP-SENIOR", "SENIOR-ATM"):
+        step = next((row for row in steps.values() if row.code in ASKS and now in row.applies.get("stages", ())), None)
+        if step is None or manager in (i, force.persona["manager"]) or chance.random() > 0.25:
             continue
         on = today - timedelta(days=chance.randint(20, 300))
         if on > max(person.managers[-1][0], person.stages[-1][0]):
@@ -95,6 +97,19 @@ def _waiting(county: County, steps: dict[str, Any]) -> None:
         offered = [] if step is None else [row for row in endorsing.can_be_asked(tx, priya + 1, step.id) if row.role == "line manager"]
         if step is not None and offered:
             endorsing.ask(tx, step.id, "line manager", offered[0].id, "We spoke about it at my last review.")
+
+
+def _given(county: County, steps: dict[str, Any]) -> None:
+    """The manager has endorsed one of her people."""
+    force = county.force
+    joanne = force.persona["manager"]
+    for i in county.stage.reports(joanne, besides=tuple(force.persona.values())):
+        now = force.people[i].stages[-1][1] if force.people[i].stages else ""
+        step = next((row for row in steps.values() if row.code in ASKS and now in row.applies.get("stages", ())), None)
+        if step is not None:
+            with county.as_(joanne, 4, Role.MANAGER) as tx:
+                endorsing.give(tx, i + 1, step.id, "line manager", "Careful, kind and clear; ready for more.")
+            return
 
 
 def _draft(tx: Tx, text: str) -> None:

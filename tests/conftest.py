@@ -32,6 +32,7 @@ from app.identity import operations as identity
 from app.identity.client_log import Calls
 from app.identity.limits import Limits
 from app.main import create_app
+from app.pathways import ahead
 from tests.county import KINDS, careless, demo_app, demo_county, demo_settings, open_county, templates  # noqa: F401  # fixtures
 from tests.factory import Make
 
@@ -163,6 +164,7 @@ SHIPPED: dict[Any, Any] = {}  # what migrations put into a new database, by tabl
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """An empty, migrated database of either kind."""
     catalogue.kept.clear()  # the choices of an earlier test's courses
+    ahead.kept.clear()
     if request.param == "sqlite":
         made: Database = request.getfixturevalue("sqlite_database")
         path = made.url.removeprefix("sqlite:///")

@@ -21,6 +21,7 @@ from app.hr.directory_models import Departure
 from app.identity import operations as identity
 from app.learning.models import Certificate, Course, Curriculum, Prerequisite
 from app.mentoring.models import Meeting, Notice, Pairing, SetMember
+from app.pathways.models import Endorsement, EndorsementAsk, Progression, Step, StepVersion
 from app.people.models import Duty, GroupMember, Membership, Person, Responsibility, RoleHeld
 from app.supervision.models import Supervision
 from seed.personas import persona
@@ -53,6 +54,26 @@ class Finder:
         """A version of a programme."""
         named = ProgrammeVersion.programme_code == code, ProgrammeVersion.state == state
         return int(self._the(select(ProgrammeVersion.id).where(*named), f"{state} version of {code}"))
+
+    def step_version(self, state: str = "published") -> int:
+        """A version of a step of a career."""
+        return int(self._the(select(StepVersion.id).where(StepVersion.state == state), f"{state} version of a step"))
+
+    def endorsed(self, by: str = "manager") -> int:
+        """An endorsement that this persona gave."""
+        given = Endorsement.endorsed_by == self.person(by), Endorsement.superseded_at.is_(None)
+        return int(self._the(select(Endorsement.id).where(*given), "endorsement"))
+
+    def asks(self, of: str = "manager") -> tuple[int, str]:
+        """Who asks this persona for an endorsement, and for which step."""
+        asked = select(EndorsementAsk.person_id, Step.code).join(Step, Step.id == EndorsementAsk.step_id)
+        found = self.tx.one(asked.where(EndorsementAsk.asked_of == self.person(of), EndorsementAsk.state == "asked"))
+        assert found is not None, "nobody asks for an endorsement"
+        return int(found.person_id), str(found.code)
+
+    def progression(self) -> int:
+        """Somebody's progression."""
+        return int(self._the(select(Progression.id).where(Progression.superseded_at.is_(None)), "progression"))
 
     def supervision_rule(self, state: str = "published") -> int:
         return int(self._the(select(SupervisionRule.id).where(SupervisionRule.state == state), f"{state} supervision rule"))

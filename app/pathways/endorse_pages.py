@@ -37,7 +37,8 @@ def draw_endorse(tx: Tx, page: Page, person_id: int, step: str) -> Response:
     """How far they are, and the answer."""
     row = policy.person(tx, Can.ENDORSE, person_id)
     version = version_of(tx, step, tx.today)
-    roles = endorsing.endorsing_roles(tx, person_id, version.step_id)
+    view = views.one(tx, person_id, version.id, tx.today)
+    roles = endorsing.endorsing_roles(tx, person_id, {line.row.role for line in view.lines if line.row.kind == "endorsement"})
     if not roles:
         raise Forbidden(f"This step does not ask for your endorsement of {row.name}.", way_out="Ask whoever it names.")
     page.saw("pathway.viewed", person_id)
@@ -46,7 +47,7 @@ def draw_endorse(tx: Tx, page: Page, person_id: int, step: str) -> Response:
         "pathways/endorse.html",
         person_id=person_id,
         name=row.name,
-        view=views.one(tx, person_id, version.id, tx.today),
+        view=view,
         roles=[(role, words.ROLES[role]) for role in roles],
         ask=next((each for each in asked if (each.person_id, each.step_id) == (person_id, version.step_id)), None),
         words=words,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, literal, or_, select, union_all, update
+from sqlalchemy import Date, Integer, Row, and_, cast, exists, func, literal, null, or_, select, union_all, update
 from sqlalchemy.orm import aliased
 
 from app import policy
-from app.core.db import FOREVER, ONE
+from app.core.db import FOREVER, ONE, UtcDateTime
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.facts import current
 from app.core.tx import Tx
@@ -153,12 +153,12 @@ def _open(tx: Tx, ask_id: int, mine: Any) -> Row[Any]:
 # Giving --------------------------------------------------------------------------------------------------------------
 
 
-def endorsing_roles(tx: Tx, person_id: int, step_id: int) -> list[str]:
-    """As what the actor may endorse this person for this step."""
-    if person_id == tx.actor.person_id:
+def endorsing_roles(tx: Tx, person_id: int, asked: Collection[str]) -> list[str]:
+    """As what the actor may endorse this person, of the roles that a step asks for."""
+    if person_id == tx.actor.person_id or not asked or not policy.may(tx.actor, Can.ENDORSE):
         return []
     reaching = policy.roles_reaching(tx, Can.ENDORSE, person_id)
-    return [role for role in asked_roles(tx, step_id) if role in reaching]
+    return [role for role in words.ROLES if role in asked and role in reaching]
 
 
 @operation(Can.ENDORSE)
@@ -272,11 +272,15 @@ def given_by(tx: Tx) -> Sequence[Row[Any]]:
     )
 
 
-def of_step(tx: Tx, person_id: int, step_id: int) -> tuple[Sequence[Row[Any]], Sequence[Row[Any]]]:
-    """(endorsements that count today, requests that are open or were declined last) of a person for a step."""
-    by = aliased(Person)
-    given = tx.rows(
-        select(Endorsement.__table__, by.name)
+def of_step(tx: Tx, person_id: int, step_id: int) -> Sequence[Row[Any]]:
+    """What there is of endorsements of a person for a step: those that count today (`state` "given"), requests that are open ("asked"),
+    and of each role the newest if it was declined. `name` is who gave it or was asked."""
+    by, later, ask = aliased(Person), aliased(EndorsementAsk), EndorsementAsk
+    given = (
+        select(
+            *(Endorsement.id, by.name, Endorsement.role, literal("given").label("state"), Endorsement.words, Endorsement.endorsed_by),
+            *(Endorsement.on_date, Endorsement.recorded_at.label("at"), Endorsement.endorsed_by.label("asked_of")),
+        )
         .join(by, by.id == Endorsement.endorsed_by)
         .where(
             Endorsement.person_id == person_id,
@@ -284,25 +288,17 @@ def of_step(tx: Tx, person_id: int, step_id: int) -> tuple[Sequence[Row[Any]], S
             Endorsement.superseded_at.is_(None),
             Endorsement.valid_to > tx.today,
         )
-        .order_by(Endorsement.on_date, Endorsement.id)
     )
-    later = aliased(EndorsementAsk)
-    newer = exists(
-        select(ONE).where(
-            later.person_id == EndorsementAsk.person_id,
-            later.step_id == EndorsementAsk.step_id,
-            later.role == EndorsementAsk.role,
-            later.id > EndorsementAsk.id,
+    same = (later.person_id == ask.person_id, later.step_id == ask.step_id, later.role == ask.role, later.id > ask.id)
+    newer = exists(select(ONE).where(*same))
+    asks = (
+        select(
+            *(ask.id, by.name, ask.role, ask.state, func.coalesce(ask.reply, ask.words), cast(null(), Integer).label("endorsed_by")),
+            *(cast(null(), Date), func.coalesce(ask.settled_at, ask.asked_at, type_=UtcDateTime()), ask.asked_of),
         )
+        .join(by, by.id == ask.asked_of)
+        .where(ask.person_id == person_id, ask.step_id == step_id)
+        .where(or_(ask.state == "asked", and_(ask.state == "declined", ~newer)))
     )
-    asks = tx.rows(
-        select(EndorsementAsk.__table__, by.name)
-        .join(by, by.id == EndorsementAsk.asked_of)
-        .where(
-            EndorsementAsk.person_id == person_id,
-            EndorsementAsk.step_id == step_id,
-            or_(EndorsementAsk.state == "asked", and_(EndorsementAsk.state == "declined", ~newer)),
-        )
-        .order_by(EndorsementAsk.id)
-    )
-    return given, asks
+    both = union_all(given, asks).subquery()
+    return tx.rows(select(both).order_by(both.c.at, both.c.id))

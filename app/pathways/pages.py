@@ -134,20 +134,18 @@ def _step(tx: Tx, page: Page, code: str, person_id: int, name: str, *, you: bool
     as_at = day_asked(tx, page)
     version = version_of(tx, code, as_at)
     view = views.one(tx, person_id, version.id, as_at)
-    given, asks = endorsing.of_step(tx, person_id, version.step_id)
-    endorses = any(line.row.kind == "endorsement" for line in view.lines)
+    roles = {line.row.role for line in view.lines if line.row.kind == "endorsement"}
     return page.render(
         "pathways/step.html",
         you=you,
         person_id=person_id,
         name=name,
         view=view,
-        given=given,
-        asked=asks,
-        asks=endorses and any(line.row.kind == "endorsement" and not line.holds for line in view.lines),
+        endorsements=endorsing.of_step(tx, person_id, version.step_id),
+        asks=any(line.row.kind == "endorsement" and not line.holds for line in view.lines),
         aimed=you and bool(view.version.aimed),
-        may_endorse=not you and endorses and bool(endorsing.endorsing_roles(tx, person_id, version.step_id)),
-        stages=stage_titles(tx),
+        may_endorse=not you and bool(endorsing.endorsing_roles(tx, person_id, roles)),
+        stages=stage_titles(tx) if you else None,
         as_at=as_at,
         today=tx.today,
         words=words,
@@ -184,9 +182,7 @@ def draw_ask(tx: Tx, page: Page, step: str) -> Response:
     """Whom one can ask, and what they should know."""
     version = version_of(tx, step, tx.today)
     people: list[Row[Any]] = endorsing.can_be_asked(tx, tx.actor.person_id or 0, version.step_id)
-    waiting = {
-        (row.asked_of, row.role) for row in endorsing.of_step(tx, tx.actor.person_id or 0, version.step_id)[1] if row.state == "asked"
-    }
+    waiting = {(row.asked_of, row.role) for row in endorsing.of_step(tx, tx.actor.person_id or 0, version.step_id) if row.state == "asked"}
     free = [row for row in people if (row.id, row.role) not in waiting]
     offered = [(f"{row.id} {row.role}", f"{row.name}, as {words.ROLES[row.role]}") for row in free]
     return page.render(

@@ -97,6 +97,8 @@ def in_force(tx: Tx, as_at: date, known_at: datetime | None = None, *, kind: str
     for row in tx.rows(begun.order_by(StepVersion.step_id, StepVersion.in_force_from, StepVersion.number)):
         if (known_at is None or row.published_at <= known_at) and not _withdrawn(row, row.in_force_from, known_at):
             newest[row.step_id] = row
+    if not tx.writes:  # a page asks for these again by their ids
+        tx.memo["step versions"] = {row.id: _version(row) for row in newest.values()}
     return [
         _version(row)
         for row in newest.values()
@@ -110,6 +112,9 @@ def _withdrawn(row: Row[Any], on: date, known_at: datetime | None) -> bool:
 
 def by_id(tx: Tx, version_ids: Collection[int]) -> list[Version]:
     """These versions, drafts too, in the order of their ids."""
+    known: dict[int, Version] = tx.memo.get("step versions", {})
+    if known.keys() >= set(version_ids):
+        return [known[key] for key in sorted(set(version_ids))]
     return [_version(row) for row in tx.rows(_ALL.where(StepVersion.id.in_(version_ids)).order_by(StepVersion.id))]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -69,7 +69,7 @@ class Part:
 class View:
     """A version of a step with the person's state."""
 
-    version: Row[Any]  # of VERSIONS; and `aimed`: do they look towards it?
+    version: Any  # a Version; of `one` a row of VERSIONS, with `aimed`: do they look towards it?
     parts: list[Part]
 
     @property
@@ -109,31 +109,30 @@ class View:
 
 
 def pathway(tx: Tx, person_id: int, as_at: date) -> list[View]:
-    """The steps that are for the person on the date, mandatory training first, then progressions by where they lead. The caller has checked
+    """The steps that are for the person on the date, mandatory training first, then progressions, the nearest first. The caller has checked
     that they may be read."""
-    versions = [version.id for version in in_force(tx, as_at)]
+    versions: dict[int, Any] = {version.id: version for version in in_force(tx, as_at)}
     return _views(tx, person_id, versions, as_at, applicable=True)
 
 
 def one(tx: Tx, person_id: int, version_id: int, as_at: date) -> View:
     """How far the person is with one version, whether it is for them or not. The caller has checked that they may be read."""
-    return _views(tx, person_id, [version_id], as_at, applicable=False)[0]
+    aim = exists(select(ONE).where(StepAim.person_id == person_id, StepAim.step_id == Step.id, StepAim.ended_at.is_(None)))
+    named = tx.one(VERSIONS.add_columns(aim.label("aimed")).where(StepVersion.id == version_id))
+    return _views(tx, person_id, {version_id: named}, as_at, applicable=False)[0]
 
 
-def _views(tx: Tx, person_id: int, versions: Collection[int], as_at: date, *, applicable: bool) -> list[View]:
+def _views(tx: Tx, person_id: int, versions: Mapping[int, Any], as_at: date, *, applicable: bool) -> list[View]:
     who = select(Person.id).where(Person.id == person_id)
     found = progress.met(tx, who, versions, as_at, applicable=applicable)
     wanted = sorted({each.version_id for each in found})
     said = {each.requirement_id: each for each in found}
     groups, asked = parts(tx, wanted)
-    aim = exists(select(ONE).where(StepAim.person_id == person_id, StepAim.step_id == Step.id, StepAim.ended_at.is_(None)))
-    named = VERSIONS.add_columns(aim.label("aimed")).where(StepVersion.id.in_(wanted))
-    rows = {row.id: row for row in tx.rows(named)} if wanted else {}
-    views = [View(rows[key], _parts(groups[key], asked[key], said)) for key in wanted]
+    views = [View(versions[key], _parts(groups[key], asked[key], said)) for key in wanted]
     lines = [line for view in views for line in view.lines]
     _courses(tx, person_id, lines, as_at)
     _so_far(tx, person_id, lines, as_at)
-    return sorted(views, key=lambda view: (view.version.kind != "mandatory", view.version.to_rank or 0, view.version.title))
+    return sorted(views, key=lambda view: (view.version.kind != "mandatory", -view.done / view.enough, view.version.title))
 
 
 def _parts(groups: list[Group], asked: list[Row[Any]], said: dict[int, progress.Met]) -> list[Part]:
@@ -190,9 +189,3 @@ def _so_far(tx: Tx, person_id: int, lines: list[Line], as_at: date) -> None:
 def _counts(row: Row[Any], asked: Row[Any], as_at: date) -> bool:
     sort = (asked.bucket is None or row.bucket == asked.bucket) and (asked.activity is None or row.activity == asked.activity)
     return sort and (asked.months is None or add_months(row.on_date, asked.months) >= as_at)
-
-
-def next_line(views: Sequence[View]) -> View | None:
-    """The step that the home page speaks of: a progression, the one that is nearest."""
-    ahead = [view for view in views if view.version.kind == "progression"]
-    return max(ahead, key=lambda view: (view.holds, view.done / view.enough, -(view.version.to_rank or 0)), default=None)

@@ -98,7 +98,7 @@ def test_declining_needs_a_reason_and_only_the_one_asked_declines(world: World, 
         endorsing.decline(tx, key, "After the next observation")
     assert ledger.outbox() == ["endorsement_asked", "endorsement_answered"]
     with world.as_(world.ann) as tx:
-        assert [(row.state, row.reply) for row in endorsing.of_step(tx, world.ann, world.step)[1]] == [
+        assert [(row.state, row.words) for row in endorsing.of_step(tx, world.ann, world.step)] == [
             ("declined", "After the next observation")
         ]
 
