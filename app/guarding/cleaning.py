@@ -15,6 +15,8 @@ from typing import BinaryIO
 from app.core.file_kinds import DOCX, JPEG, PNG, PPTX, XLSX, Kind
 from app.guarding.properties import orientation
 
+MOST_PIECES = 100_000  # segments or chunks that a picture is taken apart into
+LARGEST_PART, LARGEST = 64 * 1024 * 1024, 128 * 1024 * 1024  # bytes that a part of an Office file, and all of them, may unpack to
 CLEANS = frozenset(kind.media_type for kind in (JPEG, PNG, DOCX, XLSX, PPTX))
 
 
@@ -37,6 +39,7 @@ def clean(path: Path, kind: Kind, to: BinaryIO) -> None:
 # JPEG: a list of segments, each FF, a marker and its length; then, after SOS, the picture itself until another marker -------
 
 _SOI, _EOI, _SOS, _COM = 0xD8, 0xD9, 0xDA, 0xFE
+_FILL = re.compile(rb"\xff+")
 _NEXT = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # within the picture FF is followed by 00 or a restart marker
 
 
@@ -47,9 +50,9 @@ def jpeg(data: bytes) -> bytes:
     kept, at, turned = [b"\xff\xd8"], 2, orientation(data)
     if turned != 1:
         kept.append(_turned(turned))
-    while True:
-        while data[at : at + 2] == b"\xff\xff":  # fill bytes
-            at += 1
+    for _ in range(MOST_PIECES):
+        fill = _FILL.match(data, at)
+        at = fill.end() - 1 if fill else at
         if at + 2 > len(data) or data[at] != 0xFF:
             raise NotCleaned
         marker = data[at + 1]
@@ -69,6 +72,7 @@ def jpeg(data: bytes) -> bytes:
             kept.append(data[end : after.start()])
             end = after.start()
         at = end
+    raise NotCleaned
 
 
 def _needed(marker: int, body: bytes) -> bool:
@@ -96,7 +100,9 @@ _SAYS = (b"tEXt", b"iTXt", b"zTXt", b"eXIf", b"tIME")
 def png(data: bytes) -> bytes:
     """Without texts, EXIF and time, and without whatever stands after its end."""
     kept, at = [data[:8]], 8
-    while at + 12 <= len(data):
+    for _ in range(MOST_PIECES):
+        if at + 12 > len(data):
+            break
         end = at + 12 + struct.unpack_from(">I", data, at)[0]
         kind = data[at + 4 : at + 8]
         if end > len(data):
@@ -125,15 +131,15 @@ _PEOPLE = (
     b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?><w15:people xmlns:w15="http://schemas.microsoft.com/office/word/2012/wordml"/>'
 )
 _REMARK_BY = re.compile(rb"<author>[^<]{0,500}</author>")
-LARGEST_PART = 64 * 1024 * 1024  # bytes, held in memory one at a time
 
 
 def _office(path: Path, to: BinaryIO) -> None:
     try:
         with zipfile.ZipFile(path) as archive, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as made:
+            sizes = [info.file_size for info in archive.infolist()]
+            if max(sizes) > LARGEST_PART or sum(sizes) > LARGEST:
+                raise NotCleaned
             for info in archive.infolist():
-                if info.file_size > LARGEST_PART:
-                    raise NotCleaned
                 part = zipfile.ZipInfo(info.filename, (1980, 1, 1, 0, 0, 0))  # nor when it was written
                 part.compress_type, part.external_attr = info.compress_type, info.external_attr
                 made.writestr(part, _part(info.filename, archive.read(info)))

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from app.core.file_kinds import CSV, DOCX, HEIC, JPEG, ODT, PDF, PNG, PPTX, TEXT, WEBP, XLSX, Kind
@@ -71,21 +72,31 @@ def _ends(path: Path) -> bytes:
 
 _EXIF = re.compile(rb"Exif\x00\x00(?=II\*\x00|MM\x00\*)|eXIf(?=II\*\x00|MM\x00\*)|EXIF....(?=II\*\x00|MM\x00\*)", re.DOTALL)
 _XMP_PLACE = re.compile(rb"exif:GPSL(?:at|ong)itude")
-_XMP = re.compile(rb"<(?:dc:(?:creator|title|description|subject)|photoshop:AuthorsPosition)>(.{0,2000}?)</(?:dc|photoshop):", re.DOTALL)
+_XMP = re.compile(rb"<dc:(?:creator|title|description|subject)>")
+MOST_SAID = 20  # things of each sort that are looked at in one file
 
 
 def of_picture(data: bytes) -> Hidden:
     """What EXIF and XMP say in these bytes of a picture."""
     place, author, words = bool(_XMP_PLACE.search(data)), "", []
-    for found in list(_EXIF.finditer(data))[:4]:
+    for found in islice(_EXIF.finditer(data), MOST_SAID):
         tags = tiff(data[found.end() : found.end() + 65_536])
         place = place or GPS in tags
         for tag, name in SAID.items():
             said = _text(tag, tags.get(tag, b""))
             author = author or (said if name == "author" else "")
             words += [said] if said else []
-    words += [_tagless(found[1].decode("utf-8", "ignore")) for found in list(_XMP.finditer(data))[:20]]
+    words += _xmp(data)
     return Hidden(place, author, "\n".join(each for each in words if each))
+
+
+def _xmp(data: bytes) -> list[str]:
+    """What XMP says of authors, titles and subjects."""
+    said = []
+    for found in islice(_XMP.finditer(data), MOST_SAID):
+        inside, closed, _ = data[found.end() : found.end() + 2000].partition(b"</dc:")
+        said += [_tagless(inside.decode("utf-8", "ignore"))] if closed else []
+    return said
 
 
 def tiff(data: bytes) -> dict[int, bytes]:
@@ -131,11 +142,11 @@ _INFO = re.compile(rb"/(Author|Title|Subject|Keywords)\s{0,4}(?:\(((?:[^()\\]|\\
 
 def _of_pdf(data: bytes) -> Hidden:
     author, words = "", []
-    for found in list(_INFO.finditer(data))[:20]:
+    for found in islice(_INFO.finditer(data), MOST_SAID):
         said = _pdf_text(found[2] if found[2] is not None else bytes.fromhex(_even(found[3].decode("ascii"))))
         author = author or (said if found[1] == b"Author" else "")
         words += [said] if said else []
-    words += [_tagless(found[1].decode("utf-8", "ignore")) for found in list(_XMP.finditer(data))[:20]]
+    words += _xmp(data)
     return Hidden(False, author, "\n".join(dict.fromkeys(each for each in words if each)))
 
 

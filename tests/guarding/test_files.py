@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import re
 import struct
+import time
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +197,28 @@ def test_hostile_files_are_read_quickly_and_break_nothing(tmp_path: Path) -> Non
     for data in (loops, b"Exif\0\0II*\0\xff\xff\xff\xff", b"/Author (" * 100_000, b"<dc:creator>" * 50_000):
         for kind in (JPEG, PDF, DOCX):
             properties.hidden(lay(tmp_path, data), kind)
+
+
+def test_hostile_pictures_are_taken_apart_quickly(tmp_path: Path) -> None:
+    began = time.process_time()
+    for data in (
+        b"\xff\xd8" + b"\xff" * 5_000_000,
+        b"\xff\xd8" + b"\xff\xe1\0\x02" * 1_000_000,
+        b"\xff\xd8" + PICTURE + b"\xff\x00" * 1_000_000,
+        photo() + b"<dc:creator>" * 80_000,
+        b"\x89PNG\r\n\x1a\n" + b"\0\0\0\0tEXt\0\0\0\0" * 500_000,
+    ):
+        kind = PNG if data.startswith(b"\x89") else JPEG
+        properties.hidden(lay(tmp_path, data), kind)
+        with suppress(cleaning.NotCleaned):
+            cleaned(tmp_path, data, kind)
+    assert time.process_time() - began < 3
+
+
+def test_an_office_file_that_unpacks_to_too_much_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleaning, "LARGEST", 500)
+    with pytest.raises(cleaning.NotCleaned):
+        cleaned(tmp_path, docx(words="x" * 600), DOCX)
 
 
 # On a form ---------------------------------------------------------------------------------------------------------
