@@ -113,7 +113,7 @@ def counted(tx: Tx, record_ids: Collection[int]) -> dict[int, list[Counted]]:
         found[row.id].append(Counted(f"learning since the start of {row.title}", f"/portfolios/{row.enrolment_id}#learning"))
     _renewal(tx, live, found)
     for key, requirements in counting(tx, keys).items():
-        found[key] += [Counted(f"{one.requirement}, of {one.step}", f"/pathways/{one.code}") for one in requirements]
+        found[key] += [Counted(f"{title}, of {step}", f"/pathways/{code}") for title, step, code in requirements]
     return found
 
 

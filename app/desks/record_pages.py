@@ -197,7 +197,7 @@ def discard_draft(tx: Tx, page: Page) -> Response:
 
 @pages.get("/learning-records/{first_id:int}", can=Can.READ_LEARNING_RECORDS)
 def record(tx: Tx, page: Page, first_id: int) -> Response:
-    """What it was, what it counted towards, and what its owner made of it."""
+    """What it was and what its owner made of it; for the owner also what it counted towards, which may say what they aim at."""
     seen = record_queries.one(tx, first_id)
     page.saw("learning-record.viewed", seen.row.person_id)
     return page.render(
@@ -207,7 +207,7 @@ def record(tx: Tx, page: Page, first_id: int) -> Response:
         reflection=records.reflection(tx, first_id),
         tags=record_queries.tags(tx, first_id),
         files=record_queries.files(tx, first_id),
-        counted=[] if seen.gone else counted(tx, [seen.row.id]).get(seen.row.id, []),
+        counted=[] if seen.gone or not seen.mine else counted(tx, [seen.row.id]).get(seen.row.id, []),
         words=record_queries,
         shared=set(forms.many(page.form, "audiences")) if page.problem else set(seen.audiences),
         said=SAID.get(page.query("said"), ""),
