@@ -27,13 +27,16 @@ from app.frameworks.models import ProgrammeVersion
 from app.hr.departures import for_hr
 from app.learning import renewal
 from app.learning.models import Completion, Course
+from app.mentoring.models import Pairing
 from app.pathways.models import EndorsementAsk
 from app.people.models import Person
 from app.policy import Can
 from app.programmes import asked
 from app.programmes import waiting as documents_waiting
 from app.programmes.models import RUNNING, Enrolment
+from app.supervision import action_queries as actions
 from app.supervision import queries as supervision
+from app.supervision.action_models import SupervisionAction
 from app.supervision.models import Supervision, Supervisor
 
 OPENS = timedelta(minutes=30)  # before it starts, a session's register is already worth a word
@@ -150,6 +153,12 @@ _MESSAGES = (  # what went out by e-mail has been told; these are nowhere but in
 
 
 _FOLLOWED = supervision.FOLLOWED.with_only_columns(*_row("supervised", Person.id, cast(null(), String), cast(null(), _AT)))
+_ACTIONS = (
+    select(*_row("action", cast(null(), Integer), cast(null(), String), cast(null(), _AT), func.count()))
+    .select_from(SupervisionAction)
+    .where(*actions.OVERDUE)
+    .having(func.count() > 0)
+)
 _CONFIRM = (
     select(*_row("confirm", cast(null(), Integer), cast(null(), String), cast(null(), _AT), func.count()))
     .select_from(Supervisor)
@@ -193,11 +202,38 @@ _ENDORSE = (
     .where(EndorsementAsk.asked_of == ME, literal_column("endorsement_asks.state = 'asked'"))
 )
 
+_TOGETHER = (
+    select(*_row("together", Pairing.id, Person.name, Pairing.asked_at))
+    .join(Person, Person.id == Pairing.asked_by)
+    .where(
+        or_(
+            and_(Pairing.giver_id == ME, Pairing.giver_agreed_at.is_(None)),
+            and_(Pairing.receiver_id == ME, Pairing.receiver_agreed_at.is_(None)),
+        ),
+        literal_column("pairings.state = 'asked'"),
+    )
+)
+
 
 @lru_cache(maxsize=8)
 def _statement(leads: bool, books: bool, trains: bool) -> Ready:
     """Everything of the reader's own in one statement; of managers, of those who book for others and of trainers a little more."""
-    parts = [_OFFERS, _CHARGES, _RENEW, *_EVALUATIONS, _MESSAGES, _DOCUMENTS, _AGREE, _PROGRAMME, _FOLLOWED, _CONFIRM, _ENDORSE, _STANDING]
+    parts = [
+        _OFFERS,
+        _CHARGES,
+        _RENEW,
+        *_EVALUATIONS,
+        _MESSAGES,
+        _DOCUMENTS,
+        _AGREE,
+        _PROGRAMME,
+        _FOLLOWED,
+        _CONFIRM,
+        _ACTIONS,
+        _ENDORSE,
+        _TOGETHER,
+        _STANDING,
+    ]
     parts += [part for wanted, part in ((leads, _REQUESTS), (books, _RESERVED), (trains, _REGISTERS)) if wanted]
     return Ready(union_all(*parts))
 
@@ -209,6 +245,7 @@ _ORDER = (
     "register",
     "agree",
     "endorse",
+    "together",
     "document",
     "charge",
     "renew",
@@ -220,6 +257,7 @@ _ORDER = (
 
 _MORE = {
     "register": ("register to finish", "registers to finish", "/delivering"),
+    "together": ("colleague asks you to learn together", "colleagues ask you to learn together", "/learning-together"),
     "document": ("document waits for you", "documents wait for you", "/assessing"),
 }
 
@@ -273,6 +311,8 @@ def _line(row: Row[Any]) -> Need:
         return Need(f"Your agreement is asked for: {row.title}", f"/changes/{row.key}", f"Since {long_date(london(row.at))}")
     if row.kind == "endorse":
         return Need(f"{row.title} asks for your endorsement", "/endorsements", f"Since {long_date(london(row.at))}")
+    if row.kind == "together":
+        return Need(f"{row.title} asks you to learn together", f"/learning-together/pairs/{row.key}", f"Since {long_date(london(row.at))}")
     if row.kind == "charge":
         return Need(f"You can give a reason or appeal: {row.title}", f"/bookings/{row.key}/answer", f"By {deadline(row.at)}")
     said = "Three quick questions about" if row.kind == "after" else "Has it changed what you do?"
@@ -341,6 +381,9 @@ def _supervision(tx: Tx, rows: Sequence[Row[Any]]) -> Iterator[Need]:
     for row in rows:
         if row.kind == "confirm":
             yield from _counted(row.number, "supervision to confirm", "supervisions to confirm", "/supervision")
+        elif row.kind == "action":
+            late = "action from supervision is overdue", "actions from supervision are overdue"
+            yield from _counted(row.number, *late, "/supervision#actions")
     theirs = "colleague’s supervision is overdue", "colleagues’ supervision is overdue"
     yield from _counted(others, *theirs, "/supervision/team?show=overdue")
 

@@ -35,8 +35,8 @@ NEEDS = {  # what for
 }
 SHOWN_TO = {"colleagues": "Colleagues in my organisation and the Academy", "academy": "Only the Academy, who look for somebody"}
 STATES = {
-    "asked": "Waiting for an answer",
-    "active": "Meeting",
+    "asked": "Asked",
+    "active": "Agreed",
     "declined": "Declined",
     "withdrawn": "Taken back",
     "ended": "Ended",

@@ -201,19 +201,6 @@ def members_of(tx: Tx, set_id: int, *which: Any) -> Sequence[Row[Any]]:
     return tx.rows(named.where(SetMember.set_id == set_id, *chosen).order_by(Person.sort_name, Person.id))
 
 
-# For other pages ---------------------------------------------------------------------------------------------------
-
-
-def waiting_for_me(tx: Tx) -> int:
-    """How many have asked the actor to pair up and wait for an answer; for the first page."""
-    me = tx.actor.person_id
-    mine = or_(
-        and_(Pairing.giver_id == me, Pairing.giver_agreed_at.is_(None)),
-        and_(Pairing.receiver_id == me, Pairing.receiver_agreed_at.is_(None)),
-    )
-    return int(tx.scalar(select(func.count()).select_from(Pairing).where(Pairing.state == "asked", mine)) or 0)
-
-
 def people_of(tx: Tx, keys: Sequence[int]) -> Sequence[Row[Any]]:
     """Names by id, in order of name."""
     return tx.rows(select(Person.id.label("person_id"), Person.name).where(Person.id.in_(keys)).order_by(Person.sort_name))

@@ -14,6 +14,7 @@ from app.bookings.models import Booking, Session
 from app.bookings.operations import reservations
 from app.bookings.policy_models import Consequence
 from app.core.tx import Actor, transaction
+from app.mentoring.operations import pairing
 from tests.factory import Make
 
 NOW = datetime.now(UTC)
@@ -99,3 +100,15 @@ def test_questions_and_charges_wait_for_whom_they_are_about(make: Make, sign_in:
         tx.db.execute(update(EvaluationAsk).values(answered_at=NOW))
         tx.db.execute(update(Consequence).values(state="excused"))
     assert "Nothing is waiting for you." in sign_in(ann).get("/").text
+
+
+def test_whoever_is_asked_to_learn_together_is_told_at_home(make: Make, sign_in: Any) -> None:
+    ann, ben = make.person("Ann"), make.person("Ben Ash")
+    with transaction(make.database, Actor("person", ben.id, ben.name, (("practitioner", None),)), writes=True) as tx:
+        key = pairing.ask(tx, kind="mentoring", need="court", role="receiver", other=ann.id)
+    page = sign_in(ann).get("/").text
+    assert "Ben Ash asks you to learn together" in page and f'href="/learning-together/pairs/{key}"' in page
+    assert "asks you to learn" not in sign_in(ben).get("/").text
+    with transaction(make.database, Actor("person", ann.id, ann.name, (("practitioner", None),)), writes=True) as tx:
+        pairing.answer(tx, key, 1, accepted=True)
+    assert "asks you to learn" not in sign_in(ann).get("/").text

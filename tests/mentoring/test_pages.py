@@ -107,7 +107,7 @@ def test_the_academy_sees_demand_and_pairs_and_not_what_they_hope_for(us: Circle
     ask = {"side": "ask", "kind": "coaching", "need": "confidence", "words": "After a hard year", "shown_to": "academy"}
     ned.post(f"{HOME}/notices/new", data=ask)
     seen = cora.get(f"{HOME}/overview").text
-    assert "After a hard year" in seen and "More asked than room" in seen and "Colleagues do not see this" in seen
+    assert "After a hard year" in seen and "Too little" in seen and "Colleagues do not see this" in seen
     assert "Confidence and wellbeing at work,1,0,0" in cora.get(f"{HOME}/overview/demand.csv").text
     form = cora.get(f"{HOME}/bring-together?notice={only(us, Notice).id}").text
     assert us.ned.email in form
