@@ -86,6 +86,7 @@ def _draw(tx: Tx, page: Page, person: Any, asked: Sequence[Line]) -> Response:
         actions=action_queries.actions(tx, person_id) if records else [],
         counted=None if records else action_queries.counts(tx, [person_id], tx.today - LATELY).get(person_id),
         workload=full,
+        reviews=person_id != tx.actor.person_id and policy.reaches(tx, Can.READ_PDR, person_id),
         kinds=KINDS,
         places=PLACES,
         words=words,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -64,7 +65,7 @@ def _draw(tx: Tx, page: Page, person: Any) -> Response:
         cycles=cycles,
         cycle=cycle,
         review=found,
-        steps=_steps(cycle, found, tx.today) if cycle else [],
+        steps=_steps(cycle, found, queries.excused(tx, person.id, cycle, tx.today), tx.today) if cycle else [],
         here=f"/people/{person.id}/pdr/{cycle.id}" if cycle else "",
         holds=not you and policy.reaches(tx, Can.HOLD_PDR, person.id),
         reached=REACHED,
@@ -74,12 +75,28 @@ def _draw(tx: Tx, page: Page, person: Any) -> Response:
     )
 
 
-def _steps(cycle: Any, found: queries.Review, today: date) -> list[tuple[str, str, date, date | None, bool]]:
-    """Each meeting: kind, words, by when, held on, overdue."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One meeting of a review: by when, held on, and whether it is missing."""
+
+    kind: str
+    words: str
+    due: date
+    held: date | None
+    excused: str  # why it is not missed, in words; empty if it counts
+    overdue: bool
+
+
+WHY = {"new": "New in post: not expected", "away": "Away for long: not expected"}
+
+
+def _steps(cycle: Any, found: queries.Review, excused: dict[str, str], today: date) -> list[Step]:
     steps = []
     for kind, day in queries.due_by(cycle).items():
         held = found.held.get(kind)
-        steps.append((kind, EVENTS[kind], day, held.on_date if held else None, held is None and day < today))
+        why = WHY[excused[kind]] if held is None and kind in excused else ""
+        late = held is None and not why and day < today
+        steps.append(Step(kind, EVENTS[kind], day, held.on_date if held else None, why, late))
     return steps
 
 

@@ -122,6 +122,16 @@ _AWAY = exists(
 )
 
 
+def excused(tx: Tx, person_id: int, cycle: Any, as_at: date) -> dict[str, str]:
+    """Which meetings one person is not counted as missing, and why: "new" or "away"."""
+    new = [(day - timedelta(days=cycle.new_days) < _STARTED).label(f"new_{n}") for n, day in enumerate(due_by(cycle).values())]
+    values = {name: value for name, value in values_of(tx, cycle, as_at).items() if name != "cycle"}
+    row = tx.one(select(_AWAY.label("away"), *new).where(Person.id == person_id), **values)
+    if row is None:
+        return {}
+    return {kind: "away" if row.away else "new" for n, kind in enumerate(MILESTONES) if row.away or getattr(row, f"new_{n}")}
+
+
 def people_in(tx: Tx, can: Can, cycle: Any) -> Select[Any]:
     """Everybody in reach who is employed by the cycle's organisation on `:as_at`: a row each, with what was held and who is excused.
 

@@ -132,3 +132,15 @@ def test_others_see_how_many_and_never_what(us: Team, sign_in: SignIn) -> None:
     with us.make.tx(writes=False) as tx:
         found = counts(tx, [us.callum.id, us.dana.id], tx.today)
     assert {key: (each.open, each.overdue, each.agreed) for key, each in found.items()} == {us.callum.id: (1, 0, 2)}
+
+
+def test_whoever_is_to_do_it_reads_on_their_first_page_that_it_is_overdue(us: Team, sign_in: SignIn) -> None:
+    with us.acting(us.manager) as tx:
+        since = tx.today - timedelta(days=9)
+        for whose in ("person", "person", "supervisor"):
+            actions.agree(tx, us.callum.id, WORDS, whose, since, agreed_on=since)
+    assert "2 actions from supervision are overdue" in sign_in(us.callum).get("/").text
+    with us.acting(us.callum) as tx:
+        actions.close(tx, us.callum.id, 1)
+        actions.close(tx, us.callum.id, 2, "dropped")
+    assert "from supervision" not in sign_in(us.callum).get("/").text

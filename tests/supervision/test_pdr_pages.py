@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from app.core.forms import day_fields
 from app.core.ledger import Audit
+from app.people.models import Person
 from app.supervision.operations import actions, pdr
 from app.supervision.operations.standing import set_standing
 from app.supervision.pdr_models import PdrObjective
@@ -71,6 +72,16 @@ def test_a_review_year_from_hr_to_the_board_of_teams(us: Team, sign_in: SignIn) 
     assert (mine["Objectives agreed"], mine["Overdue"]) == ((today(us) - timedelta(days=100)).isoformat(), "")
     taken = us.make.rows(select(Audit.facts).where(Audit.action == "pdr.exported"))
     assert [row.facts["rows"] for row in taken] == [6]
+
+
+def test_whoever_is_new_is_not_told_that_they_are_late(us: Team, sign_in: SignIn) -> None:
+    host = us.make.organisation()
+    with us.make.tx() as tx:
+        pdr.open_cycle(tx, host, year(tx.today))
+        tx.update(Person, us.callum.id, started_on=tx.today - timedelta(days=100))
+    text = sign_in(us.callum).get("/pdr").text
+    assert "New in post: not expected" in text and "Next: mid-year review" in text and "Overdue" not in text
+    assert "Overdue" in sign_in(us.dana).get("/pdr").text
 
 
 @pytest.mark.parametrize("role", ["HR officer", "principal social worker", "coordinator"])
