@@ -27,7 +27,12 @@ YEARS = 4  # since when the steps have been in force
 LONG_AGO = timedelta(days=3 * 365)  # earlier progressions stand on paper only
 REACHED_BY = {"SW": "automatic", "NQSW": "automatic", "EXP": "statement_of_learning", "SENIOR": "panel", "PE": "panel", "LCPP": "panel"}
 ASKS = ("SUPPORT-STUDENT", "SW-EXP", "EXP-SENIOR", "SENIOR-ATM")  # for the manager's endorsement
-DRAFT = (("months: 24, title: Two years as a social worker", "months: 18, title: Eighteen months as a social worker"),)
+DRAFT = (
+    (
+        "{kind: records, activity: shadowing, times: 2, months: 24, title: Two conferences or reviews shadowed}",
+        "{kind: supervision}",
+    ),
+)
 
 
 def carry_pathways(stage: Stage, moment: datetime) -> None:
@@ -113,7 +118,7 @@ def _given(county: County, steps: dict[str, Any]) -> None:
 
 
 def _draft(tx: Tx, text: str) -> None:
-    """The step to experienced social worker with a shorter time: a draft, to see whom it would help."""
+    """The step to reviewing officer without shadowing, which few have done: a draft, to see whom it would help."""
     for old, new in DRAFT:
         assert old in text, f"{old!r} is no longer in {FILE.name}"
         text = text.replace(old, new)

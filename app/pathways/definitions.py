@@ -120,7 +120,7 @@ def comparable(said: dict[str, Any]) -> dict[str, Any]:
         | {"code": group["title"], "asks for": [{"code": words.asked(each), **_amounts(each)} for each in group["requirements"]]}
         for group in said["groups"]
     ]
-    return {name: said.get(name) for name in ("title", "summary", "applies", "rule", "needed")} | {"groups": groups}
+    return {name: said.get(name) for name in ("title", "summary", "applies", "rule", "needed")} | {"parts": groups}
 
 
 def _amounts(said: dict[str, Any]) -> dict[str, Any]:
