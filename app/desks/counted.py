@@ -90,6 +90,7 @@ class Counted:
 
     title: str
     address: str | None = None
+    usual: bool = False  # what every record counts towards; lists leave it out
 
 
 def counted(tx: Tx, record_ids: Collection[int]) -> dict[int, list[Counted]]:
@@ -101,7 +102,7 @@ def counted(tx: Tx, record_ids: Collection[int]) -> dict[int, list[Counted]]:
     if not keys:
         return {}
     live = tx.rows(_LIVE, keys=keys)
-    found = {row.id: [Counted(BUCKETS[row.bucket], "/my-learning/profile")] for row in live}
+    found = {row.id: [Counted(BUCKETS[row.bucket], "/my-learning/profile", usual=True)] for row in live}
     for row in tx.rows(_COMPLETED, keys=keys):
         found.setdefault(row.id, []).append(Counted(f"completing {row.title}", f"/courses/{row.slug}"))
         if row.certificate_id is not None:
@@ -124,4 +125,4 @@ def _renewal(tx: Tx, live: Sequence[Row[Any]], found: dict[int, list[Counted]]) 
         if row.sent is not None:
             found[row.id].append(Counted(f"your CPD for renewing in {row.sent.year + 1}, as you ticked", "/my-learning/renewal"))
         elif year is not None and row.registered and year.starts <= row.on_date <= year.ends:
-            found[row.id].append(Counted(f"CPD to choose from for renewing in {year.ends.year}", "/my-learning/renewal"))
+            found[row.id].append(Counted(f"CPD to choose from for renewing in {year.ends.year}", "/my-learning/renewal", usual=True))

@@ -211,7 +211,7 @@ def record(tx: Tx, page: Page, first_id: int) -> Response:
         words=record_queries,
         shared=set(forms.many(page.form, "audiences")) if page.problem else set(seen.audiences),
         said=SAID.get(page.query("said"), ""),
-        inside="/my-learning",
+        inside="/my-learning" if seen.mine else "/people",
     )
 
 

@@ -38,7 +38,7 @@ SOURCES = {
     "attendance": "Attended",
     "e-learning": "E-learning",
     "prior learning": "From elsewhere",
-    "own": "My own entry",
+    "own": "Own entry",
     "supervision": "Supervision",
     "observation": "Observation",
     "review": "Programme review",

@@ -46,7 +46,7 @@ def test_three_answers_are_a_record(sign_in: Any, make: Make, ann: Any, count_qu
     assert "Co-working" in page and "1 hour 30 minutes" in page and "Monday 2 March 2026" in page
     assert "Experience in your 70/20/10 profile" in page
     listed = browser.get("/my-learning").text
-    assert listed.count("Co-working</a></h3>") == 1 and "My own entry" in listed
+    assert listed.count("Co-working</a></h3>") == 1 and "Own entry: Co-working" in listed
     assert [row.minutes for row in make.rows(select(LearningRecord.minutes))] == [90]
 
 
