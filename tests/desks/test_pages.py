@@ -81,7 +81,7 @@ def test_home_counts_what_waits_for_each_role(make: Make, sign_in: Any) -> None:
     book(make, queue, bob)
     sign_in(ann).post(f"/bookings/{first}/cancel", data={"reason_code": "court"})
     page = sign_in(coordinator).get("/").text
-    assert "1 session with a free place and people waiting" in page and "session in the next 30 days without a trainer" in page
+    assert "1 session with a free place and people waiting" in page and "in the next 30 days without a trainer" in page
     assert "to approve" not in page
 
 
