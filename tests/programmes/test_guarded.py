@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from app.programmes import papers
 from app.programmes.operations import comments, contribute, documents, guarded, write
 from app.programmes.portfolio_models import Clash, Comment, Document, Revision
 from tests.factory import Make
+from tests.pages.test_states import check
 from tests.programmes.making import Enrolled, Programmes
 from tests.programmes.signing import signing
 from tests.programmes.test_contributing import ask, had
@@ -203,3 +205,25 @@ def test_corrections_asking_declining_and_prior_learning(make: Make, sign_in: Si
     page = nell.post("/my-learning/prior", data=form | {"evidence": f"Certificate 77, and mum rang on {NUMBER}."})
     assert page.status_code == 422 and 'id="guard"' in page.text and "<mark>" in page.text
     assert [(row[0], row[1]) for row in decisions(make)] == [("documents", "redacted")]
+
+
+def test_every_page_that_asks_is_sound(make: Make, sign_in: SignIn, tmp_path: Path) -> None:
+    """Valid, every message leads to its field, every field has its label: document, comment, file, signature, one's list."""
+    stage = signing(make)
+    nell, address = sign_in(stage.there.nqsw), f"/documents/{stage.there.documents['CRL1']}"
+    form = hidden(nell.get(address).text) | {"a-reflection": WORDS}
+    nell.post(f"{address}/save", data=form)
+    box = {"guard-files": "1"}
+    key = stage.freeze(content={"support": WORDS, "own": "Patience."})
+    signs = f"/documents/{key}/sign"
+    asked = nell.post(signs, data=hidden(nell.get(signs).text) | {"answer": "disagree", "statement": f"Call {NUMBER}."}).text
+    pages = {
+        "warned": nell.get(address).text,
+        "asked": nell.post(f"{address}/send", data=form | {"guard": "keep"}).text,
+        "comment": nell.post(f"{address}/comments", data={"said": WORDS}).text,
+        "file": nell.post(f"{address}/files", data=box, files={"file": ("a <b>.txt", WORDS.encode())}).text,
+        "signing": asked,
+        "names": nell.post("/my-details/names", data={"names": "<i>\n1"}).text,
+    }
+    assert all('id="guard"' in pages[name] for name in ("asked", "comment", "file", "signing"))
+    assert check(make.database, tmp_path, pages) == []
