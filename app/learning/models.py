@@ -157,6 +157,12 @@ class Completion(Model):
     __table_args__ = (
         Index("ix_completions_person_course", "person_id", "course_id"),
         Index("ix_completions_course", "course_id", "person_id", "completed_on", "expires_on"),
+        Index(  # what pathways ask of everybody: all that they read of a completion
+            "ix_completions_live",
+            *("person_id", "course_id", "completed_on", "expires_on"),
+            sqlite_where=text("superseded_at IS NULL"),
+            postgresql_where=text("superseded_at IS NULL"),
+        ),
         UniqueConstraint("person_id", "course_id", "completed_on", "recorded_at", name="uq_completions_once"),
         CheckConstraint("expires_on IS NULL OR expires_on >= completed_on", name="expiry"),
         CheckConstraint("source IN ('attendance', 'e-learning', 'prior learning', 'import')", name="source"),

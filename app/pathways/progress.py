@@ -184,8 +184,7 @@ def step_rows(tx: Tx, pairs: CTE, versions: Collection[int], when: When, soon: t
     item = union_all(*items).cte("items")
     found = [
         _together(item, item.c.version_id, item.c.version_id, _version_sizes(versions), rule)
-        for rule in ("all", "any")
-        if ("version", rule) in rules
+        for rule in [word for word in ("all", "any") if ("version", word) in rules] or ["all"]
     ]
     done = union_all(*found).subquery("done")
     asked = _counts(Requirement.version_id, versions)

@@ -46,6 +46,8 @@ TABLES = (
 def upgrade() -> None:
     _steps()
     _people()
+    columns = ["person_id", "course_id", "completed_on", "expires_on"]
+    op.create_index("ix_completions_live", "completions", columns, **_where("superseded_at IS NULL"))
     may = ("state", "withdrawn_at", "withdrawn_on")
     same = " AND ".join(f"NEW.{name} IS NOT DISTINCT FROM OLD.{name}" for name in VERSION if name not in may)
     withdrawn = f" AND NOT (OLD.state = 'published' AND NEW.state = 'withdrawn' AND {same})"
@@ -318,6 +320,7 @@ def _people() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_completions_live", table_name="completions")
     """What HR said of progressions goes with them."""
     op.execute("DELETE FROM training_confirmations WHERE kind = 'progression'")
     _answered(KINDS, OLD_KINDS)

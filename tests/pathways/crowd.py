@@ -1,4 +1,4 @@
-"""A made-up council of any size with fifty facts a person, written by a few statements, for measurements and for as-at over many changes."""
+"""A made-up council of any size with fifty facts a person, written by a few statements: for measurements, and for many changes."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def fill(database: Database, people: int) -> None:
         _development(db, people)
         if not database.sqlite:
             for table in ("people", "units", "learning_records", "pdrs", "enrolments", "panel_decisions"):  # keys were given, not drawn
-                db.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), coalesce(max(id), 1)) FROM {table}"))  # noqa: S608
+                db.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), coalesce(max(id), 1)) FROM {table}"))
     if not database.sqlite:
         with database.write.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM ANALYZE"))
@@ -147,7 +147,12 @@ def _steps(tx: Any) -> None:
             for number, group in enumerate(_groups(2 * n + k, stage), 1):
                 rule = "any" if number == 2 else "all"
                 group_id = tx.insert(
-                    RequirementGroup, version_id=version, number=number, title=f"Group {number}", rule=rule, needed=2 if number == 2 else None
+                    RequirementGroup,
+                    version_id=version,
+                    number=number,
+                    title=f"Group {number}",
+                    rule=rule,
+                    needed=2 if number == 2 else None,
                 )
                 for place, (kind, values) in enumerate(group):
                     tx.insert(
@@ -230,7 +235,12 @@ def _learning(db: Connection, people: int) -> None:
     on = _day(person, k, course)
     expires = case((course % 4 == 0, null()), else_=days_after(on, course % 4 * 365))
     known: dict[str, Any] = dict(recorded_at=literal(RECORDED), superseded_at=case((n.c.n % 37 == 0, literal(RECORDED)), else_=null()))
-    put(db, Completion, dict(person_id=person, course_id=course, completed_on=on, expires_on=expires, source=literal("import"), **known), select(n))
+    put(
+        db,
+        Completion,
+        dict(person_id=person, course_id=course, completed_on=on, expires_on=expires, source=literal("import"), **known),
+        select(n),
+    )
     n, person, k = each(EVERY["records"], "learnt")
     known = dict(recorded_at=literal(RECORDED), superseded_at=case((n.c.n % 37 == 0, literal(RECORDED)), else_=null()))
     bucket = case((k % 3 == 0, "formal"), (k % 3 == 1, "social"), else_="experience")
@@ -257,8 +267,12 @@ def _development(db: Connection, people: int) -> None:
     put(db, Endorsement, dict(person_id=n.c.n, step_id=step, **said, recorded_at=literal(RECORDED)), select(n).where(n.c.n % 3 == 0))
     passed = select(n).where(n.c.n % 5 == 0)
     kept = dict(outcome=literal("pass"), decided_at=literal(RECORDED - timedelta(days=400)))
-    enrolled = dict(id=n.c.n, reference=_word("r", n.c.n), person_id=n.c.n, cohort_id=literal(1), version_id=literal(1), plan_number=literal(1))
-    dates = dict(starts_on=literal(BEGAN), ends_on=literal(TODAY), fte=literal(1), status=literal("completed"), created_at=literal(RECORDED))
+    enrolled = dict(
+        id=n.c.n, reference=_word("r", n.c.n), person_id=n.c.n, cohort_id=literal(1), version_id=literal(1), plan_number=literal(1)
+    )
+    dates = dict(
+        starts_on=literal(BEGAN), ends_on=literal(TODAY), fte=literal(1), status=literal("completed"), created_at=literal(RECORDED)
+    )
     given = dict(eligible=literal_column("'[]'"), grant_reasons=literal_column("'[]'"), grant_ok=literal(True), moved_in=literal(False))
     put(
         db,
@@ -274,6 +288,3 @@ def team_of(person_id: int) -> Select[Any]:
     """The thirty people of somebody's team."""
     its = select(Membership.unit_id).where(Membership.person_id == person_id).scalar_subquery()
     return select(Membership.person_id).where(Membership.unit_id == its)
-
-
-__all__ = ["TODAY", "fill", "team_of", "timedelta"]

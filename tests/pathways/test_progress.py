@@ -1,0 +1,81 @@
+"""The days on which an answer changes: told one by one, where tests/property/test_pathways.py draws them at random."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from app.learning.models import Completion
+from app.pathways import progress
+from app.people.models import Person
+from tests.factory import Make
+from tests.pathways import steps
+
+STEP = """\
+pathway_steps:
+  - code: SW-EXP
+    title: To experienced social worker
+    kind: progression
+    to_stage: EXP
+    applies: {stages: [SW]}
+    groups:
+      - title: Learning
+        requirements:
+          - {kind: course, course: court-skills}
+"""
+BEGINS = date(2024, 1, 1)
+SECOND = timedelta(seconds=1)
+
+
+def test_a_course_lapses_the_day_after_its_last_day_and_can_be_taken_again(make: Make) -> None:
+    steps.stages(make)
+    course = make.course("Court skills", validity_months=12).id
+    version = steps.load(make, STEP.replace("kind: progression", f"kind: progression\n    in_force_from: {BEGINS}"), publish=True)["SW-EXP"]
+    ann, away = make.person("Ann", stage="SW").id, make.person("Olu", stage="EXP").id
+    for on, expires in ((date(2024, 3, 1), date(2025, 3, 1)), (date(2025, 6, 1), date(2026, 6, 1))):
+        make.completion(ann, course, on, expires)
+    days = {
+        date(2024, 2, 29): ("missing", None),
+        date(2024, 3, 1): ("met", date(2025, 3, 1)),
+        date(2024, 12, 31): ("met", date(2025, 3, 1)),  # sixty days before the last day
+        date(2025, 1, 1): ("lapsing", date(2025, 3, 1)),
+        date(2025, 3, 1): ("lapsing", date(2025, 3, 1)),  # that day included
+        date(2025, 3, 2): ("lapsed", date(2025, 3, 1)),
+        date(2025, 6, 1): ("met", date(2026, 6, 1)),
+    }
+    with make.tx(writes=False) as tx:
+        people = select(Person.id).where(Person.id.in_((ann, away)))
+        for day, expected in days.items():
+            (row,) = progress.met(tx, people, [version], day, applicable=True)
+            assert (row.person_id, row.status, row.expires_on) == (ann, *expected), day
+            (step,) = progress.next_steps(tx, people, day)
+            assert (step.person_id, step.status, step.expires_on) == (ann, *expected), day
+        assert {row.person_id for row in progress.steps(tx, people, [version], BEGINS)} == {ann, away}  # looking ahead is for all
+        assert list(progress.next_steps(tx, people, date(2023, 12, 31))) == []  # not in force yet
+
+
+def test_a_correction_changes_what_is_known_from_then_on(make: Make) -> None:
+    steps.stages(make)
+    course = make.course("Court skills").id
+    version = steps.load(make, STEP, publish=True)["SW-EXP"]
+    ann = make.person("Ann", stage="SW").id
+    done = make.completion(ann, course, date(2026, 1, 5))
+    people = select(Person.id).where(Person.id == ann)
+    with make.tx() as tx:
+        recorded = tx.scalar(select(Completion.recorded_at).where(Completion.id == done))
+        corrected = recorded + timedelta(hours=1)
+        tx.db.execute(update(Completion).where(Completion.id == done).values(superseded_at=corrected))
+        known = {recorded - SECOND: "missing", recorded: "met", corrected - SECOND: "met", corrected: "missing", None: "missing"}
+        for instant, status in known.items():
+            assert [row.status for row in progress.met(tx, people, [version], tx.today, instant)] == [status], instant
+
+
+@pytest.mark.parametrize("versions", [[], [999]])
+def test_nothing_is_said_of_versions_that_are_not_there(make: Make, versions: list[int]) -> None:
+    steps.begin(make, STEP)
+    make.person("Ann", stage="SW")
+    with make.tx(writes=False) as tx:
+        assert progress.met(tx, select(Person.id), versions, BEGINS) == []
+        assert progress.steps(tx, select(Person.id), versions, BEGINS) == []
