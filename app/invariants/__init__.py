@@ -20,6 +20,7 @@ from app.invariants.afterwards import AFTER_RULES
 from app.invariants.chains import CHAIN_RULES
 from app.invariants.clocks import CLOCK_RULES
 from app.invariants.directory import DIRECTORY_RULES
+from app.invariants.equality import EQUALITY_RULES
 from app.invariants.frameworks import FRAMEWORK_RULES
 from app.invariants.history import HISTORY_RULES
 from app.invariants.leavers import LEAVER_RULES
@@ -41,7 +42,7 @@ LATELY = timedelta(hours=1)  # so long the worker may take
 RULES: tuple[Rule, ...] = (
     *(PLACE_RULES + HISTORY_RULES + CLOCK_RULES + AFTER_RULES + PEOPLE_RULES),
     *(FRAMEWORK_RULES + CHAIN_RULES + SUPERVISION_RULES + PROGRAMME_RULES + PORTFOLIO_RULES + LEAVER_RULES),
-    *(DIRECTORY_RULES + SIGNING_IN_RULES + WEBHOOK_RULES + TOGETHER_RULES + RECORD_RULES + RENEWAL_RULES),
+    *(DIRECTORY_RULES + SIGNING_IN_RULES + WEBHOOK_RULES + TOGETHER_RULES + EQUALITY_RULES + RECORD_RULES + RENEWAL_RULES),
 )
 
 
