@@ -106,6 +106,8 @@ def _reviewed(finder: Finder) -> PARAMETERS:
 
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
 def _step(state: str) -> Callable[[Finder], PARAMETERS]:
     return lambda finder: {"step_version_id": finder.step_version(state)}
 
@@ -135,7 +137,7 @@ TOUR: tuple[Stop, ...] = (
     Stop("/accessibility", None),
     Stop("/help", None),
     Stop("/help", "practitioner"),
-    *(Stop("/", key, queries=HOT, joining_link=True) for key in EVERYBODY),
+    *(Stop("/", key, joining_link=True) for key in EVERYBODY),  # four more for whoever's supervision may be overdue
     # Finding learning
     Stop("/courses", "practitioner", queries=HOT),
     Stop("/courses", "practitioner", query="q=court&places=yes", queries=HOT),

@@ -265,7 +265,14 @@ _MORE = {
 def _asked(tx: Tx) -> Sequence[Row[Any]]:
     leads = leads_line(tx)
     trains = (policy.Reach.DELIVERED, None) in policy.terms(tx.actor, Can.TAKE_REGISTER)
-    given: dict[str, Any] = dict(me=tx.actor.person_id, now=tx.now, today=tx.today, asked=tx.now - ASKED, year_ago=tx.today - YEAR)
+    given: dict[str, Any] = dict(
+        lately=tx.today - supervision.LATELY,
+        me=tx.actor.person_id,
+        now=tx.now,
+        today=tx.today,
+        asked=tx.now - ASKED,
+        year_ago=tx.today - YEAR,
+    )
     if trains:
         given |= dict(opening=tx.now + OPENS, untaken=tx.now - UNTAKEN)
     return tx.rows(_statement(leads, may_book_others(tx), trains), **given)

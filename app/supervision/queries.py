@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +21,7 @@ from app.people.models import Post as PostRow
 from app.supervision import standing
 from app.supervision.due import Span, Window, merged
 from app.supervision.held import (
+    COUNTS,
     Count,
     Held,
     Meeting,
@@ -352,12 +353,27 @@ TO_CONFIRM = (  # of the supervision that :me gave
 
 def followed(today: Any) -> ColumnElement[bool]:
     """Whoever (`Person.id`) follows a rule on a day, a programme's or that of where they belong; may be true of a few who left."""
-    own = select(ONE).where(SupervisionTerm.person_id == Person.id, current(SupervisionTerm, today))
-    return or_(exists(standing.anywhere(today)), exists(own))
+    return or_(exists(standing.anywhere(today)), _own(today))
 
 
-# The reader and those they manage or assess, as far as they follow a rule.
-FOLLOWED = select(Person.id).where(or_(Person.id == _ME, Person.id.in_(_THEIRS)), followed(_TODAY))
+def _own(today: Any) -> ColumnElement[bool]:
+    return exists(select(ONE).where(SupervisionTerm.person_id == Person.id, current(SupervisionTerm, today)))
+
+
+# The reader and those they manage or assess, as far as supervision may be overdue: on the first page whoever follows a part's rule and was
+# supervised since `:lately` is not looked at any closer. Such a rule has windows of four weeks or more, so that nothing can be overdue.
+LATELY = timedelta(days=27)
+_lately = exists(
+    select(ONE).where(
+        Supervision.person_id == Person.id,
+        Supervision.superseded_at.is_(None),
+        Supervision.kind.in_(COUNTS),
+        Supervision.held_on >= bindparam("lately", type_=Date),
+    )
+)
+FOLLOWED = select(Person.id).where(
+    or_(Person.id == _ME, Person.id.in_(_THEIRS)), or_(_own(_TODAY), and_(exists(standing.anywhere(_TODAY)), ~_lately))
+)
 
 
 def overdue(tx: Tx, people: Collection[int]) -> tuple[date | None, int]:

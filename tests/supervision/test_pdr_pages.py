@@ -15,11 +15,12 @@ from starlette.testclient import TestClient
 from app.core.forms import day_fields
 from app.core.ledger import Audit
 from app.people.models import Person
+from app.supervision import operations
 from app.supervision.operations import actions, pdr
 from app.supervision.operations.standing import set_standing
 from app.supervision.pdr_models import PdrObjective
 from tests.factory import Make
-from tests.supervision.rules import Team, team
+from tests.supervision.rules import FOUR_WEEKLY, Team, publish, team
 from tests.supervision.world import year
 
 SignIn = Callable[[Any], TestClient]
@@ -115,30 +116,35 @@ def test_looking_at_a_review_leaves_a_trace_and_one_of_another_year_is_not_found
 
 
 def test_supervision_of_teams_and_its_file_hold_counts_and_no_words(us: Team, sign_in: SignIn) -> None:
-    host = us.make.organisation()
+    host, rule = us.make.organisation(), publish(us.make, "SUP-FOUR-WEEKLY", FOUR_WEEKLY)
     with us.make.tx() as tx:
-        set_standing(tx, host, us.rule, tx.today - timedelta(days=30))
+        set_standing(tx, host, rule, tx.today - timedelta(days=60))
         actions.agree(tx, us.callum.id, GOAL)
     psw = sign_in(us.make.person("Petra Principal", roles=("principal social worker",), scope=host))
     text = psw.get("/supervision/teams").text
     assert "6 of 6" in text and GOAL not in text
     rows = list(csv.DictReader(io.StringIO(psw.get("/supervision/team.csv").text.lstrip("\ufeff"))))
     mine = next(row for row in rows if row["Name"] == "Callum Reid")
-    assert len(rows) == 6 and (mine["Actions open"], mine["In time"], mine["Due so far"]) == ("1", "0", "4")
+    assert len(rows) == 6 and (mine["Actions open"], mine["In time"], mine["Due so far"]) == ("1", "0", "2")
     own = list(csv.DictReader(io.StringIO(sign_in(us.manager).get("/supervision/team.csv").text.lstrip("\ufeff"))))
     assert sorted(row["Name"] for row in own) == ["Callum Reid", "Dana Cole"]
 
 
 def test_rules_of_parts_of_the_organisation_on_a_page(us: Team, sign_in: SignIn) -> None:
-    host = us.make.organisation()
+    host, rule = us.make.organisation(), publish(us.make, "SUP-FOUR-WEEKLY", FOUR_WEEKLY)
     coordinator = sign_in(us.coordinator)
     empty = coordinator.post("/supervision/rules", data={})
     assert empty.status_code == 422 and "Choose a part of the organisation" in empty.text
-    sent = {"unit": str(host), "rule": str(us.rule), **day_fields("from", today(us) - timedelta(days=30))}
+    sent = {"unit": str(host), "rule": str(rule), **day_fields("from", today(us) - timedelta(days=30))}
+    weekly = coordinator.post("/supervision/rules", data=sent | {"rule": str(us.rule)})
+    assert weekly.status_code == 409 and "more often than every four weeks" in weekly.text
     assert coordinator.post("/supervision/rules", data=sent).headers["location"] == "/supervision/rules?said=set"
-    assert "Supervision in the assessed year" in coordinator.get("/supervision/rules").text
+    assert f"/frameworks/rules/{rule}" in coordinator.get("/supervision/rules").text
     assert (
         "overdue since" in sign_in(us.dana).get("/supervision").text.lower()
         and "Your supervision is overdue" in sign_in(us.dana).get("/").text
     )
+    with us.acting(us.manager) as tx:
+        operations.record(tx, us.dana.id, tx.today - timedelta(days=27), "professional", 60, [us.manager.id])
+    assert "overdue" not in sign_in(us.dana).get("/").text and "colleague’s supervision is overdue" in sign_in(us.manager).get("/").text
     assert sign_in(us.manager).get("/supervision/rules").status_code == 403

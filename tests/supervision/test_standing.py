@@ -125,16 +125,19 @@ def _as(us: Team, *roles: tuple[str, int | None]) -> Any:
 
 def test_only_published_rules_by_whoever_looks_after_that_part(us: Team) -> None:
     host, partner = us.make.organisation(), us.make.organisation("Partner Council", host=False)
+    usual = publish(us.make, "SUP-FOUR-WEEKLY", FOUR_WEEKLY)
     with us.make.tx() as tx:
         draft = tx.insert(SupervisionRule, code="DRAFT", version="1", title="Draft", state="draft", definition=MONTHLY)
     with pytest.raises(Conflict), _as(us, ("coordinator", None)) as tx:
         set_standing(tx, host, draft, BEGAN)
     with pytest.raises(NotFound), _as(us, ("principal social worker", host)) as tx:
-        set_standing(tx, partner, us.rule, BEGAN)
+        set_standing(tx, partner, usual, BEGAN)
     with pytest.raises(Forbidden), _as(us) as tx:
-        set_standing(tx, host, us.rule, BEGAN)
+        set_standing(tx, host, usual, BEGAN)
+    with pytest.raises(Conflict, match="more often than every four weeks"), _as(us, ("coordinator", None)) as tx:
+        set_standing(tx, host, us.rule, BEGAN)  # the assessed year's, with its weeks
     with _as(us, ("principal social worker", host)) as tx:
-        set_standing(tx, host, us.rule, date(2027, 1, 1))
+        set_standing(tx, host, usual, date(2027, 1, 1))
         assert [(row.title, row.valid_from) for row in standing(tx) if row.id == host][-1][1] == date(2027, 1, 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -17,13 +18,15 @@ from app.people.operations import replace_period
 from app.policy import Can, operation
 from app.supervision.action_models import SupervisionDefault
 
+FEWEST_DAYS = 28  # of a window; what a part's rule may ask for at most, as `queries.LATELY` takes for granted
+
 
 @operation(Can.MANAGE_FRAMEWORKS)
 def set_standing(tx: Tx, unit_id: int, rule_id: int | None, from_: date) -> None:
     """From a day on, everybody in this part of the organisation without a programme's rule follows this one; None: none of its own.
 
     The day may be past: supervision is due by it from then on, never before. NotFound for a part out of reach, Conflict for a rule that is
-    not published.
+    not published, or asks for more than one supervision in four weeks.
     """
     unit = tx.get(Unit, unit_id, lock=True, what="part of the organisation")
     if not policy.covers(tx, Can.MANAGE_FRAMEWORKS, unit.id):
@@ -37,10 +40,23 @@ def set_standing(tx: Tx, unit_id: int, rule_id: int | None, from_: date) -> None
         rule = tx.get(SupervisionRule, rule_id, what="supervision rule")
         if rule.state != "published":
             raise Conflict("Only a published rule can apply.", code="rule-not-published")
+        if _shortest(rule.definition) < FEWEST_DAYS:
+            raise Conflict(
+                "This rule asks for supervision more often than every four weeks: it is a programme’s, not everybody’s.",
+                code="rule-too-short",
+                way_out="Choose a rule that is monthly or four-weekly.",
+            )
         values = dict(rule_id=rule.id, recorded_by=tx.actor.person_id)
         facts |= dict(rule=rule.code, version=rule.version)
     replace_period(tx, SupervisionDefault, {"unit_id": unit.id}, from_, FOREVER, values)
     tx.record("supervision.standing-rule", "units", unit.id, **facts)
+
+
+def _shortest(definition: Mapping[str, Any]) -> int:
+    """How many days the shortest window of a rule has, a month taken as its shortest."""
+    return min(
+        FEWEST_DAYS * int(each["every_months"]) if each.get("every_months") else int(each["every_days"]) for each in definition["periods"]
+    )
 
 
 def standing(tx: Tx) -> list[Any]:
