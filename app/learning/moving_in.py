@@ -168,8 +168,9 @@ def apply_import(tx: Tx, import_id: int, decision: Decision | None = None) -> in
     kept = staged(tx, import_id, lock=True)
     if kept.applied_at is not None:
         raise Conflict("This file has already been applied.", code="import-applied")
-    _lock(tx, plan(tx, kept.kind, kept.rows))
-    planned = plan(tx, kept.kind, kept.rows)  # anew, now that nobody else writes for these people
+    policy.require(tx, CANS[kept.kind])
+    _lock(tx, moving_rows.read(tx, kept.kind, kept.rows).rows)
+    planned = plan(tx, kept.kind, kept.rows)  # asked now that nobody else writes for these people
     if not planned.rows and not planned.problems:
         raise Conflict("The rows of this file are not kept any more.", code="import-emptied", way_out="Send the file again.")
     if planned.problems:
@@ -186,10 +187,10 @@ def apply_import(tx: Tx, import_id: int, decision: Decision | None = None) -> in
     return planned.to_do
 
 
-def _lock(tx: Tx, planned: Plan) -> None:
+def _lock(tx: Tx, rows: Sequence[Row]) -> None:
     """People are locked by id, so that two files about the same people take turns."""
     if is_postgresql(tx.db):
-        people = sorted({each.row.person_id for each in planned.rows})
+        people = sorted({row.person_id for row in rows})
         tx.rows(select(Person.id).where(Person.id.in_(people)).order_by(Person.id).with_for_update(key_share=True))
 
 

@@ -44,13 +44,15 @@ def board(tx: Tx, page: Page) -> Response:
     """What colleagues offer and ask for, narrowed by what and where."""
     filters = {name: page.query(name) for name in ("side", "kind", "need", "area")}
     area = int(filters["area"]) if filters["area"].isdigit() and len(filters["area"]) < 15 else None
-    chosen = dict(
+    chosen: dict[str, Any] = dict(
         side=filters["side"] if filters["side"] in ("offer", "ask") else "",
         kind=filters["kind"] if filters["kind"] in KINDS else "",
         need=filters["need"] if filters["need"] in NEEDS else "",
     )
     asked = max(page.number("page"), 1)
     rows = queries.board(tx, **chosen, area=area, skip=(asked - 1) * queries.PAGE)
+    if not rows and asked > 1:  # a page past the end
+        rows, asked = queries.board(tx, **chosen, area=area), 1
     numbers = PageNumbers(rows[0].found if rows else 0, asked, queries.PAGE)
     return page.render(
         "mentoring/board.html",

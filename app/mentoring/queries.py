@@ -70,10 +70,13 @@ def pairs_in_reach(tx: Tx, state: str) -> Sequence[Row[Any]]:
 
 
 def meetings(tx: Tx, *which: Any) -> Sequence[Row[Any]]:
-    """Live meetings, newest first, with how many were there."""
+    """Live meetings, newest first, with how many were there, and whether the actor was."""
     there = select(func.count()).where(MeetingPerson.meeting_id == Meeting.id).scalar_subquery()
+    mine = select(ONE).where(MeetingPerson.meeting_id == Meeting.id, MeetingPerson.person_id == tx.actor.person_id).exists()
     by = (Meeting.id, Meeting.held_on, Meeting.minutes, Meeting.corrected_from, Person.name.label("by"), there.label("people"))
-    statement = select(*by).outerjoin(Person, Person.id == Meeting.recorded_by).where(*which, Meeting.superseded_at.is_(None))
+    statement = (
+        select(*by, mine.label("mine")).outerjoin(Person, Person.id == Meeting.recorded_by).where(*which, Meeting.superseded_at.is_(None))
+    )
     return tx.rows(statement.order_by(Meeting.held_on.desc(), Meeting.id.desc()).limit(MOST))
 
 

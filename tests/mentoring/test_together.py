@@ -11,6 +11,8 @@ from sqlalchemy import select
 from app.core.errors import Changed, Conflict, Forbidden, Invalid, NotFound
 from app.core.ledger import Outbox
 from app.guarding.checking import Decision, Identifiable
+from app.hr.directory_models import Departure
+from app.hr.operations import leaving_effects
 from app.mentoring import queries
 from app.mentoring.models import LearningSet, Meeting, MeetingPerson, Notice, Pairing, SetMember
 from app.mentoring.operations import leaving, meetings, notices, pairing, sets
@@ -202,12 +204,16 @@ def test_a_set_has_room_for_so_many_and_a_meeting_counts_for_those_who_were_ther
     with us.acting(us.ned) as tx:
         with pytest.raises(Invalid, match="at least two"):
             meetings.record(tx, tx.today, 60, set_id=key, people=[us.ned.id])
+        with pytest.raises(Forbidden, match="you were at"):
+            meetings.record(tx, tx.today, 60, set_id=key, people=[us.mia.id, us.pam.id])
         with pytest.raises(Invalid, match="belonged to the set"):
             meetings.record(tx, tx.today, 60, set_id=key, people=[us.ned.id, us.kit.id])
         meeting = meetings.record(tx, tx.today, 120, set_id=key, people=[us.mia.id, us.ned.id])
     assert [(record[0], record[2:]) for record in us.records()] == [
         (person.id, (120, "social", "Action learning: Court group", "action learning")) for person in (us.mia, us.ned)
     ]
+    with us.acting(us.pam) as tx, pytest.raises(NotFound, match="not at it"):
+        meetings.withdraw(tx, meeting, "not_held")
     with us.acting(us.mia) as tx:
         meetings.correct(tx, meeting, tx.today, 120, [us.ned.id, us.pam.id])
     assert [record[0] for record in us.records()] == [us.ned.id, us.pam.id]
@@ -287,9 +293,11 @@ def test_who_has_left_is_in_nothing_any_more(us: Circle) -> None:
     led, joined = us.set_of(us.mia, us.ned, us.pam), us.set_of(us.kit, us.mia, title="Other group")
     alone = us.set_of(us.mia, title="Only me")
     with us.make.tx() as tx:
-        tx.update(Person, us.mia.id, leaving_on=tx.today - timedelta(days=1))
-        leaving.part(tx, [us.mia.id])
-        leaving.part(tx, [us.mia.id])
+        last = tx.today - timedelta(days=1)
+        tx.update(Person, us.mia.id, leaving_on=last)
+        departure = tx.insert(Departure, person_id=us.mia.id, last_day=last, state="due", source="page", asked_at=tx.now)
+        leaving_effects.finish(tx, [departure])
+        leaving.part(tx, [us.mia.id])  # again: nothing more
     assert [us.make.row(Pairing, key).state for key in (active, asked)] == ["ended", "withdrawn"]
     assert us.make.row(Notice, offer).closed_at is not None
     assert us.make.row(LearningSet, led).facilitator_id == us.ned.id and us.make.row(LearningSet, alone).ended_on is not None

@@ -35,6 +35,7 @@ class Circle:
     pairing_id: int | None = None
     set_id: int | None = None
     people: tuple[int, ...] = ()  # of a pair: the two
+    facilitator: int | None = None  # of a set
 
     def title_for(self, person_id: int) -> str:
         """What the learning of one of them is called. No names: a record may be shared further than a colleague would like."""
@@ -55,7 +56,9 @@ def circle(tx: Tx, *, pairing_id: int | None = None, set_id: int | None = None) 
     belonged = select(SetMember.id).where(SetMember.set_id == set_id, SetMember.person_id == tx.actor.person_id)
     if tx.scalar(belonged) is None:
         raise Forbidden("Only members of the set log its meetings.", code="not-in-set")
-    return Circle(SET, f"Action learning: {found.title}", found.started_on, found.ended_on, set_id=found.id)
+    return Circle(
+        SET, f"Action learning: {found.title}", found.started_on, found.ended_on, set_id=found.id, facilitator=found.facilitator_id
+    )
 
 
 @operation(Can.LEARN_TOGETHER)
@@ -68,7 +71,8 @@ def record(
     set_id: int | None = None,
     people: Collection[int] = (),
 ) -> int:
-    """They met: either of a pair or any member of a set logs it, once; returns the meeting. `people`: of a set, who was there.
+    """They met: either of a pair, or one of a set who was there or facilitates it, logs it, once; returns the meeting. `people`: of a set,
+    who was there.
 
     Invalid, with the field, for a day to come or outside the time they met, minutes outside 1 to 600, people who did not belong to the set
     that day; Conflict if that day is logged already.
@@ -76,6 +80,8 @@ def record(
     with_whom = circle(tx, pairing_id=pairing_id, set_id=set_id)
     there = _there(tx, with_whom, held_on, minutes, people)
     assert held_on is not None and minutes is not None
+    if tx.actor.person_id not in (*there, with_whom.facilitator):
+        raise Forbidden("You log meetings that you were at; whoever facilitates a set logs all of its.", code="not-there")
     _not_yet(tx, with_whom, held_on)
     return _write(tx, with_whom, held_on, minutes, there, None, ())
 
@@ -108,16 +114,25 @@ def withdraw(tx: Tx, meeting_id: int, why: str) -> None:
 
 
 def of_mine(tx: Tx, meeting_id: int) -> tuple[Row[Any], Circle]:
-    """A live meeting of a pair or set of the actor's, with that; its pair or set is locked first, where this writes."""
+    """A live meeting of the actor's pair, or of a set where they were there or facilitate, with that.
+
+    Where this writes, the pair or set is locked first.
+    """
     row = tx.get(Meeting, meeting_id, what="meeting")
     try:
         with_whom = circle(tx, pairing_id=row.pairing_id, set_id=row.set_id)
     except (NotFound, Forbidden) as none:
-        raise NotFound("There is no meeting with that reference, or it is not yours.", code="meeting-not-found") from none
+        raise _not_there() from none
+    if tx.actor.person_id not in (*with_whom.people, with_whom.facilitator, *(_people(tx, meeting_id) if with_whom.set_id else ())):
+        raise _not_there()
     row = tx.get(Meeting, meeting_id)
     if row.superseded_at is not None:
         raise Conflict("This has been corrected or withdrawn meanwhile.", code="superseded", way_out="Open the list again.")
     return row, with_whom
+
+
+def _not_there() -> NotFound:
+    return NotFound("There is no meeting with that reference, or you were not at it.", code="meeting-not-found")
 
 
 def _there(tx: Tx, with_whom: Circle, held_on: date | None, minutes: int | None, people: Collection[int]) -> tuple[int, ...]:
