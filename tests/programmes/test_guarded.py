@@ -95,6 +95,29 @@ def test_sending_asks_and_taking_out_leaves_nothing_behind(sign_in: SignIn, ther
     assert NUMBER not in nell.get(f"{address}/history").text
 
 
+def test_a_name_is_taken_out_as_a_word_and_as_drafts_wrote_it(hands: Hands, there: Enrolled, make: Make) -> None:
+    key = there.documents["CRL1"]
+    with hands.of(there.nqsw) as tx:
+        operations.add_names(tx, "Hart")
+        _save(tx, key, {"reflection": "HART'S plan, the Harts, and the Hartley Centre."}, {}, "a")
+    with hands.of(there.nqsw) as tx:
+        _save(
+            tx,
+            key,
+            {"reflection": "Mrs Hart at the Hartley Centre."},
+            {"reflection": "HART'S plan, the Harts, and the Hartley Centre."},
+            "b",
+        )
+    with hands.of(there.nqsw) as tx, pytest.raises(Identifiable) as asked:
+        documents.send(tx, key)
+    with hands.of(there.nqsw) as tx:
+        documents.send(tx, key, seen(asked.value, take_out=True))
+    rows = make.rows(select(Revision.content).where(Revision.document_id == key).order_by(Revision.number))
+    first, second = (row.content["reflection"] for row in rows)
+    assert first == "[name removed] plan, the [name removed], and the Hartley Centre."
+    assert second == "Mrs [name removed] at the Hartley Centre."
+
+
 def test_what_was_kept_is_not_asked_again_but_what_came_after_is(hands: Hands, there: Enrolled, make: Make) -> None:
     key = there.documents["SAA"]
     with hands.of(there.assessor) as tx:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -89,5 +90,8 @@ def _take_out(tx: Tx, paper: Paper, settled: Settled) -> None:
 def _without(words: str, found: InField | None) -> str:
     """The same words without what was found in this answer, wherever else in it that stands too."""
     for one in found.findings if found else ():
-        words = words.replace(one.said, f"[{finding.REMOVED[one.kind]} removed]")
+        said = rf"(?<!\w){re.escape(one.said)}(?!\w)"
+        if one.kind == "name":  # earlier drafts may have written it otherwise
+            said = rf"(?i:(?<!\w){re.escape(one.said.removesuffix('s'))}(?:['’]?s)?(?!\w))"
+        words = re.sub(said, f"[{finding.REMOVED[one.kind]} removed]", words)
     return words
