@@ -43,6 +43,7 @@ SAID = {
     "completions:write": "Report results of e-learning",
     "supervision:read": "Read when people were supervised: dates, kinds and minutes",
     "programmes:read": "Read cohorts, enrolments, stages and outcomes",
+    "learning-records:read": "Read learning records that their owners share with other systems, never their words",
     "pathways:read": "Read steps of careers, how far people are with them, and progressions",
     "organisation:read": "Read organisations, services and teams",
     "people:import": "Send HR extracts, preview and apply them",

@@ -29,6 +29,7 @@ WHAT_SCOPES_ALLOW = {
     "completions:write": "Report results of e-learning",
     "supervision:read": "See when supervision was held, of which kind and how long",
     "programmes:read": "See cohorts, how far people are with programmes, and outcomes",
+    "learning-records:read": "See learning records that their owners share with other systems, never their words",
     "pathways:read": "See steps of careers, how far people are with them, and progressions",
     "organisation:read": "See organisations, services and teams",
     "people:import": "Send HR extracts, and apply them",

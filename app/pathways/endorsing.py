@@ -35,18 +35,19 @@ def asked_roles(tx: Tx, step_id: int) -> list[str]:
         .distinct()
     )
     held = {row.role for row in tx.rows(found)}
-    return [role for role in words.ROLES if role in held]
+    return [one for one in words.ROLES if one in held]
 
 
 def can_be_asked(tx: Tx, person_id: int, step_id: int) -> list[Row[Any]]:
     """(role, id, name) of everybody who could endorse this person for this step, as what; the person themselves left out."""
     today, chosen = tx.today, []
     for role in asked_roles(tx, step_id):
-        if role in DUTIES:
+        kind = DUTIES.get(role)
+        if kind is not None:
             duty = Responsibility
             chosen.append(
                 select(literal(role).label("role"), duty.holder_id.label("id")).where(
-                    duty.person_id == person_id, duty.kind == DUTIES[role], current(duty, today)
+                    duty.person_id == person_id, duty.kind == kind, current(duty, today)
                 )
             )
         else:
@@ -158,7 +159,7 @@ def endorsing_roles(tx: Tx, person_id: int, asked: Collection[str]) -> list[str]
     if person_id == tx.actor.person_id or not asked or not policy.may(tx.actor, Can.ENDORSE):
         return []
     reaching = policy.roles_reaching(tx, Can.ENDORSE, person_id)
-    return [role for role in words.ROLES if role in asked and role in reaching]
+    return [one for one in words.ROLES if one in asked and one in reaching]
 
 
 @operation(Can.ENDORSE)
