@@ -34,6 +34,7 @@ ALWAYS = {
     "invitation",
     "password_reset",
     "import_finished",
+    "registration_ends",
     "leavers_flagged",
     "webhook_stopped",
     "break_glass_used",
