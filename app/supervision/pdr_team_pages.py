@@ -92,12 +92,10 @@ def _cells(rows: Iterable[queries.Standing]) -> Iterable[list[str]]:
 
 def _file(tx: Tx, page: Page, kind: str) -> Response:
     _, cycle = _chosen(tx, page)
-    if cycle is None:
-        raise NotFound("There is no review year yet.", code="cycle-not-found")
     team = page.number("team", 0) or None
-    rows = queries.each_person(tx, Can.READ_PDR_DATES, cycle, tx.today, team=team)
-    page.took("pdr.exported", "pdr_cycles", cycle=cycle.id, team=team, rows=len(rows), format=kind)
-    title = f"Development reviews {cycle.title}"
+    rows = queries.each_person(tx, Can.READ_PDR_DATES, cycle, tx.today, team=team) if cycle else []
+    page.took("pdr.exported", "pdr_cycles", cycle=cycle.id if cycle else None, team=team, rows=len(rows), format=kind)
+    title = f"Development reviews {cycle.title if cycle else ''}".strip()
     name = f"{slug(title)}-{tx.today.isoformat()}.{kind}"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return Response(table_bytes(kind, title, HEADS, _cells(rows)), media_type=TYPES[kind], headers=headers)
