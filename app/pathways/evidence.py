@@ -105,17 +105,23 @@ def course(pairs: CTE, when: When) -> Select[Any]:
 
 def curriculum(pairs: CTE, when: When) -> Select[Any]:
     """All of its courses, or as many as it needs, are complete and in date; of more than it needs, those that last longest count."""
-    its = and_(Completion.person_id == pairs.c.person_id, Completion.course_id == RequirementCourse.course_id)
-    done = (
-        RequirementCourse.course_id,
-        func.max(Completion.completed_on).label("met_on"),
-        func.max(func.coalesce(Completion.expires_on, _FOREVER)).label("lasts"),
+    # Worked out first: PostgreSQL would rather pair every completion with every curriculum that its course is in, and then look for people.
+    wanted = (
+        asked(pairs, "curriculum", RequirementCourse.course_id)
+        .join(RequirementCourse, RequirementCourse.requirement_id == Requirement.id)
+        .cte("curriculum_asked")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
     )
+    its = and_(Completion.person_id == wanted.c.person_id, Completion.course_id == wanted.c.course_id)
     each = (
-        _each(asked(pairs, "curriculum", *done).join(RequirementCourse, RequirementCourse.requirement_id == Requirement.id), pairs)
+        select(
+            wanted,
+            func.max(Completion.completed_on).label("met_on"),
+            func.max(func.coalesce(Completion.expires_on, _FOREVER)).label("lasts"),
+        )
         .join(Completion, its)
-        .where(when.live(Completion), Completion.completed_on <= when.day)
-        .group_by(RequirementCourse.course_id)
+        .where(when.live(Completion), Completion.completed_on <= when.day, few(wanted.c.person_id))
+        .group_by(*wanted.c)
         .subquery()
     )
     inside = select(func.count()).where(RequirementCourse.requirement_id == Requirement.id).scalar_subquery()
@@ -229,16 +235,19 @@ def _enough(shown: Any, amounts: tuple[Any, ...], enough: Callable[[Any], Column
     mine, order = (shown.c.requirement_id, shown.c.person_id), (shown.c.on_date.desc(), shown.c.key.desc())
     so_far = [func.sum(amount).over(partition_by=mine, order_by=order, rows=(None, 0)).label(amount.name) for amount in amounts]
     place = func.row_number().over(partition_by=mine, order_by=order).label("place")
-    newest = func.max(shown.c.on_date).over(partition_by=mine).label("newest")
-    run = select(*mine, shown.c.on_date, newest, place, *so_far).subquery()
-    return (
+    run = select(*mine, shown.c.on_date, place, *so_far).subquery()
+    counted = (
         select(
-            run.c.requirement_id, run.c.person_id, func.max(run.c.newest).label("met_on"), func.max(_within(run.c.on_date)).label("lasts")
+            run.c.requirement_id,
+            run.c.person_id,
+            func.max(run.c.on_date).label("met_on"),
+            func.max(case((enough(run), _within(run.c.on_date)))).label("lasts"),
         )
         .join(Requirement, Requirement.id == run.c.requirement_id)
-        .where(enough(run))
         .group_by(run.c.requirement_id, run.c.person_id)
+        .subquery()
     )
+    return select(counted).where(counted.c.lasts.is_not(None))
 
 
 def months_in_stage(pairs: CTE, when: When) -> Select[Any]:

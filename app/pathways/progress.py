@@ -27,11 +27,12 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    text,
     union_all,
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.core.db import FOREVER, Key
+from app.core.db import FOREVER, Key, is_postgresql
 from app.core.tx import Tx
 from app.pathways.applying import applying
 from app.pathways.evidence import EVIDENCE, NEVER, When
@@ -41,6 +42,7 @@ from app.pathways.versions import in_force
 
 SOON = timedelta(days=60)  # what lapses within it is lapsing
 CHUNK = 5_000  # rows fetched at a time where all are streamed
+_ROOM = text("SET LOCAL work_mem = '64MB'")  # for sorting everybody's evidence in memory
 _FOREVER: ColumnElement[date] = literal(FOREVER, Date())
 _NEVER: ColumnElement[date] = literal(NEVER, Date())
 
@@ -135,6 +137,8 @@ def next_steps(
     if not stream:
         yield from (Progress(*tuple(row)) for row in tx.rows(statement))
         return
+    if is_postgresql(tx.db):
+        tx.db.execute(_ROOM)
     for part in tx.db.execution_options(yield_per=CHUNK).execute(statement).partitions():
         yield from (Progress(*tuple(row)) for row in part)
 

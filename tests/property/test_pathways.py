@@ -17,8 +17,8 @@ from tests.factory import Make
 from tests.property.pathways_game import Drawn, begin
 from tests.property.pathways_oracle import Answer, Fact, Oracle
 
-HISTORIES = int(os.environ.get("ACADEMY_PATHWAYS", "0")) or (24 if THOROUGH else 3)
-QUESTIONS = 6  # of each history
+HISTORIES = int(os.environ.get("ACADEMY_PATHWAYS", "0")) or (8 if THOROUGH else 2)
+QUESTIONS = 6 if THOROUGH else 4  # about each history
 
 
 def test_the_engine_agrees_with_the_oracle(make: Make, database: Database) -> None:
