@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, select
+from sqlalchemy import Row, String, and_, bindparam, cast, func, literal, literal_column, null, select, union_all
 
 from app.core.tx import Tx
 from app.frameworks.models import Programme, ProgrammeVersion
@@ -30,6 +30,12 @@ BUCKETS = {
     "formal": "taught learning in your 70/20/10 profile",
 }
 
+
+def _kind(words: str) -> Any:
+    return literal_column(f"'{words}'", String()).label("kind")
+
+
+_NOWHERE = cast(null(), String()).label("slug")
 _IN = LearningRecord.id.in_(bindparam("keys", expanding=True))
 _SENT = select(func.max(RenewalTick.year)).where(RenewalTick.first_id == FIRST, RenewalTick.superseded_at.is_(None)).scalar_subquery()
 _LIVE = (
@@ -44,7 +50,7 @@ _LIVE = (
     .where(_IN, LearningRecord.superseded_at.is_(None))
 )
 _PROGRAMMES = (
-    select(LearningRecord.id, Enrolment.id.label("enrolment_id"), Programme.title)
+    select(LearningRecord.id, _kind("programme"), Programme.title, _NOWHERE, Enrolment.id.label("key"), literal(True).label("sure"))
     .join(Enrolment, Enrolment.person_id == LearningRecord.person_id)
     .join(ProgrammeVersion, ProgrammeVersion.id == Enrolment.version_id)
     .join(Programme, Programme.code == ProgrammeVersion.programme_code)
@@ -55,10 +61,9 @@ _PROGRAMMES = (
         LearningRecord.on_date.between(Enrolment.starts_on, Enrolment.ends_on),
         Enrolment.status.not_in(("withdrawn", "transferred")),
     )
-    .order_by(Enrolment.id)
 )
 _COMPLETED = (
-    select(LearningRecord.id, Course.title, Course.slug, Certificate.id.label("certificate_id"))
+    select(LearningRecord.id, _kind("course"), Course.title, Course.slug, Certificate.id.label("key"), literal(True).label("sure"))
     .join(Course, Course.id == LearningRecord.course_id)
     .join(
         Completion,
@@ -75,13 +80,21 @@ _COMPLETED = (
     .where(_IN, LearningRecord.superseded_at.is_(None))
 )
 _HOURS = (
-    select(LearningRecord.id, OtjHours.enrolment_id, Programme.title, OtjHours.verified_at.is_not(None).label("verified"))
+    select(
+        LearningRecord.id,
+        _kind("hours"),
+        Programme.title,
+        _NOWHERE,
+        Enrolment.id.label("key"),
+        OtjHours.verified_at.is_not(None).label("sure"),
+    )
     .join(OtjHours, OtjHours.booking_id == LearningRecord.booking_id)
     .join(Enrolment, and_(Enrolment.id == OtjHours.enrolment_id, Enrolment.person_id == LearningRecord.person_id))
     .join(ProgrammeVersion, ProgrammeVersion.id == Enrolment.version_id)
     .join(Programme, Programme.code == ProgrammeVersion.programme_code)
     .where(_IN, LearningRecord.superseded_at.is_(None), counts())
 )
+_TOWARDS = union_all(_COMPLETED, _HOURS, _PROGRAMMES).order_by(literal_column("kind"), literal_column("key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +116,22 @@ def counted(tx: Tx, record_ids: Collection[int]) -> dict[int, list[Counted]]:
         return {}
     live = tx.rows(_LIVE, keys=keys)
     found = {row.id: [Counted(BUCKETS[row.bucket], "/my-learning/profile", usual=True)] for row in live}
-    for row in tx.rows(_COMPLETED, keys=keys):
-        found.setdefault(row.id, []).append(Counted(f"completing {row.title}", f"/courses/{row.slug}"))
-        if row.certificate_id is not None:
-            found[row.id].append(Counted("a certificate", f"/certificates/{row.certificate_id}.pdf"))
-    for row in tx.rows(_HOURS, keys=keys):
-        title = f"off-the-job hours of {row.title}{'' if row.verified else ', not verified yet'}"
-        found.setdefault(row.id, []).append(Counted(title, f"/apprenticeships/{row.enrolment_id}/hours"))
-    for row in tx.rows(_PROGRAMMES, keys=keys):
-        found[row.id].append(Counted(f"learning since the start of {row.title}", f"/portfolios/{row.enrolment_id}#learning"))
+    for row in tx.rows(_TOWARDS, keys=keys):
+        found[row.id] += _towards(row)
     _renewal(tx, live, found)
     for key, requirements in counting(tx, keys).items():
         found[key] += [Counted(f"{title}, of {step}", f"/pathways/{code}") for title, step, code in requirements]
     return found
+
+
+def _towards(row: Row[Any]) -> list[Counted]:
+    if row.kind == "programme":
+        return [Counted(f"learning since the start of {row.title}", f"/portfolios/{row.key}#learning")]
+    if row.kind == "hours":
+        title = f"off-the-job hours of {row.title}{'' if row.sure else ', not verified yet'}"
+        return [Counted(title, f"/apprenticeships/{row.key}/hours")]
+    done = [Counted(f"completing {row.title}", f"/courses/{row.slug}")]
+    return done if row.key is None else [*done, Counted("a certificate", f"/certificates/{row.key}.pdf")]
 
 
 def _renewal(tx: Tx, live: Sequence[Row[Any]], found: dict[int, list[Counted]]) -> None:
