@@ -80,10 +80,18 @@ def restated(spells: Sequence[Spell], was: Word, now: Word, today: date) -> list
     if now.since is not None and now.status not in ENDED:
         begins = max(begins, now.since)  # nothing is said of before a registration that is still to come
     begins = min(begins, ends - _DAY)
-    kept = _before(known, begins)
-    if kept and kept[-1].status == now.status and kept[-1].valid_to == begins and begins != now.since:
-        begins = kept.pop().valid_from
-    return [*kept, Spell(now.status, begins, ends)]
+    return _joined([*_before(known, begins), Spell(now.status, begins, ends)], now.since)
+
+
+def _joined(spells: Sequence[Spell], since: date | None) -> list[Spell]:
+    """The same with spells of one status made one where they meet, but on the first day of the registration."""
+    found: list[Spell] = []
+    for spell in spells:
+        if found and found[-1].status == spell.status and found[-1].valid_to == spell.valid_from and spell.valid_from != since:
+            found[-1] = Spell(spell.status, found[-1].valid_from, spell.valid_to)
+        else:
+            found.append(spell)
+    return found
 
 
 def _new_run(known: list[Spell], since: date) -> date | None:
