@@ -27,6 +27,7 @@ from tests import (
     plants_frameworks,
     plants_leavers,
     plants_messages,
+    plants_pathways,
     plants_portfolio,
     plants_programmes,
     plants_records,
@@ -77,6 +78,7 @@ def test_every_rule_has_a_planted_violation() -> None:
         plants_webhooks,
         plants_signing_in,
         plants_renewal,
+        plants_pathways,
     )  # the rest of the plants stand there
     assert all(other.__doc__ for other in others)
     assert sorted(PLANTS) == sorted(names) and len(set(names)) == len(names)

@@ -24,6 +24,7 @@ from app.invariants.equality import EQUALITY_RULES
 from app.invariants.frameworks import FRAMEWORK_RULES
 from app.invariants.history import HISTORY_RULES
 from app.invariants.leavers import LEAVER_RULES
+from app.invariants.pathways import PATHWAY_RULES
 from app.invariants.people import PEOPLE_RULES
 from app.invariants.places import PLACE_RULES
 from app.invariants.portfolio import PORTFOLIO_RULES
@@ -43,6 +44,7 @@ RULES: tuple[Rule, ...] = (
     *(PLACE_RULES + HISTORY_RULES + CLOCK_RULES + AFTER_RULES + PEOPLE_RULES),
     *(FRAMEWORK_RULES + CHAIN_RULES + SUPERVISION_RULES + PROGRAMME_RULES + PORTFOLIO_RULES + LEAVER_RULES),
     *(DIRECTORY_RULES + SIGNING_IN_RULES + WEBHOOK_RULES + TOGETHER_RULES + EQUALITY_RULES + RECORD_RULES + RENEWAL_RULES),
+    *PATHWAY_RULES,
 )
 
 
