@@ -16,6 +16,7 @@ from app.policy import GIVEN
 from app.rooms import page_routes
 from tests.county import KINDS, County
 from tests.factory import Make
+from tests.mentoring import world as mentoring
 from tests.pages.reading import Reading, validate
 from tests.supervision import world as supervised
 from tests.tour import TOUR, Stop
@@ -239,6 +240,7 @@ def lengthen(database: Database) -> dict[str, str]:
         booking = operations.book(tx, session.id, learner.id).id
         operations.book(tx, session.id, trainer.id)
         held = supervised.entries(tx, learner.id, trainer.id)["supervision_id"]
+        together = mentoring.together(tx, learner.id, trainer.id, EVER[:60])
     make.assessor(identity_of(make, "assessor"), learner.id)
     return {
         f"/people/{learner.id}/supervision": "assessor",
@@ -246,6 +248,10 @@ def lengthen(database: Database) -> dict[str, str]:
         f"/people/{learner.id}/workload": "assessor",
         f"/supervision/{held}/correct": "assessor",
         "/supervision/several": "assessor",
+        "/learning-together/people": "coordinator",
+        f"/learning-together/notices/{together['notice_id']}": "coordinator",
+        f"/learning-together/sets/{together['learning_set']}": "coordinator",
+        "/learning-together/overview": "coordinator",
         f"/courses?q={LONG[:12]}": "coordinator",
         f"/courses/{course.slug}": "coordinator",
         f"/sessions/{session.id}": "coordinator",
