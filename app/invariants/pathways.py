@@ -1,4 +1,4 @@
-"""What must hold of steps of careers: what is published can be met, requests are answered by what they asked for, moves are of their kind."""
+"""What must hold of steps of careers: published ones can be met, requests are answered by what they asked for, moves are of their kind."""
 
 from __future__ import annotations
 
