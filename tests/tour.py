@@ -386,6 +386,7 @@ TOUR: tuple[Stop, ...] = (
     # Development reviews
     Stop("/pdr", "nqsw"),
     Stop("/pdr", "manager"),
+    Stop("/pdr/plan", "nqsw", query="step=1&words=Advanced+practitioner"),
     Stop("/people/{person_id:int}/pdr", "manager", lambda finder: {"person_id": finder.person("nqsw")}),
     Stop("/people/{person_id:int}/pdr/{cycle_id:int}/objectives/new", "nqsw", _reviewed),
     Stop("/people/{person_id:int}/pdr/{cycle_id:int}/objectives/{number:int}", "manager", _reviewed),

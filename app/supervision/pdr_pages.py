@@ -202,6 +202,14 @@ def draw_line(tx: Tx, page: Page, person_id: int, cycle_id: int) -> Response:
     return _form(tx, page, "line", person, cycle, row=None, courses=[] if step else _courses(tx), step=step)
 
 
+@pages.get("/pdr/plan", can=Can.WRITE_PDR)
+def plan_of_mine(tx: Tx, page: Page) -> Response:
+    """The same for the reader in this year: where a course or a step of a pathway leads."""
+    person = tx.get(Person, tx.actor.person_id or 0)
+    cycle = queries.today_of(queries.cycles_of(tx, person), tx.today)
+    return draw_line(tx, page, person.id, cycle.id) if cycle else _draw(tx, page, person)
+
+
 @pages.get(f"{_AT}/plan/new", can=Can.WRITE_PDR)
 def new_line(tx: Tx, page: Page, person_id: int, cycle_id: int) -> Response:
     """Something to learn or do."""

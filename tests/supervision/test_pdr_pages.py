@@ -85,6 +85,22 @@ def test_whoever_is_new_is_not_told_that_they_are_late(us: Team, sign_in: SignIn
     assert "Overdue" in sign_in(us.dana).get("/pdr").text
 
 
+def test_a_course_and_a_step_lead_to_the_plan(us: Team, sign_in: SignIn) -> None:
+    callum, course, host = sign_in(us.callum), us.make.course("Court skills"), us.make.organisation()
+    assert "No review year has been set up yet" in callum.get(f"/pdr/plan?course={course.id}").text
+    with us.make.tx() as tx:
+        pdr.open_cycle(tx, host, year(tx.today))
+    assert f'value="{course.id}" selected' in callum.get(f"/pdr/plan?course={course.id}").text
+    assert f"/pdr/plan?course={course.id}" in callum.get(f"/courses/{course.slug}").text
+    form = callum.get("/pdr/plan?step=7&words=Advanced+practitioner").text
+    assert 'name="step" value="7"' in form and "Advanced practitioner</textarea>" in form
+    here = f"/people/{us.callum.id}/pdr/1/plan/new"
+    assert callum.post(here, data={"step": "7", "words": "Advanced practitioner"}).status_code == 303
+    assert callum.post(here, data={"course": str(course.id)}).status_code == 303
+    text = callum.get("/pdr").text
+    assert 'href="/pathways"' in text and f'href="/courses/{course.slug}"' in text
+
+
 @pytest.mark.parametrize("role", ["HR officer", "principal social worker", "coordinator"])
 def test_what_somebody_wants_to_reach_stays_in_the_line(us: Team, sign_in: SignIn, role: str) -> None:
     host = us.make.organisation()
