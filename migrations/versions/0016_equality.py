@@ -112,7 +112,6 @@ def _reference() -> None:
         sa.PrimaryKeyConstraint("characteristic", "code", name=op.f("pk_equality_options")),
         sa.UniqueConstraint("characteristic", "position", name="uq_equality_options_position"),
     )
-    assert characteristics is not None and options is not None
     for position, (code, title, question, hint, answers) in enumerate(ASKED, 1):
         op.bulk_insert(characteristics, [dict(code=code, title=title, question=question, hint=hint, position=position)])
         rows = [(f"{n:02}", words, group, n) for n, (words, group) in enumerate(answers, 1)]

@@ -68,7 +68,7 @@ def test_everybody_being_of_one_group_is_not_said() -> None:
 
 
 def test_as_many_hidden_as_there_are_people_would_be_one_each() -> None:
-    lines: dict[str, tuple[int, ...]] = {"big": (20,), "next": (60,)} | {str(n): (1,) for n in range(8)}
+    lines = {"big": (20,), "next": (60,), **{str(n): (1,) for n in range(8)}}
     shown = by_steps(lines, 6)
     assert shown["big"] == (20,) and shown["next"] == (None,), "eight of one each, and nobody else, would be plain to see"
 
