@@ -309,7 +309,7 @@ class Drawn:
     def _version(self, step: int, kind: str, to_stage: str | None, number: int) -> None:
         chance, key, starts = self.chance, next(self.next), self.day()
         published = self.instant(starts - timedelta(days=chance.choice((0, 300))))
-        gone = self.instant(published.date()) if chance.random() < 0.25 else None
+        gone = self.instant(published.date()) if chance.random() < 0.4 else None
         version: Fact = dict(
             id=key,
             step=step,

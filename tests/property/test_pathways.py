@@ -28,12 +28,29 @@ def test_the_engine_agrees_with_the_oracle(make: Make, database: Database) -> No
     for seed in range(first, first + HISTORIES):
         drawn = Drawn(seed)
         drawn.write(database)
-        for n in range(QUESTIONS):
-            as_at = drawn.chance.choice(drawn.days) + timedelta(days=drawn.chance.choice((-1, 0, 0, 1, 30, 365)))
-            known_at = None if n % 3 == 0 else drawn.chance.choice(drawn.instants) - timedelta(seconds=drawn.chance.choice((0, 0, 1)))
-            with make.tx(writes=False) as tx:
-                seen |= agree(tx, drawn, as_at, known_at)
+        with make.tx(writes=False) as tx:
+            for n in range(QUESTIONS):
+                seen |= agree(tx, drawn, *moment(drawn, drawn.days, drawn.instants, n))
+            days = [day for version in drawn.world.versions for day in (version["from"], version["to"], version["withdrawn_on"]) if day]
+            instants = [at for version in drawn.world.versions for at in (version["published_at"], version["withdrawn_at"]) if at]
+            for n in range(10 * QUESTIONS):
+                counting(tx, drawn, *moment(drawn, days, instants, n))
     assert seen == {"met", "lapsing", "lapsed", "missing"}  # the histories show everything there is
+
+
+def moment(drawn: Drawn, days: list[date], instants: list[datetime], n: int) -> tuple[date, datetime | None]:
+    """A date and an instant near something that happened; every third time all that is known counts."""
+    as_at = drawn.chance.choice(days) + timedelta(days=drawn.chance.choice((-1, 0, 0, 1, 30, 365)))
+    return as_at, None if n % 3 == 0 else drawn.chance.choice(instants) - timedelta(seconds=drawn.chance.choice((0, 0, 1)))
+
+
+def counting(tx: Tx, drawn: Drawn, as_at: date, known_at: datetime | None) -> dict[int, int]:
+    """Which version of each step counts, by step, as the oracle says; the engine says the same."""
+    oracle = Oracle(drawn.world, as_at, known_at)
+    mine = {version["step"] for version in drawn.world.versions}
+    counts = {step: version["id"] for step in mine if (version := oracle.in_force(step)) is not None}
+    assert {each.step_id: each.id for each in in_force(tx, as_at, known_at) if each.step_id in mine} == counts, (as_at, known_at)
+    return counts
 
 
 def agree(tx: Tx, drawn: Drawn, as_at: date, known_at: datetime | None) -> set[str]:
@@ -58,13 +75,12 @@ def agree(tx: Tx, drawn: Drawn, as_at: date, known_at: datetime | None) -> set[s
     steps = {(who, version["id"]): oracle.of_step(who, version) for who in drawn.people for version in versions.values()}
     given = {(row.person_id, row.version_id): row for row in progress.steps(tx, people, versions, as_at, known_at)}
     assert {key: told(row) for key, row in given.items()} == steps, asked
+    counts = counting(tx, drawn, as_at, known_at)
     for kind in ("progression", "mandatory"):
-        mine = {version["step"] for version in versions.values() if version["kind"] == kind}
-        counts = {step: version["id"] for step in mine if (version := oracle.in_force(step)) is not None}
-        assert {each.step_id: each.id for each in in_force(tx, as_at, known_at, kind=kind) if each.step_id in mine} == counts, asked
+        mine = {key for key in counts.values() if versions[key]["kind"] == kind}
         rows = progress.next_steps(tx, people, as_at, known_at, kind=kind)
-        answers = {(row.person_id, row.version_id): told(row) for row in rows if row.step_id in mine}
-        for_them = {(who, key) for key in counts.values() for who in drawn.people if oracle.applies(who, versions[key])}
+        answers = {(row.person_id, row.version_id): told(row) for row in rows if row.version_id in versions}
+        for_them = {(who, key) for key in mine for who in drawn.people if oracle.applies(who, versions[key])}
         assert answers == {key: steps[key] for key in for_them}, asked
     return {answer.status for answer in wanted.values()}
 
