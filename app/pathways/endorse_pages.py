@@ -12,6 +12,7 @@ from app.core import forms
 from app.core.errors import Forbidden, Invalid, NotFound
 from app.core.tx import Tx
 from app.doors import Page, Pages
+from app.guarding.checking import decided
 from app.pathways import endorsing, views, words
 from app.pathways.models import Endorsement, Step
 from app.pathways.pages import SAID, version_of
@@ -67,14 +68,14 @@ def endorse(tx: Tx, page: Page, person_id: int, step: str) -> Response:
     version = version_of(tx, step, tx.today)
     answer, said = forms.text(page.form, "answer"), forms.text(page.form, "words")
     if answer == "yes":
-        endorsing.give(tx, person_id, version.step_id, forms.text(page.form, "as"), said)
+        endorsing.give(tx, person_id, version.step_id, forms.text(page.form, "as"), said, guard=decided(page.form))
         return page.go("/endorsements", said="endorsed")
     policy.person(tx, Can.ENDORSE, person_id)
     asked = [each for each in endorsing.waiting_for(tx) if (each.person_id, each.step_id) == (person_id, version.step_id)]
     if answer != "no" or not asked:
         raise Invalid("Choose your answer.", errors=[{"field": "answer", "message": "Choose your answer"}])
     for each in asked:
-        endorsing.decline(tx, each.id, said)
+        endorsing.decline(tx, each.id, said, guard=decided(page.form))
     return page.go("/endorsements", said="declined")
 
 

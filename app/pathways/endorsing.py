@@ -14,6 +14,8 @@ from app.core.db import FOREVER, ONE, UtcDateTime
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.facts import current
 from app.core.tx import Tx
+from app.guarding import checking
+from app.guarding.checking import Decision, Settled
 from app.pathways import words
 from app.pathways.models import Endorsement, EndorsementAsk, Requirement, Step, StepVersion
 from app.people.models import Duty, Person, Responsibility, RoleHeld, UnitClosure
@@ -85,12 +87,20 @@ def _said(given: str, field: str = "words") -> str | None:
     return said or None
 
 
+def _settled(tx: Tx, given: str, guard: Decision | None) -> Settled:
+    """Words about somebody's work, which must not name a child or a family."""
+    return checking.settle(tx, {"words": _said(given) or ""}, guard, labels={"words": "Your words"})
+
+
 # Asking --------------------------------------------------------------------------------------------------------------
 
 
 @operation(Can.READ_PATHWAY)
-def ask(tx: Tx, step_id: int, role: str, asked_of: int, said: str = "") -> int:
-    """The actor asks somebody to endorse them for a step; they are told. Conflict while an earlier request to them is open."""
+def ask(tx: Tx, step_id: int, role: str, asked_of: int, said: str = "", *, guard: Decision | None = None) -> int:
+    """The actor asks somebody to endorse them for a step; they are told. Conflict while an earlier request to them is open.
+
+    `guard`: what the writer decided about words that may name a child or a family; without it they are refused (Identifiable).
+    """
     me = tx.actor.person_id
     if me is None:
         raise Forbidden("Only a person can ask for an endorsement.")
@@ -98,9 +108,11 @@ def ask(tx: Tx, step_id: int, role: str, asked_of: int, said: str = "") -> int:
     if (role, asked_of) not in {(row.role, row.id) for row in can_be_asked(tx, me, step_id)}:
         message = "Choose somebody from the list"
         raise Invalid(message + ".", errors=[{"field": "of", "message": message}])
-    text = _said(said)
+    settled = _settled(tx, said, guard)
+    text = settled["words"] or None
     values = dict(person_id=me, step_id=step_id, role=role, asked_of=asked_of, asked_by=me, asked_at=tx.now, words=text, state="asked")
     key = tx.insert(EndorsementAsk, **values)
+    checking.note(tx, settled, "endorsement_asks", key)
     tx.record(
         "endorsement.asked", "endorsement_asks", key, person_id=me, tell=("endorsement_asked",), to=asked_of, step=step.title, ask_id=key
     )
@@ -117,15 +129,17 @@ def take_back(tx: Tx, ask_id: int) -> str:
 
 
 @operation(Can.ENDORSE)
-def decline(tx: Tx, ask_id: int, reply: str) -> None:
+def decline(tx: Tx, ask_id: int, reply: str, *, guard: Decision | None = None) -> None:
     """Whoever was asked says no, and why; the person is told."""
     row = _open(tx, ask_id, EndorsementAsk.asked_of == tx.actor.person_id)
-    said = _said(reply)
-    if said is None:
+    settled = _settled(tx, reply, guard)
+    said = settled["words"]
+    if not said:
         raise Invalid(
             "Say why, so that they know what to do.", errors=[{"field": "words", "message": "Say why, so that they know what to do"}]
         )
     tx.update(EndorsementAsk, ask_id, state="declined", settled_at=tx.now, reply=said)
+    checking.note(tx, settled, "endorsement_asks", ask_id)
     step = tx.get(Step, row.step_id)
     tx.record(
         "endorsement.declined",
@@ -163,7 +177,9 @@ def endorsing_roles(tx: Tx, person_id: int, asked: Collection[str]) -> list[str]
 
 
 @operation(Can.ENDORSE)
-def give(tx: Tx, person_id: int, step_id: int, role: str, said: str = "", *, valid_to: date = FOREVER) -> int:
+def give(
+    tx: Tx, person_id: int, step_id: int, role: str, said: str = "", *, valid_to: date = FOREVER, guard: Decision | None = None
+) -> int:
     """The actor endorses this person for a step, as what they are to them (`role`), from today until `valid_to`.
 
     Their open requests to the actor are answered with it, and they are told. Forbidden to oneself and in a role that does not reach them.
@@ -177,13 +193,14 @@ def give(tx: Tx, person_id: int, step_id: int, role: str, said: str = "", *, val
     live = _live(person_id, step_id, role, tx.today)
     if tx.one(live.where(Endorsement.endorsed_by == tx.actor.person_id)) is not None:
         raise Conflict("You have already endorsed this.", code="already-endorsed")
+    settled = _settled(tx, said, guard)
     key = tx.insert(
         Endorsement,
         person_id=person_id,
         step_id=step_id,
         role=role,
         endorsed_by=tx.actor.person_id,
-        words=_said(said),
+        words=settled["words"] or None,
         on_date=tx.today,
         valid_to=valid_to,
         recorded_at=tx.now,
@@ -199,6 +216,7 @@ def give(tx: Tx, person_id: int, step_id: int, role: str, said: str = "", *, val
         )
         .values(state="given", settled_at=tx.now, endorsement_id=key)
     )
+    checking.note(tx, settled, "endorsements", key)
     tx.record(
         "endorsement.given",
         "endorsements",

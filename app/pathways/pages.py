@@ -16,6 +16,7 @@ from app.core.facts import current
 from app.core.forms import Problems
 from app.core.tx import Tx
 from app.doors import Page, Pages
+from app.guarding.checking import decided
 from app.pathways import aiming, endorsing, progress, progressing, views, words
 from app.pathways.definitions import VERSIONS
 from app.pathways.models import Step, StepVersion
@@ -202,7 +203,7 @@ def ask(tx: Tx, page: Page, step: str) -> Response:
     chosen, _, role = forms.text(page.form, "of").partition(" ")
     if not re.fullmatch(r"\d{1,15}", chosen):
         raise Invalid("Choose whom you ask.", errors=[{"field": "of", "message": "Choose whom you ask"}])
-    endorsing.ask(tx, version_of(tx, step, tx.today).step_id, role, int(chosen), forms.text(page.form, "words"))
+    endorsing.ask(tx, version_of(tx, step, tx.today).step_id, role, int(chosen), forms.text(page.form, "words"), guard=decided(page.form))
     return page.go(f"/pathways/{step}", said="asked")
 
 

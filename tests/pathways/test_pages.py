@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from app.learning.models import Course, LearningRecord
 from app.pathways import progress, views
-from app.pathways.models import Endorsement, Progression, StepVersion
+from app.pathways.models import Endorsement, EndorsementAsk, Progression, StepVersion
 from app.pathways.preview import preview
 from app.people.models import Person
 from tests.conftest import Ledger
@@ -131,6 +131,26 @@ def test_asked_answered_and_withdrawn(world: World, browse: SignIn) -> None:
     assert "Say why it is withdrawn" in words(joan.post(f"/endorsements/{key}/withdraw", data={}))
     assert "Your endorsement is withdrawn" in words(joan.post(f"/endorsements/{key}/withdraw", data={"reason": "Too early"}))
     assert ann.get(f"/people/{world.ann.id}/pathway/SW-EXP/endorse").status_code == 403
+
+
+def test_words_that_may_name_a_child_are_asked_about(world: World, browse: SignIn) -> None:
+    ann, joan = browse(world.ann), browse(world.joan)
+    said = {"of": f"{world.joan.id} line manager", "words": "I led the review for 943 476 5919."}
+    asked = ann.post("/pathways/SW-EXP/ask", data=said)
+    assert (
+        asked.status_code == 422
+        and "This may identify a child or a family" in words(asked)
+        and world.make.rows(select(EndorsementAsk.id)) == []
+    )
+    seen = re.search(r'name="guard-seen" value="([^"]*)"', asked.text)
+    assert seen is not None
+    ann.post("/pathways/SW-EXP/ask", data={**said, "guard": "redact", "guard-seen": seen[1]})
+    kept = world.make.rows(select(EndorsementAsk.words))[0].words
+    assert "943" not in kept and "I led the review" in kept
+    answer = {"answer": "no", "as": "line manager", "words": "Not after the call to 07700 900123."}
+    path = f"/people/{world.ann.id}/pathway/SW-EXP/endorse"
+    for given in (answer, answer | {"answer": "yes"}):
+        assert "This may identify a child or a family" in words(joan.post(path, data=given))
 
 
 def test_publishing_shows_who_gains_and_who_loses_first(world: World, browse: SignIn) -> None:
