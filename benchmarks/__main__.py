@@ -22,6 +22,7 @@ PARTS = {
     "hr": "HR systems connected: SCIM, extracts over the API, the feed of changes, leavers",
     "guard": "The guard: 10,000 words",
     "programmes": "Programmes: a cohort board of 500, a desk of 40, a portfolio of 60 pages",
+    "pathways": "Pathways: everybody's next steps, a team's, one person's",
 }
 HEAD = """\
 # Measurements
