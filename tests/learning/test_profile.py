@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import date, timedelta
 from typing import Any
 
@@ -34,9 +35,9 @@ def main(reply: Any) -> str:
     return re.sub(r"\s+", " ", text)
 
 
-def reading(make: Make, person: Any, *roles: str) -> Tx:
+def reading(make: Make, person: Any, *roles: str) -> AbstractContextManager[Tx]:
     actor = Actor("person", person.id, person.name, tuple((role, None) for role in ("practitioner", *roles)))
-    return transaction(make.database, actor, writes=False)  # type: ignore[return-value]
+    return transaction(make.database, actor, writes=False)
 
 
 def test_own_team_and_person(make: Make, sign_in: SignIn) -> None:
