@@ -250,7 +250,8 @@ def test_rules_are_data(make: Make) -> None:
         assert year_of_(tx, date(2127, 11, 30)).rule.items == 2 and year_of_(tx, date(2130, 1, 1)).rule.items == 3
         assert renewal_operations.load_rules(tx, {"renewal_rules": [{**later, "items": 4, "joiners": None}]}) == [date(2127, 12, 1)]
     changes: list[dict[str, Any]] = [{"opens": "13-01"}, {"with_peer": 9}, {"first_year": date(2025, 12, 1)}, {"odd": 1}]
-    for wrong in (None, [], {"renewal_rules": []}, *({"renewal_rules": [{**later, **change}]} for change in changes)):
+    files: list[Any] = [None, [], {"renewal_rules": []}, *({"renewal_rules": [{**later, **change}]} for change in changes)]
+    for wrong in files:
         with pytest.raises(Invalid), make.tx() as tx:
             renewal_operations.load_rules(tx, wrong)
 
