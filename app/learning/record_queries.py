@@ -86,8 +86,8 @@ class Seen:
 
 def audiences(tx: Tx, person_id: int) -> set[str]:
     """What the actor is to somebody today, in the words of a share; empty: nothing of theirs is for the actor."""
-    roles = policy.roles_reaching(tx, Can.READ_LEARNING_RECORDS, person_id)
-    return {AUDIENCE_OF[Role(role)] for role in roles if role in AUDIENCE_OF}
+    named = (AUDIENCE_OF.get(Role(each), "") for each in policy.roles_reaching(tx, Can.READ_LEARNING_RECORDS, person_id))
+    return {audience for audience in named if audience}
 
 
 _CHAIN = (
