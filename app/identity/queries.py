@@ -46,6 +46,7 @@ def browser(agent: str) -> str:
 WHAT_WAS_SEEN = {
     "record.viewed": "your work details",
     "learning.viewed": "your bookings and completions",
+    "pathway.viewed": "your pathway",
     "learning-record.viewed": "learning that you share",
     "learning-record.file-taken": "a file of learning that you share",
     "booking.viewed": "a booking of yours",
