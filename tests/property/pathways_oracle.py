@@ -7,7 +7,7 @@ the latest day up to which enough evidence counts. The days that come into quest
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -343,8 +343,3 @@ def after(period: Fact, lower: date, turns: int) -> date:
     if period.get("every_months") is not None:
         return months_later(lower, turns * period["every_months"])
     return lower + timedelta(days=turns * period["every_days"])
-
-
-def people_of(facts: Iterable[Fact]) -> set[int]:
-    """Whom these facts are about."""
-    return {fact["person"] for fact in facts}
