@@ -100,7 +100,8 @@ def new(tx: Tx, page: Page) -> Response:
 @pages.post("/learning-together/notices/new", can=Can.LEARN_TOGETHER, again=draw_new)
 def put_up(tx: Tx, page: Page) -> Response:
     """It is on the list."""
-    notices.put_up(tx, side=text(page.form, "side"), kind=text(page.form, "kind"), **_typed(page))
+    side = "ask" if text(page.form, "side") == "ask" else "offer"  # as the form is drawn
+    notices.put_up(tx, side=side, kind=text(page.form, "kind"), **_typed(page))
     return page.go(HOME, said="put-up")
 
 

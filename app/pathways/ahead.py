@@ -1,9 +1,13 @@
-"""The next step of one person in a line, for the home page: which versions are in force is asked once a minute, and the statement is built
-once while they are the same. A version that was published comes into the line up to a minute late."""
+"""The next step of one person in a line, for the home page, the busiest of all.
+
+Which versions are in force is asked once a minute, and the statement is built once while they are the same. What it answered of a person
+is kept for five minutes by each process, since it takes several times as long as the rest of the page: the line may be that late. The page
+that it leads to is always worked out anew.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -40,9 +44,12 @@ class _Plan:
     day: date
     versions: dict[int, Version]
     statement: Select[Any] | None
+    answers: dict[int, tuple[datetime, Ahead | None]] = field(default_factory=dict)  # by person: when it was asked, and the answer
 
 
 FRESH = timedelta(seconds=60)
+LINE_FRESH = timedelta(minutes=5)
+MOST_KEPT = 5_000  # people
 kept: WeakKeyDictionary[Any, _Plan] = WeakKeyDictionary()  # by database
 
 
@@ -51,6 +58,16 @@ def ahead(tx: Tx, person_id: int) -> Ahead | None:
     plan = _plan(tx)
     if plan.statement is None:
         return None
+    asked_at, answer = plan.answers.get(person_id, (None, None))
+    if asked_at is None or tx.now - asked_at >= LINE_FRESH:
+        answer = _asked(tx, plan, person_id)
+        if len(plan.answers) >= MOST_KEPT:
+            plan.answers.clear()
+        plan.answers[person_id] = tx.now, answer
+    return answer
+
+
+def _asked(tx: Tx, plan: _Plan, person_id: int) -> Ahead | None:
     when = dict(as_at=tx.today, as_at_end=london_day(tx.today)[1], soon=tx.today + SOON)
     rows = tx.rows(plan.statement, whose=person_id, **when)
     ready = {"met", "lapsing"}
@@ -67,6 +84,8 @@ def _plan(tx: Tx) -> _Plan:
         return known
     versions = {version.id: version for version in in_force(tx, tx.today, kind="progression")}
     if known is not None and known.versions == versions:
+        if known.day != tx.today:
+            known.answers.clear()
         known.asked_at, known.day = tx.now, tx.today
         return known
     plan = kept[tx.db.engine] = _Plan(tx.now, tx.today, versions, _statement(tx, list(versions)) if versions else None)
