@@ -98,7 +98,7 @@ def test_a_subscription_made_on_a_page(house: Hooks, admin: TestClient) -> None:
     ):
         refused = admin.post("/webhooks/new", data=form | wrong)
         assert refused.status_code == 422 and said in refused.text, wrong
-        assert {**form, **wrong}["name"] in refused.text and 'value="person.changed" checked' in refused.text
+        assert str({**form, **wrong}["name"]) in refused.text and 'value="person.changed" checked' in refused.text
     with receiving(answering(200)) as receiver:
         made = admin.post("/webhooks/new", data=form | {"url": receiver.url})
         (row,) = house.make.rows(select(Subscription.__table__))
