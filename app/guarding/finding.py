@@ -59,7 +59,7 @@ def findings(text: str, names: Names | Sequence[str] = (), *, today: date | None
     `names`: the writer's own list, as words or as `names.Kept`. `today`: with it, a recent date beside a name is a meeting's. `ours`: hosts
     of the council's own e-mail addresses, which are nobody's family.
     """
-    plain = text.translate(look.PLAIN)
+    plain, places = _without_unseen(text.translate(look.PLAIN))
     found: list[tuple[int, int, str]] = []
     found += [(start, end, "email") for start, end in _emails(plain, ours)]
     found += [(start, end, "nhs") for start, end in _nhs(plain)]
@@ -73,7 +73,18 @@ def findings(text: str, names: Names | Sequence[str] = (), *, today: date | None
 
         kept = Plain(names) if isinstance(names, list | tuple) else names
         found += [(start, end, "name") for start, end in kept.spans(plain)]  # type: ignore[union-attr]
-    return tuple(_shown(text, *one) for one in _apart(found)[:MOST])
+    apart = _apart(found)[:MOST]
+    if places:
+        apart = [(places[start], places[end - 1] + 1, kind) for start, end, kind in apart]
+    return tuple(_shown(text, *one) for one in apart)
+
+
+def _without_unseen(plain: str) -> tuple[str, list[int]]:
+    """The text without characters that take no room, and where each of the others stood; no places where there are none of them."""
+    if look.UNSEEN.search(plain) is None:
+        return plain, []
+    places = [at for at, character in enumerate(plain) if look.UNSEEN.match(character) is None]
+    return "".join(plain[at] for at in places), places
 
 
 def redact(text: str, found: Sequence[Finding]) -> str:

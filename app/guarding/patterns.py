@@ -15,7 +15,10 @@ PLAIN = (
     | dict.fromkeys(map(ord, "‘’‛ʼ＇"), "'")
     | {0xFF10 + n: str(n) for n in range(10)}
     | {0x660 + n: str(n) for n in range(10)}
+    | {ord("＠"): "@"}
 )
+UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+"""Characters that take no room: they come with pasted text, and would hide what stands around them."""
 
 # Dates -------------------------------------------------------------------------------------------------------------
 
@@ -71,7 +74,7 @@ NOT_NAMES = frozenset(
 NHS = re.compile(r"(?<![\w/.+])(?<!\d[ -])(?P<number>\d{3}(?P<gap>[ -]?)\d{3}(?P=gap)\d{4})(?!-?\w)(?! \d{3})")
 NHS_SAID = re.compile(
     r"(?<![a-z])(?:NHS|CHI|H ?& ?C)(?: (?:number|num|no|id|ref(?:erence)?))?\.?[ :=#(-]{0,3}(?:is|"
-    r"was)?[ :]{0,2}(?P<number>\d(?:[ -]?\d){9})(?!\d)",
+    r"was)?[ :]{0,2}(?P<number>\d(?:[ .-]?\d){9})(?!\d)",
     re.IGNORECASE,
 )
 PHONE = re.compile(r"(?<![\w+/-])(?P<number>(?:(?:\+|00) ?44[ .-]?(?:\(0\)[ .-]?)?[1-9]\d|\(?0[1-9]\d)(?:[ ().-]{0,3}\d){8})(?!-?\w)")

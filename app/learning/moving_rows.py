@@ -218,9 +218,7 @@ class _Reader:
         if minutes is None and not any(column in ("minutes", "hours") for column, *_ in self.wrong):
             self.wrong.append(("minutes", "There is no time", "Give minutes, or hours in a column of their own"))
         if not 2 <= len(title) <= LONGEST_TITLE:
-            self.wrong.append(
-                ("title", "The title is too long" if title else "There is no title", f"Give up to {LONGEST_TITLE} characters")
-            )
+            self.wrong.append(("title", _wrong_title(title), f"Give 2 to {LONGEST_TITLE} characters"))
         activity = self.named.get(self._said("activity").lower(), [])
         if not activity:
             self.wrong.append(("activity", "This kind of learning is not known", "Use one of: " + ", ".join(self.titles)))
@@ -255,3 +253,9 @@ class _Reader:
                 said = f"Line {seen[key]} is about the same"
                 self.made.problems.append(Problem(row.line, column, row.on_date.isoformat(), said, "Delete one of the two lines"))
             seen.setdefault(key, row.line)
+
+
+def _wrong_title(title: str) -> str:
+    if not title:
+        return "There is no title"
+    return "The title is too long" if len(title) > LONGEST_TITLE else "The title is too short"

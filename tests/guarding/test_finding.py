@@ -77,6 +77,22 @@ def test_full_width_digits_and_odd_spaces_hide_nothing() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "shown"),
+    [
+        ("It was 943\u200b476\u200b5919 on the letter", "nhs", "943\u200b476\u200b5919"),
+        ("\u202bWrite to jake.smith＠gmail.com", "email", "jake.smith＠gmail.com"),
+        ("NHS no 943.476.5919", "nhs", "943.476.5919"),
+        ("Call 077\u00ad009\u200d00123\ufeff today", "phone", "077\u00ad009\u200d00123"),
+    ],
+)
+def test_what_takes_no_room_hides_nothing(text: str, kind: str, shown: str) -> None:
+    """Pasted text has characters nobody sees; what was found stands where it does in the text as it was written."""
+    (found,) = findings(text)
+    assert (found.kind, text[found.start : found.end]) == (kind, shown)
+    assert shown not in redact(text, [found])
+
+
 def test_what_overlaps_is_told_once() -> None:
     assert [one.kind for one in findings("NHS number 999 819 3036", ("Nhs",))] == ["name", "nhs"]
     assert [one.said for one in findings("14 Mill Lane", ("Mill Lane",))] == ["14 Mill Lane"]
