@@ -23,7 +23,7 @@ def _two(tx: Tx) -> tuple[int, int]:
 
 @plants("published-steps-can-be-met")
 def _(tx: Tx) -> None:
-    published = dict(state="published", published_at=tx.now, in_force_from=tx.today, number=1)
+    published = dict(state="published", published_at=tx.now, in_force_from=tx.today, number=1, title="A step")
     tx.insert(StepVersion, step_id=_step(tx), **published)
 
 

@@ -69,7 +69,6 @@ def parts(tx: Tx, version_ids: Collection[int]) -> tuple[dict[int, list[Group]],
 VERSION = (
     StepVersion.__table__,
     Step.code,
-    Step.title,
     Step.kind,
     Step.to_stage,
     CareerStage.title.label("to_title"),

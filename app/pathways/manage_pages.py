@@ -28,6 +28,10 @@ from app.policy import Can
 pages = Pages()
 DONE = {
     "loaded": ("The file is loaded.", "Its steps are drafts and count for nobody until they are published."),
+    "replaced": (
+        "The file is loaded, in place of a draft that was there.",
+        "That draft is gone, whoever loaded it. The new one counts for nobody until it is published.",
+    ),
     "there": ("All of it was there already.", "Nothing was changed."),
     "published": ("It is published.", "From its first day on, this is what the step asks for."),
     "withdrawn": ("The version is withdrawn.", "The step asks for nothing until another version is published."),
@@ -52,7 +56,7 @@ def said_of(tx: Tx, row: Row[Any]) -> dict[str, Any]:
 @pages.get("/pathways/manage", can=Can.MANAGE_FRAMEWORKS)
 def listing(tx: Tx, page: Page) -> Response:
     """Every version of every step, drafts first."""
-    rows = tx.rows(VERSIONS.order_by(StepVersion.state != "draft", Step.title, StepVersion.number.desc()))
+    rows = tx.rows(VERSIONS.order_by(StepVersion.state != "draft", StepVersion.title, StepVersion.number.desc()))
     return page.render(
         "pathways/manage.html",
         rows=rows,
@@ -123,7 +127,8 @@ def _prepared(tx: Tx, page: Page) -> Any:
 def load(tx: Tx, page: Page) -> Response:
     """Keep its steps as drafts."""
     loaded = operations.load(tx, page.found)
-    done = "there" if all(each.outcome == "already there" for each in loaded) else "loaded"
+    outcomes = {each.outcome for each in loaded}
+    done = "replaced" if "draft replaced" in outcomes else "there" if outcomes == {"already there"} else "loaded"
     return page.go(f"/pathways/versions/{loaded[0].key}" if len(loaded) == 1 else "/pathways/manage", done=done)
 
 
@@ -166,11 +171,12 @@ def publish_form(tx: Tx, page: Page, step_version_id: int) -> Response:
 
 @pages.post("/pathways/versions/{step_version_id:int}/publish", can=Can.MANAGE_FRAMEWORKS, again=draw_publish)
 def publish(tx: Tx, page: Page, step_version_id: int) -> Response:
-    """From draft to published."""
+    """From draft to published, as long as it is the draft that the publisher saw."""
     problems = Problems()
+    read = forms.number(page.form, "version", "The version", problems)
     from_: date | None = forms.day(page.form, "from", "The first day", problems)
     problems.raise_any()
-    operations.publish(tx, step_version_id, from_)
+    operations.publish(tx, step_version_id, from_, read=read or 0)
     return page.go(f"/pathways/versions/{step_version_id}", done="published")
 
 

@@ -71,6 +71,7 @@ class StepVersion(Model):
     __tablename__ = "step_versions"
     step_id: Mapped[int] = mapped_column(ForeignKey("pathway_steps.id"))
     number: Mapped[int]
+    title: Mapped[str]  # what the step is called; `pathway_steps.title` is that of the newest published version
     state: Mapped[str] = mapped_column(default="draft")  # draft · published · withdrawn
     rule: Mapped[str] = mapped_column(default="all")  # of its groups, and of requirements without a group: all of them, or any `needed`
     needed: Mapped[int | None]

@@ -104,7 +104,7 @@ def theirs(tx: Tx, page: Page, person_id: int) -> Response:
 def everything(tx: Tx, page: Page) -> Response:
     """Every step in force, by where it leads, with how far the reader is."""
     versions = [version.id for version in in_force(tx, tx.today)]
-    rows = tx.rows(VERSIONS.where(StepVersion.id.in_(versions)).order_by(CareerStage.rank, Step.to_stage, Step.title))
+    rows = tx.rows(VERSIONS.where(StepVersion.id.in_(versions)).order_by(CareerStage.rank, Step.to_stage, StepVersion.title))
     titles = stage_titles(tx)
     me = select(Person.id).where(Person.id == tx.actor.person_id)
     how = {each.version_id: each for each in progress.steps(tx, me, versions, tx.today)}

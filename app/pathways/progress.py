@@ -139,7 +139,7 @@ def next_steps(
         return
     if is_postgresql(tx.db):
         tx.db.execute(_ROOM)
-    for part in tx.db.execution_options(yield_per=CHUNK).execute(statement).partitions():
+    for part in tx.db.execute(statement, execution_options={"yield_per": CHUNK}).partitions():
         yield from (Progress(*tuple(row)) for row in part)
 
 

@@ -40,7 +40,7 @@ def counting(tx: Tx, record_ids: Collection[int]) -> dict[int, list[Counting]]:
     people = select(LearningRecord.person_id).where(mine).distinct()
     its = _either(applying(tx, people, versions, when), _looked_towards(tx, versions))
     rows = tx.rows(
-        select(LearningRecord.id, Requirement.title, Step.title.label("step"), Step.code)
+        select(LearningRecord.id, Requirement.title, StepVersion.title.label("step"), Step.code)
         .select_from(LearningRecord)
         .join(its, its.c.person_id == LearningRecord.person_id)
         .join(Requirement, Requirement.version_id == its.c.version_id)

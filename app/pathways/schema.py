@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from app.core.text import normal
 from app.frameworks.reading import Place
-from app.frameworks.schema import Code, Part, Title, Verified, Words
+from app.frameworks.schema import Code, Part, Verified
 
 Kind = Literal[
     "course",
@@ -27,7 +28,17 @@ Kind = Literal[
     "endorsement",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _seen(value: object) -> object:
+    """One line of what can be seen: what hides text or turns it round goes, before anything is counted."""
+    return normal(value) if isinstance(value, str) else value
+
+
+Line = BeforeValidator(_seen)
+Title = Annotated[str, Line, Field(min_length=1, max_length=200)]
+Words = Annotated[str, Line, Field(max_length=4000)]
+Name = Annotated[str, Line, Field(min_length=1, max_length=200)]
 Number = Annotated[int, Field(ge=1, le=100)]
 Months = Annotated[int, Field(ge=1, le=240)]
 Minutes = Annotated[int, Field(ge=1, le=100_000)]

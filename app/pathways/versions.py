@@ -62,7 +62,7 @@ _ALL = select(
     StepVersion.step_id,
     StepVersion.number,
     Step.code,
-    Step.title,
+    StepVersion.title,
     Step.kind,
     Step.to_stage,
     StepVersion.rule,

@@ -31,7 +31,7 @@ COLUMNS = (
     *("minutes", "bucket", "activity", "months", "stage", "role", "rule", "needed"),
 )
 VERSION = (
-    *("id", "step_id", "number", "state", "rule", "needed", "applies", "summary", "source", "verified"),
+    *("id", "step_id", "number", "title", "state", "rule", "needed", "applies", "summary", "source", "verified"),
     *("in_force_from", "in_force_to", "published_at", "published_by", "withdrawn_at", "withdrawn_on", "version"),
 )
 OLD_KINDS = "kind IN ('completion', 'programme')"
@@ -99,6 +99,7 @@ def _steps() -> None:
         sa.Column("id", KEY, nullable=False),
         sa.Column("step_id", KEY, nullable=False),
         sa.Column("number", KEY, nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("rule", sa.String(), nullable=False),
         sa.Column("needed", KEY, nullable=True),

@@ -141,9 +141,10 @@ def _steps(tx: Any) -> None:
     """From each stage a step up and another one further; every kind of requirement in each: twelve of them in three groups."""
     for n, stage in enumerate(STAGES[:-1]):
         for k, target in enumerate((STAGES[n + 1], STAGES[min(n + 2, len(STAGES) - 1)])):
-            step = tx.insert(Step, code=f"{stage}-{k}", title=f"From {stage} to {target}", kind="progression", to_stage=target)
+            title = f"From {stage} to {target}"
+            step = tx.insert(Step, code=f"{stage}-{k}", title=title, kind="progression", to_stage=target)
             applies = {"stages": [stage], "contracts": ["permanent", "fixed term"], "host_only": True}
-            version = tx.insert(StepVersion, step_id=step, number=1, applies=applies, in_force_from=BEGAN)
+            version = tx.insert(StepVersion, step_id=step, number=1, title=title, applies=applies, in_force_from=BEGAN)
             for number, group in enumerate(_groups(2 * n + k, stage), 1):
                 rule = "any" if number == 2 else "all"
                 group_id = tx.insert(

@@ -79,7 +79,22 @@ def _withdraw(db: Any) -> None:
     """Every other step asks for something else from today on, and every third for nothing, as was said later."""
     gone = dict(state="withdrawn", withdrawn_at=LATER, withdrawn_on=AS_AT - timedelta(days=90))
     db.execute(update(StepVersion).where(StepVersion.id % 3 == 0).values(**gone))
-    newer = select(Step.id, literal(2), literal("published"), literal("all"), literal({}, StepVersion.applies.type), literal(AS_AT))
-    columns = ["step_id", "number", "state", "rule", "applies", "in_force_from", "published_at", "summary", "source", "verified", "version"]
+    newer = select(
+        Step.id, literal(2), Step.title, literal("published"), literal("all"), literal({}, StepVersion.applies.type), literal(AS_AT)
+    )
+    columns = [
+        "step_id",
+        "number",
+        "title",
+        "state",
+        "rule",
+        "applies",
+        "in_force_from",
+        "published_at",
+        "summary",
+        "source",
+        "verified",
+        "version",
+    ]
     plain = (literal(LATER), literal(""), literal(""), literal("false"), literal(1))
     db.execute(insert(StepVersion).from_select(columns, newer.add_columns(*plain).where(Step.id % 2 == 0), include_defaults=False))

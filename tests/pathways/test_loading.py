@@ -11,12 +11,14 @@ from sqlalchemy import func, select, update
 
 from app.core.config import ROOT
 from app.core.db import Database
-from app.core.errors import Conflict, Forbidden, Invalid
+from app.core.errors import Changed, Conflict, Forbidden, Invalid
 from app.core.tx import Actor, transaction
 from app.frameworks import command
 from app.frameworks.reading import FileRefused
 from app.pathways import definitions, operations, schema
 from app.pathways.models import COLUMNS, PARAMETERS, Requirement, RequirementCourse, RequirementGroup, Step, StepVersion
+from app.pathways.versions import in_force
+from tests.conftest import Ledger
 from tests.factory import Make
 from tests.frameworks.drafts import altered
 from tests.pathways.steps import STEPS, begin, load, stages
@@ -114,6 +116,55 @@ def test_publishing_withdrawing_and_the_next_version(make: Make) -> None:
     with make.tx() as tx:
         operations.withdraw(tx, second, "Too hard")
     assert [make.row(StepVersion, key).state for key in (first, second)] == ["published", "withdrawn"]
+
+
+def named(make: Make) -> tuple[str, str]:
+    """What the step is called: as it stands, and by the version in force."""
+    with make.tx(writes=False) as tx:
+        (version,) = in_force(tx, tx.today)
+        return make.rows(select(Step.title))[0].title, version.title
+
+
+def test_a_new_name_is_part_of_the_draft_until_it_is_published(make: Make, ledger: Ledger) -> None:
+    begin(make)
+    old, new = "To experienced social worker", "Onwards"
+    draft = load(make, altered(STEPS, (f"title: {old}", f"title: {new}")))["SW-EXP"]
+    assert make.row(StepVersion, draft).title == new and named(make) == (old, old), "it is a new draft, and changes nothing"
+    with make.tx() as tx:
+        operations.discard(tx, draft)
+    assert named(make) == (old, old)
+    draft = load(make, altered(STEPS, (f"title: {old}", f"title: {new}")))["SW-EXP"]
+    ledger.start()
+    with make.tx() as tx:
+        operations.publish(tx, draft, tx.today, read=1)
+    assert named(make) == (new, new) and ledger.actions() == ["step.published", "step.renamed"]
+    with make.tx() as tx:
+        operations.withdraw(tx, draft, "The old name was better")
+    assert make.rows(select(Step.title))[0].title == old
+
+
+def test_what_hides_or_turns_text_round_does_not_get_into_a_step(make: Make) -> None:
+    stages(make)
+    make.course("Court skills")
+    turned = altered(
+        STEPS, ("title: To experienced social worker", 'title: "To \\u202Eexperienced\\a\\u200B  worker"'), ("Two years", "Two\u200f years")
+    )
+    key = load(make, turned)["SW-EXP"]
+    kept = make.row(StepVersion, key)
+    assert (kept.title, kept.summary) == ("To experienced worker", "Two years, and a good word.")
+    (said,) = refused(altered(STEPS, ("title: To experienced social worker", 'title: "\\u202E\\u200B"')))
+    assert "line 3" in said
+
+
+def test_a_draft_that_was_replaced_is_not_published_unseen(make: Make) -> None:
+    begin(make)
+    draft = load(make, altered(STEPS, ("needed: 1", "needed: 2")))["SW-EXP"]
+    load(make, altered(STEPS, ("{kind: registration}", "{kind: supervision}")))
+    with make.tx() as tx, pytest.raises(Changed):
+        operations.publish(tx, draft, read=1)
+    with make.tx() as tx:
+        operations.publish(tx, draft, read=2)
+    assert make.row(StepVersion, draft).state == "published"
 
 
 def test_a_draft_is_thrown_away_with_its_step(make: Make) -> None:

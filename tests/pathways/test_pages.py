@@ -160,13 +160,16 @@ def test_publishing_shows_who_gains_and_who_loses_first(world: World, browse: Si
     reply = zofia.post("/pathways/load", files={"file": ("steps.yaml", only_course.encode())})
     draft = world.make.rows(select(StepVersion.id).where(StepVersion.state == "draft"))[0].id
     assert "The file is loaded." in words(reply)
-    page = words(zofia.get(f"/pathways/versions/{draft}/publish"))
+    saw = {"version": "1"}
+    form = zofia.get(f"/pathways/versions/{draft}/publish")
+    page = words(form)
+    assert 'name="version" value="1"' in form.text
     assert "1 person would meet it who does not meet the version in force, and 0 people would no longer meet" in page
     assert "Would gain Ann Holt" in page and "Would lose Nobody." in page and "1 of 1 people it is for would meet it" in page
     with world.make.tx(writes=False) as tx:
         yesterday = tx.today - timedelta(days=1)
-    assert "from today at the earliest" in words(zofia.post(f"/pathways/versions/{draft}/publish", data=typed(yesterday, "from")))
-    assert "It is published." in words(zofia.post(f"/pathways/versions/{draft}/publish", data={}))
+    assert "from today at the earliest" in words(zofia.post(f"/pathways/versions/{draft}/publish", data=saw | typed(yesterday, "from")))
+    assert "It is published." in words(zofia.post(f"/pathways/versions/{draft}/publish", data=saw))
     harder = load(world.make, altered(only_course, ("minutes: 30", "minutes: 300")))["SW-EXP"]
     page = words(zofia.get(f"/pathways/versions/{harder}/publish"))
     assert "0 people would meet it who do not meet the version in force, and 1 person would no longer meet" in page
@@ -177,6 +180,29 @@ def test_publishing_shows_who_gains_and_who_loses_first(world: World, browse: Si
         met = {each.version_id for each in progress.steps(tx, everybody, [draft, harder], tx.today) if each.status in ("met", "lapsing")}
     assert (change.met, change.meets, change.loses) == (1, 0, 1) and met == {draft}
     assert zofia.get(f"/pathways/versions/{draft}/publish").status_code == 409
+
+
+def test_nobody_publishes_a_draft_that_they_did_not_see(world: World, browse: SignIn) -> None:
+    zofia, other = browse(world.zofia), browse(world.make.person("Yusuf Adan", roles=("coordinator",)))
+    draft = load(world.make, altered(STEPS, ("needed: 1", "needed: 2")))["SW-EXP"]
+    path = f"/pathways/versions/{draft}/publish"
+    assert 'name="version" value="1"' in zofia.get(path).text
+    mine = altered(STEPS, ("title: To experienced social worker", "title: Onwards"))
+    assert "is replaced, whoever loaded it" in words(other.get("/pathways/load"))
+    replaced = other.post("/pathways/load", files={"file": ("steps.yaml", mine.encode())})
+    assert "The file is loaded, in place of a draft that was there." in words(replaced)
+    for data in ({"version": "1"}, {}, {"version": "0"}, {"version": "x"}):
+        refused = zofia.post(path, data=data)
+        assert refused.status_code in (412, 422) and world.make.row(StepVersion, draft).state == "draft", data
+    assert "Somebody replaced this draft since you opened it." in re.sub(r"<[^>]+>", "", zofia.post(path, data={"version": "1"}).text)
+    assert 'name="version" value="2"' in refused.text, "they see what it is now, and can publish that"
+    assert "It is published." in words(zofia.post(path, data={"version": "2"}))
+
+
+def test_a_file_says_to_change_what_the_file_has(world: World, browse: SignIn) -> None:
+    zofia = browse(world.zofia)
+    assert "download a version, change what it asks for, and leave its code" in words(zofia.get("/pathways/load"))
+    assert "change its text and its version" in words(zofia.get("/frameworks/load"))
 
 
 def test_a_wrong_file_is_shown_line_by_line_and_files_come_back_as_they_went(world: World, browse: SignIn) -> None:

@@ -26,6 +26,7 @@ FORMS: dict[str, Any] = {
     "POST /people/{person_id:int}/progressions/new": _MOVE,
     "POST /progressions/{progression_id:int}/correct": _MOVE,
     "POST /progressions/{progression_id:int}/take-out": {"reason": "It was somebody else"},
+    "POST /pathways/versions/{step_version_id:int}/publish": {"version": "1"},
     "POST /pathways/versions/{step_version_id:int}/withdraw": {"reason": "Another takes its place"},
 }
 

@@ -393,7 +393,9 @@ class Drawn:
     def _write_version(self, db: Any, version: Fact) -> None:
         rule = dict(rule="any" if version["needed"] else "all", needed=version["needed"])
         dates = dict(in_force_from=version["from"], in_force_to=version["to"], applies=version["applies"])
-        db.execute(insert(StepVersion), dict(id=version["id"], step_id=version["step"], number=version["number"], **rule, **dates))
+        db.execute(
+            insert(StepVersion), dict(id=version["id"], step_id=version["step"], number=version["number"], title="S", **rule, **dates)
+        )
         for number, group in enumerate(version["groups"], 1):
             rule = dict(rule="any" if group["needed"] else "all", needed=group["needed"])
             db.execute(insert(RequirementGroup), dict(id=group["id"], version_id=version["id"], number=number, title="G", **rule))

@@ -142,15 +142,13 @@ def _load(tx: Tx, said: Said, names: _Names, step: Row[Any] | None) -> Loaded:
     else:
         step_id = step.id
         held = list(tx.rows(VERSIONS.where(StepVersion.step_id == step_id).order_by(StepVersion.number.desc())))
-        if step.title != said.title:
-            tx.update(Step, step_id, title=said.title, version=step.version + 1)
-            tx.record("step.renamed", "pathway_steps", step_id, code=said.code, title=said.title, was=step.title)
     draft = next((row for row in held if row.state == "draft"), None)
     in_use = next((row for row in held if row.state == "published"), None)
     newest = draft or in_use
     if newest is not None and _same(tx, newest, said, names):
         return Loaded("pathway step", said.code, f"version {newest.number}", "already there", newest.id)
     values = dict(
+        title=said.title,
         rule=said.rule,
         needed=said.needed,
         applies=_applies(said),
@@ -161,8 +159,10 @@ def _load(tx: Tx, said: Said, names: _Names, step: Row[Any] | None) -> Loaded:
         in_force_to=said.in_force_to,
     )
     if draft is not None:
+        # Locked, so that two who replace it at once count one after the other, and whoever publishes knows which they saw.
+        counted = tx.get(StepVersion, draft.id, lock=True, what="draft")
         empty(tx, draft.id)
-        tx.update(StepVersion, draft.id, **values, version=draft.version + 1)
+        tx.update(StepVersion, draft.id, **values, version=counted.version + 1)
         key, number, outcome, action = draft.id, draft.number, "draft replaced", "step.replaced"
     else:
         number = 1 + max((row.number for row in held), default=0)
@@ -184,7 +184,7 @@ def _same(tx: Tx, row: Row[Any], said: Said, names: _Names) -> bool:
     groups, asked = parts(tx, [row.id])
     old = definition(row, groups[row.id], asked[row.id])
     new = said.model_dump(exclude_none=True)
-    new |= {"title": said.title, "applies": _applies(said), "verified": said.verified}
+    new |= {"applies": _applies(said), "verified": said.verified}
     new["groups"] = [_plain(group, names) for group in said.groups]
     if said.in_force_from is None:
         old.pop("in_force_from", None)
@@ -193,7 +193,7 @@ def _same(tx: Tx, row: Row[Any], said: Said, names: _Names) -> bool:
             new.pop(name, None)
     if new.get("rule") == "all":
         del new["rule"]
-    return {**old, "title": said.title} == new
+    return old == new
 
 
 def _plain(group: Group, names: _Names) -> dict[str, Any]:

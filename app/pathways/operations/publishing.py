@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, select
 
-from app.core.errors import Conflict, Invalid
+from app.core.errors import Changed, Conflict, Invalid
 from app.core.tx import Tx
 from app.frameworks.operations import Loaded
 from app.pathways import words
@@ -19,14 +19,17 @@ from app.policy import Can, operation, require_for_host
 
 
 @operation(Can.MANAGE_FRAMEWORKS)
-def publish(tx: Tx, version_id: int, from_: date | None = None) -> None:
+def publish(tx: Tx, version_id: int, from_: date | None = None, *, read: int | None = None) -> None:
     """From a day on (`from_`, else the draft's own first day, else today) this version says what the step asks for.
 
     Not from a day in the past where another version held then: people were told what that one says. Conflict if it is no draft; Invalid
-    for such a day. The curricula it names are copied into it as they are now.
+    for such a day. The curricula it names are copied into it as they are now. `read`: which state of the draft (`StepVersion.version`) was
+    seen by whoever publishes; Changed if it has been replaced since. None: it was loaded in the same transaction.
     """
     require_for_host(tx, Can.MANAGE_FRAMEWORKS)
     row = _draft(tx, version_id)
+    if read is not None and row.version != read:
+        raise Changed("Somebody replaced this draft since you opened it.", way_out="Look at it as it is now, and publish that.")
     starts = from_ or row.in_force_from or tx.today
     held = tx.scalar(select(func.count()).select_from(StepVersion).where(StepVersion.step_id == row.step_id, StepVersion.state != "draft"))
     if starts < tx.today and held:
@@ -38,6 +41,7 @@ def publish(tx: Tx, version_id: int, from_: date | None = None) -> None:
     copy_curricula(tx, version_id)
     tx.update(StepVersion, version_id, state="published", in_force_from=starts, published_at=tx.now, published_by=tx.actor.person_id)
     tx.record("step.published", "step_versions", version_id, step=row.step_id, number=row.number, in_force_from=starts.isoformat())
+    _name(tx, row.step_id)
 
 
 @operation(Can.MANAGE_FRAMEWORKS)
@@ -53,6 +57,7 @@ def withdraw(tx: Tx, version_id: int, reason: str) -> None:
         raise Invalid("Say why it is withdrawn.", errors=[{"field": "reason", "message": "Say why, in up to 500 characters"}])
     tx.update(StepVersion, version_id, state="withdrawn", withdrawn_at=tx.now, withdrawn_on=tx.today)
     tx.record("step.withdrawn", "step_versions", version_id, step=row.step_id, number=row.number, reason=said)
+    _name(tx, row.step_id)
 
 
 @operation(Can.MANAGE_FRAMEWORKS)
@@ -74,6 +79,16 @@ def publish_loaded(tx: Tx, loaded: Sequence[Loaded]) -> int:
     for row in drafts:
         publish(tx, row.id)
     return len(drafts)
+
+
+def _name(tx: Tx, step_id: int) -> None:
+    """The step is called what its newest published version calls it."""
+    published = (StepVersion.step_id == step_id, StepVersion.state == "published")
+    title = tx.scalar(select(StepVersion.title).where(*published).order_by(StepVersion.number.desc()).limit(1))
+    step = tx.get(Step, step_id)
+    if title is not None and title != step.title:
+        tx.update(Step, step_id, title=title, version=step.version + 1)
+        tx.record("step.renamed", "pathway_steps", step_id, code=step.code, title=title, was=step.title)
 
 
 def _draft(tx: Tx, version_id: int) -> Row[Any]:
