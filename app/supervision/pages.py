@@ -19,6 +19,7 @@ from app.people.models import Person
 from app.policy import Can
 from app.supervision import action_queries, operations, queries, words
 from app.supervision.models import KINDS, PLACES, WITHDRAWN, Supervision
+from app.supervision.operations import supervising
 from app.supervision.queries import Line
 
 pages = Pages()
@@ -188,6 +189,9 @@ def _typed(tx: Tx, page: Page, person_id: int) -> tuple[date, str, int, str | No
         problems.add("other", f"Nobody in this organisation has the e-mail address or employee number “{other}”")
     elif found is not None and found not in supervisors:
         supervisors.append(found)
+        asked = (person_id, held_on or tx.today, found)
+        if why := supervising.unfit(tx, [asked]).get(asked):
+            problems.add("other", why)  # beside what was typed
     if not supervisors and not other:
         problems.add("supervisor" if _choices(tx, person_id) else "other", "Choose who supervised")
     problems.raise_any()

@@ -15,7 +15,7 @@ from app.core.sheets import SheetRefused
 from app.core.tx import Actor, transaction
 from app.supervision import operations
 from app.supervision.models import Supervision, SupervisionImport
-from app.supervision.operations import importing
+from app.supervision.operations import importing, supervising
 from tests.conftest import Ledger
 from tests.factory import Make
 from tests.supervision.rules import Team, team
@@ -55,6 +55,20 @@ def test_a_file_is_checked_shown_and_applied_once(us: Team, sign_in: Callable[[A
     again = coordinator.post("/supervision/import", files={"file": ("march.csv", content(*rows), "text/csv")}).headers["location"]
     assert "0 supervisions to record" in coordinator.get(again).text
     assert "Everything in the file is recorded" in coordinator.get(f"{again}/apply").text
+
+
+def test_a_file_cannot_name_who_did_not_work_there_on_the_day(us: Team) -> None:
+    outsider = us.make.person("Olga Outsider", organisation=us.make.organisation("Partner Council", host=False))
+    gone = us.make.person("Gus Gone", leaving_on=date(2026, 3, 1))
+    named = ((outsider, "1/3/2026"), (gone, "2/3/2026"), (gone, "1/3/2026"))
+    rows = [{"line": n, "cells": cells(us.callum.email, who.email, day)} for n, (who, day) in enumerate(named, 2)]
+    with us.acting(us.coordinator) as tx:
+        plan = importing.plan(tx, rows)
+    assert [(problem.line, problem.column, problem.wrong) for problem in plan.problems] == [
+        (2, "supervisor", supervising.ELSEWHERE),
+        (3, "supervisor", supervising.NOT_THEN),
+    ]
+    assert [one.line for one in plan.fresh] == [4]
 
 
 def test_every_wrong_cell_is_named_and_nothing_is_recorded(us: Team) -> None:

@@ -86,6 +86,21 @@ def test_somebody_else_supervised(us: Team, sign_in: SignIn) -> None:
     assert "Stan Stranger" in main(sign_in(us.callum).get("/supervision"))
 
 
+def test_a_made_up_supervisor_is_refused_beside_the_field(us: Team, sign_in: SignIn) -> None:
+    outsider = us.make.person("Olga Outsider", organisation=us.make.organisation("Partner Council", host=False))
+    gone = us.make.person("Gus Gone", leaving_on=today(us) - timedelta(days=2))
+    callum, here = sign_in(us.callum), f"/people/{us.callum.id}/supervision/new"
+    for data, words in (
+        (typed(today(us), supervisor=str(outsider.id)), "supervisor-error"),
+        (typed(today(us), other=gone.email), "other-error"),
+    ):
+        sent = callum.post(here, data=data)
+        assert sent.status_code == 422 and f'id="{words}"' in sent.text and "Whoever supervised must" in sent.text
+        assert "Olga" not in sent.text
+    assert us.make.rows(select(Supervision.id)) == []
+    assert callum.post(here, data=typed(today(us) - timedelta(days=2), other=gone.email)).status_code == 303
+
+
 def test_correcting_and_taking_back(us: Team, sign_in: SignIn) -> None:
     with us.acting(us.manager) as tx:
         key = operations.record(tx, us.callum.id, tx.today, "case", 60, [us.manager.id])

@@ -11,9 +11,11 @@ from sqlalchemy import delete, select, update
 
 from app.core.errors import Conflict, Invalid, NotFound, Refusal
 from app.core.tx import Actor, transaction
+from app.people import operations as people
+from app.people.models import Duty, Person
 from app.supervision import operations
 from app.supervision.models import Caseload, ProtectedTime, Supervision, Supervisor
-from app.supervision.operations import New
+from app.supervision.operations import New, supervising
 from tests.conftest import Ledger
 from tests.factory import Make
 from tests.supervision.rules import Team, team
@@ -97,6 +99,61 @@ def test_what_is_wrong_is_said_beside_the_field(us: Team, change: dict[str, Any]
     with pytest.raises(Invalid) as refused, us.acting(us.manager) as tx:
         operations.record(tx, us.callum.id, **given)
     assert [error["field"] for error in refused.value.errors] == [field]
+
+
+def refused(us: Team, by: Any, supervisor: Any, held_on: date) -> list[str]:
+    """What is said to somebody who names this supervisor of Callum on that day; empty: it is recorded."""
+    try:
+        with us.acting(by) as tx:
+            operations.record(tx, us.callum.id, held_on, "case", 60, [supervisor.id])
+    except Invalid as problem:
+        return [f"{error['field']}: {error['message']}" for error in problem.errors]
+    return []
+
+
+def test_only_a_colleague_of_that_day_may_be_named(us: Team) -> None:
+    """A made-up supervisor would count otherwise; an unknown one is refused in the same words, which name nobody."""
+    partner = us.make.organisation("Partner Council", host=False)
+    outsider = us.make.person("Olga Outsider", organisation=partner)
+    gone = us.make.person("Gus Gone", started_on=date(2024, 1, 1), leaving_on=date(2026, 1, 31))
+    elsewhere = refused(us, us.callum, outsider, date(2026, 2, 2))
+    assert elsewhere == ["supervisor: " + supervising.ELSEWHERE]
+    assert refused(us, us.manager, outsider, date(2026, 2, 2)) == elsewhere
+    for day_of in (date(2026, 2, 1), date(2023, 12, 31)):
+        assert refused(us, us.callum, gone, day_of) == ["supervisor: " + supervising.NOT_THEN]
+    assert us.make.rows(select(Supervision.id)) == []
+    assert refused(us, us.callum, gone, date(2026, 1, 31)) == [] and refused(us, us.callum, us.stranger, date(2026, 1, 30)) == []
+
+
+def test_an_assessor_of_another_organisation_supervises_while_it_is_theirs(us: Team) -> None:
+    partner = us.make.organisation("Partner Council", host=False)
+    outside = us.make.person("Olga Outside", organisation=partner)
+    with us.make.tx() as tx:
+        people.give_duty(tx, Duty.ASSESSOR, outside.id, date(2026, 1, 1), date(2026, 2, 1), person_id=us.callum.id)
+    for held_on, said in (
+        (date(2025, 12, 31), ["supervisor: " + supervising.ELSEWHERE]),
+        (date(2026, 1, 1), []),
+        (date(2026, 1, 31), []),
+        (date(2026, 2, 1), ["supervisor: " + supervising.ELSEWHERE]),
+    ):
+        assert refused(us, us.callum, outside, held_on) == said
+    with us.make.tx() as tx:  # who moved since stays in what is corrected, and may not be added anew
+        tx.update(Person, us.stranger.id, organisation_id=partner)
+        [key] = [row.id for row in us.make.rows(select(Supervision.id).where(Supervision.held_on == date(2026, 1, 1)))]
+    with us.acting(us.manager) as tx:
+        live = operations.correct(tx, key, date(2026, 3, 1), "case", 60, [outside.id])
+    with pytest.raises(Invalid), us.acting(us.manager) as tx:
+        operations.correct(tx, live, date(2026, 3, 1), "case", 60, [outside.id, us.stranger.id])
+
+
+def test_among_several_the_line_is_told_that_its_day_is_wrong(us: Team) -> None:
+    with us.make.tx() as tx:
+        tx.update(Person, us.manager.id, started_on=date(2026, 1, 5))
+    days = ((1, date(2026, 1, 5)), (2, date(2026, 1, 4)))
+    new = [New(us.dana.id, on, "case", 60, (us.manager.id,), suffix=f"-{n}") for n, on in days]
+    with pytest.raises(Invalid) as problem, us.acting(us.manager) as tx:
+        operations.record_many(tx, new)
+    assert problem.value.errors == [{"field": "held_on-2", "message": supervising.NOT_THEN}]
 
 
 def test_the_same_supervision_is_recorded_once(us: Team) -> None:

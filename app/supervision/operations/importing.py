@@ -18,6 +18,7 @@ from app.core.tx import Tx
 from app.people.models import Person
 from app.policy import Can, operation
 from app.supervision.models import KINDS, PLACES, SupervisionImport
+from app.supervision.operations import supervising
 from app.supervision.operations.record import EARLIEST, New, add, already
 
 MOST_ROWS = 1000
@@ -81,6 +82,7 @@ def plan(tx: Tx, rows: Sequence[dict[str, Any]]) -> Plan:
     found, made = _people(tx, rows), Plan()
     for row in rows:
         _read(tx.today, row["line"], row["cells"], found, made)
+    _fit(tx, made)
     there = already(tx, [one.new for one in made.rows])
     seen: dict[Any, int] = {}
     kept = []
@@ -94,6 +96,18 @@ def plan(tx: Tx, rows: Sequence[dict[str, Any]]) -> Plan:
     made.rows = kept
     made.problems.sort(key=lambda problem: problem.line)
     return made
+
+
+def _fit(tx: Tx, made: Plan) -> None:
+    """Rows whose supervisor cannot have been leave the plan for its problems."""
+    asked = {one.line: (one.new.person_id, one.new.held_on, one.new.supervisor_ids[0]) for one in made.rows}
+    refused = supervising.unfit(tx, set(asked.values()), recording=False)
+    for one in made.rows:
+        if why := refused.get(asked[one.line]):
+            made.problems.append(
+                Problem(one.line, "supervisor", one.supervisor, why, "Give who supervised on that day, or correct the date")
+            )
+    made.rows = [one for one in made.rows if asked[one.line] not in refused]
 
 
 def _people(tx: Tx, rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,6 +20,7 @@ from app.learning.sources import Learning
 from app.people.models import Person
 from app.policy import Can, operation
 from app.supervision.models import KINDS, LEARNING, PLACES, WITHDRAWN, Supervision, Supervisor
+from app.supervision.operations import supervising
 
 EARLIEST = date(2000, 1, 1)
 REGISTERED = ("registered", "conditions")  # what Social Work England calls somebody who may practise
@@ -46,7 +47,7 @@ def record(
 
     Those above them, their assessor and they themselves may record it. What they record themselves counts at once, is shown as their own
     entry, and is confirmed by one of those who supervised. Invalid, with the field, for a day to come, an unknown kind, minutes outside 1
-    to 600 or no supervisor; Conflict if it is recorded already.
+    to 600, no supervisor or one who cannot have been (`supervising`); Conflict if it is recorded already.
     """
     return record_many(tx, [New(person_id, held_on, kind, minutes, tuple(supervisor_ids), place)])[0]
 
@@ -76,8 +77,10 @@ def _reached(tx: Tx, ids: Collection[int]) -> Any:
 def add(tx: Tx, new: Sequence[New], *, source: str = "entry", old: Row[Any] | None = None) -> list[int]:
     """Write them, once who may has been asked; returns their ids in the same order. `old`: what the only one of them corrects."""
     corrected_from, first = (None, None) if old is None else (old.id, old.first_id or old.id)
+    asked = [(each.person_id, each.held_on, key) for each in new for key in each.supervisor_ids]
+    refused = supervising.unfit(tx, asked, had=old.id if old is not None else None, recording=source == "entry")
     supervisors = _supervisors(tx, new)
-    errors = [error for each in new for error in _wrong(tx, each, supervisors)] + _repeated(new)
+    errors = [error for each in new for error in _wrong(tx, each, refused)] + _repeated(new)
     if errors:
         raise Invalid(errors[0]["message"] + "." if len(errors) == 1 else "Check what you entered.", errors=errors)
     _not_yet(tx, new)
@@ -134,7 +137,7 @@ def _supervisors(tx: Tx, new: Sequence[New]) -> dict[int, Row[Any]]:
     return {row.id: row for row in tx.rows(select(Person.__table__).where(Person.id.in_(wanted)))} if wanted else {}
 
 
-def _wrong(tx: Tx, each: New, supervisors: dict[int, Row[Any]]) -> list[dict[str, str]]:
+def _wrong(tx: Tx, each: New, refused: Mapping[supervising.Asked, str]) -> list[dict[str, str]]:
     found = []
     if each.held_on > tx.today:
         found.append(("held_on", "The date must be today or in the past: record it once it has taken place"))
@@ -150,8 +153,8 @@ def _wrong(tx: Tx, each: New, supervisors: dict[int, Row[Any]]) -> list[dict[str
         found.append(("supervisor", "Choose who supervised, each once"))
     elif each.person_id in each.supervisor_ids:
         found.append(("supervisor", "Nobody supervises themselves: choose somebody else"))
-    elif any(key not in supervisors for key in each.supervisor_ids):
-        found.append(("supervisor", "Choose somebody who works here"))
+    elif why := next((refused[said] for key in each.supervisor_ids if (said := (each.person_id, each.held_on, key)) in refused), ""):
+        found.append(("held_on" if each.suffix else "supervisor", why))  # among several nobody is asked who supervised, only when
     return [{"field": field + each.suffix, "message": message} for field, message in found]
 
 
