@@ -52,6 +52,7 @@ def draw_endorse(tx: Tx, page: Page, person_id: int, step: str) -> Response:
         roles=[(role, words.ROLES[role]) for role in roles],
         ask=next((each for each in asked if (each.person_id, each.step_id) == (person_id, version.step_id)), None),
         words=words,
+        whose=views.reader(tx, person_id),
         today=tx.today,
     )
 

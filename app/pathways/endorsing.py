@@ -278,6 +278,17 @@ def waiting_for(tx: Tx) -> Sequence[Row[Any]]:
     )
 
 
+def open_requests(tx: Tx, person_id: int) -> Sequence[Row[Any]]:
+    """(id, step_id, role, asked_of, name, asked_at) of whom this person has asked and who has not answered, the oldest first."""
+    ask = EndorsementAsk
+    return tx.rows(
+        select(ask.id, ask.step_id, ask.role, ask.asked_of, Person.name, ask.asked_at)
+        .join(Person, Person.id == ask.asked_of)
+        .where(ask.person_id == person_id, ask.state == "asked")
+        .order_by(ask.asked_at, ask.id)
+    )
+
+
 def given_by(tx: Tx) -> Sequence[Row[Any]]:
     """What the actor gave and has not withdrawn, of people who are still here, the newest first."""
     here = or_(Person.leaving_on.is_(None), Person.leaving_on >= tx.today)

@@ -19,7 +19,7 @@ from app.frameworks.comparing import Difference, differences
 from app.frameworks.reading import MOST_BYTES, MOST_SHOWN, FileRefused
 from app.pathways import operations, words
 from app.pathways.definitions import VERSIONS, comparable, definition, parts
-from app.pathways.models import Step, StepVersion
+from app.pathways.models import StepVersion
 from app.pathways.pages import stage_titles
 from app.pathways.preview import preview
 from app.pathways.versions import behind

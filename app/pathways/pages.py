@@ -76,6 +76,8 @@ def _pathway(tx: Tx, page: Page, person_id: int, name: str, *, you: bool) -> Res
         mandatory=[view for view in found if view.version.kind == "mandatory"],
         progressions=progressing.of_person(tx, person_id),
         may_record=policy.reaches(tx, Can.RECORD_PROGRESSION, person_id),
+        may_endorse=policy.may(tx.actor, Can.ENDORSE) and (you or policy.reaches(tx, Can.ENDORSE, person_id)),
+        whose=views.reader(tx, person_id),
         as_at=as_at,
         today=tx.today,
         words=words,
@@ -143,7 +145,8 @@ def _step(tx: Tx, page: Page, code: str, person_id: int, name: str, *, you: bool
         name=name,
         view=view,
         endorsements=endorsing.of_step(tx, person_id, version.step_id),
-        asks=any(line.row.kind == "endorsement" and not line.holds for line in view.lines),
+        lacking=[line for line in view.lines if line.row.kind == "endorsement" and not line.holds],
+        whose=views.reader(tx, person_id),
         aimed=you and bool(view.version.aimed),
         may_endorse=not you and bool(endorsing.endorsing_roles(tx, person_id, roles)),
         stages=stage_titles(tx) if you else None,
@@ -183,12 +186,12 @@ def draw_ask(tx: Tx, page: Page, step: str) -> Response:
     """Whom one can ask, and what they should know."""
     version = version_of(tx, step, tx.today)
     people: list[Row[Any]] = endorsing.can_be_asked(tx, tx.actor.person_id or 0, version.step_id)
-    waiting = {(row.asked_of, row.role) for row in endorsing.of_step(tx, tx.actor.person_id or 0, version.step_id) if row.state == "asked"}
-    free = [row for row in people if (row.id, row.role) not in waiting]
+    waiting = [row for row in endorsing.open_requests(tx, tx.actor.person_id or 0) if row.step_id == version.step_id]
+    asked = {(row.asked_of, row.role) for row in waiting}
+    free = [row for row in people if (row.id, row.role) not in asked]
     offered = [(f"{row.id} {row.role}", f"{row.name}, as {words.ROLES[row.role]}") for row in free]
-    return page.render(
-        "pathways/ask.html", step=version, offered=offered, waiting=len(waiting), roles=endorsing.asked_roles(tx, version.step_id)
-    )
+    roles = endorsing.asked_roles(tx, version.step_id)
+    return page.render("pathways/ask.html", step=version, offered=offered, waiting=waiting, roles=roles, words=words)
 
 
 @pages.get("/pathways/{step}/ask", can=Can.READ_PATHWAY)

@@ -9,15 +9,18 @@ from typing import Any
 
 from sqlalchemy import Row, and_, exists, or_, select
 
+from app import policy
 from app.core.calendar import add_months
 from app.core.db import ONE
 from app.core.tx import Tx
 from app.learning.models import Completion, Course, LearningRecord
-from app.pathways import progress
+from app.pathways import endorsing, progress
 from app.pathways.definitions import VERSIONS, Group, parts
 from app.pathways.models import RequirementCourse, Step, StepAim, StepVersion
 from app.pathways.versions import in_force
+from app.pathways.words import Reader
 from app.people.models import Person
+from app.policy import Can
 
 HOLDS = ("met", "lapsing")  # statuses of what is met on the date
 
@@ -33,6 +36,7 @@ class Line:
     so_far: tuple[int, int] | None = None  # records and minutes that count, of a requirement for learning that is not met
     lacking: list[Row[Any]] = field(default_factory=list)  # courses of a curriculum that are not in date: slug, title
     inside: int = 0  # how many courses the curriculum has
+    asks: list[Row[Any]] = field(default_factory=list)  # for an endorsement that is not there: who was asked and has not answered
 
     @property
     def holds(self) -> bool:
@@ -132,6 +136,8 @@ def _views(tx: Tx, person_id: int, versions: Mapping[int, Any], as_at: date, *, 
     lines = [line for view in views for line in view.lines]
     _courses(tx, person_id, lines, as_at)
     _so_far(tx, person_id, lines, as_at)
+    if as_at == tx.today:
+        _asks(tx, person_id, views)
     return sorted(views, key=lambda view: (view.version.kind != "mandatory", -view.done / view.enough, view.version.title))
 
 
@@ -169,6 +175,24 @@ def _courses(tx: Tx, person_id: int, lines: list[Line], as_at: date) -> None:
         line.inside += 1
         if not row.there:
             line.lacking.append(row)
+
+
+def _asks(tx: Tx, person_id: int, views: list[View]) -> None:
+    """Who was asked for an endorsement that is not there, and has not answered; one statement for all."""
+    lacking = [(view.version.step_id, line) for view in views for line in view.lines if line.row.kind == "endorsement" and not line.holds]
+    if not lacking:
+        return
+    rows = endorsing.open_requests(tx, person_id)
+    for step_id, line in lacking:
+        line.asks = [row for row in rows if (row.step_id, row.role) == (step_id, line.row.role)]
+
+
+def reader(tx: Tx, person_id: int) -> Reader | None:
+    """What the actor may open about the person whose pathway they read; None: it is their own."""
+    if person_id == tx.actor.person_id:
+        return None
+    books, sees = (policy.reaches(tx, can, person_id) for can in (Can.BOOK, Can.READ_SUPERVISION))
+    return Reader(person_id, books=books, supervision=sees)
 
 
 def _so_far(tx: Tx, person_id: int, lines: list[Line], as_at: date) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -151,15 +152,28 @@ def _lacking(line: Any) -> str:
     return f"So far {' and '.join(said)}"
 
 
-def mend(line: Any, person_id: int | None = None) -> tuple[str, str] | None:
-    """(words, address) of where an unmet or lapsing requirement can be seen to; for the person, or for whoever looks after `person_id`."""
-    kind, row = line.row.kind, line.row
-    whom = f"?for={person_id}" if person_id else ""
-    if kind == "course":
-        return "Find a date", f"/courses/{row.slug}{whom}"
-    if person_id is not None:
-        return ("See supervision", f"/people/{person_id}/supervision") if kind == "supervision" else None
-    return _OWN.get(kind)
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Somebody who reads another person's pathway, and what they may open about that person."""
+
+    person_id: int  # whose pathway it is
+    books: bool  # may they book for the person?
+    supervision: bool  # may they see when the person was supervised?
+
+
+def course(slug: str, reader: Reader | None = None) -> str:
+    """The address of a course; for somebody else, where the reader may book for them."""
+    return f"/courses/{slug}" + (f"?for={reader.person_id}" if reader is not None and reader.books else "")
+
+
+def mend(line: Any, reader: Reader | None = None) -> tuple[str, str] | None:
+    """(words, address) of where an unmet or lapsing requirement can be seen to, if it can; for the person, or for a `reader` of theirs."""
+    if line.row.kind == "course":
+        return "See the course" if reader is not None and not reader.books else "Find a date", course(line.row.slug, reader)
+    if reader is None:
+        return _OWN.get(line.row.kind)
+    sees = line.row.kind == "supervision" and reader.supervision
+    return ("See supervision", f"/people/{reader.person_id}/supervision") if sees else None
 
 
 _OWN = {
