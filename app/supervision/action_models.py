@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.core.db import Model, no_overlap
 from app.core.facts import Fact
 from app.core.tx import meaning
-from app.supervision.pdr_models import LIVE, stands
+from app.supervision.pdr_models import LIVE, SAVED, SENT, stands
 
 ENDS = {"done": "Done", "dropped": "No longer needed"}
 WHOSE = {"person": "Whoever is supervised", "supervisor": "Whoever supervises"}
@@ -30,6 +30,7 @@ class SupervisionAction(Model):
     by_date: Mapped[date | None]
     ended: Mapped[str | None]  # NULL: open
     ended_on: Mapped[date | None]
+    entry_key: Mapped[str | None]  # of the first row: the key under which a browser sent it
     recorded_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))  # NULL: the system
     recorded_at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]  # changed, or (where no other row takes its place) taken back
@@ -40,6 +41,7 @@ class SupervisionAction(Model):
         CheckConstraint("(ended IS NULL) = (ended_on IS NULL) AND (ended IS NULL OR ended IN ('done', 'dropped'))", name="ended"),
         CheckConstraint("ended_on IS NULL OR ended_on >= agreed_on", name="in_order"),
         Index("uq_supervision_actions_live", "person_id", "number", unique=True, sqlite_where=text(LIVE), postgresql_where=text(LIVE)),
+        Index("uq_supervision_actions_entry", "person_id", "entry_key", unique=True, sqlite_where=text(SENT), postgresql_where=text(SENT)),
         Index("ix_supervision_actions_person", "person_id", "number", "recorded_at"),
     )
 
@@ -62,4 +64,10 @@ meaning(
     "supervision_actions.person_id, supervision_actions.number",
     message="Somebody has just changed this action. Look at it again and retry.",
     code="conflict-at-once",
+)
+meaning(
+    "uq_supervision_actions_entry",
+    "supervision_actions.person_id, supervision_actions.entry_key",
+    message=SAVED,
+    code="entry-saved",
 )

@@ -14,7 +14,7 @@ from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.guarding.checking import decided
 from app.policy import Can
-from app.supervision import queries
+from app.supervision import entry_forms, queries
 from app.supervision.action_models import WORDS, SupervisionAction
 from app.supervision.models import KINDS, Supervision
 from app.supervision.operations import actions
@@ -46,7 +46,17 @@ def _form(tx: Tx, page: Page, person_id: int, *, row: Any = None, held: Any = No
     person = policy.person(tx, Can.RECORD_SUPERVISION, person_id)
     you = person_id == tx.actor.person_id
     options = whose_words(you)
-    return page.render("supervision/action.html", person=person, you=you, row=row, held=held, whose=options, most=WORDS, kinds=KINDS)
+    return page.render(
+        "supervision/action.html",
+        person=person,
+        you=you,
+        row=row,
+        held=held,
+        whose=options,
+        most=WORDS,
+        kinds=KINDS,
+        **entry_forms.carried(page, row),
+    )
 
 
 def _typed(page: Page) -> tuple[str, str, date | None]:
@@ -72,7 +82,8 @@ def agree(tx: Tx, page: Page, person_id: int) -> Response:
     words, whose, by_date = _typed(page)
     held = _held(tx, person_id, page.form)
     where = held.id if held else None
-    actions.agree(tx, person_id, words, whose, by_date, supervision_id=where, decision=decided(page.form))
+    key, decision = entry_forms.key(page), decided(page.form)
+    actions.agree(tx, person_id, words, whose, by_date, supervision_id=where, decision=decision, entry_key=key)
     return _back(tx, page, person_id, "agreed")
 
 
@@ -98,7 +109,7 @@ def change(tx: Tx, page: Page, person_id: int, number: int) -> Response:
     """It says it now."""
     policy.person(tx, Can.RECORD_SUPERVISION, person_id)
     words, whose, by_date = _typed(page)
-    actions.reword(tx, person_id, number, words, whose, by_date, decided(page.form))
+    actions.reword(tx, person_id, number, words, whose, by_date, decided(page.form), base=entry_forms.base(page))
     return _back(tx, page, person_id, "changed")
 
 

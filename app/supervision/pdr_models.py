@@ -15,9 +15,11 @@ from app.core.frozen import MARK, refuse
 from app.core.tx import meaning
 
 LIVE = "superseded_at IS NULL"
+SENT = "entry_key IS NOT NULL"
 EVENTS = {"objectives": "Objectives agreed", "mid-year": "Mid-year review", "complete": "Review complete"}
 REACHED = {"met": "Met", "partly": "Partly met", "dropped": "No longer needed"}
 WORDS = 400  # characters of an objective or of a line of the plan
+SAVED = "This has just been saved."
 KEPT = "What was recorded stays as it is: change it by a new entry."
 
 
@@ -78,6 +80,7 @@ class PdrObjective(Model):
     number: Mapped[int]
     words: Mapped[str]
     reached: Mapped[str | None]  # NULL: still open
+    entry_key: Mapped[str | None]  # of the first row: the key under which a browser sent it
     recorded_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     recorded_at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]
@@ -86,6 +89,7 @@ class PdrObjective(Model):
         CheckConstraint(f"length(words) BETWEEN 1 AND {WORDS}", name="words"),
         CheckConstraint("reached IS NULL OR reached IN ('met', 'partly', 'dropped')", name="reached"),
         Index("uq_pdr_objectives_live", "pdr_id", "number", unique=True, sqlite_where=text(LIVE), postgresql_where=text(LIVE)),
+        Index("uq_pdr_objectives_entry", "pdr_id", "entry_key", unique=True, sqlite_where=text(SENT), postgresql_where=text(SENT)),
         Index("ix_pdr_objectives_pdr", "pdr_id", "number", "recorded_at"),
     )
 
@@ -101,6 +105,7 @@ class DevelopmentItem(Model):
     step_id: Mapped[int | None]  # of a pathway; pathways stand above this room
     by_date: Mapped[date | None]
     done_on: Mapped[date | None]  # as said here; a completed course speaks for itself
+    entry_key: Mapped[str | None]  # of the first row: the key under which a browser sent it
     recorded_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     recorded_at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]
@@ -109,6 +114,7 @@ class DevelopmentItem(Model):
         CheckConstraint(f"length(words) BETWEEN 1 AND {WORDS}", name="words"),
         CheckConstraint("course_id IS NULL OR step_id IS NULL", name="one_link"),
         Index("uq_development_items_live", "pdr_id", "number", unique=True, sqlite_where=text(LIVE), postgresql_where=text(LIVE)),
+        Index("uq_development_items_entry", "pdr_id", "entry_key", unique=True, sqlite_where=text(SENT), postgresql_where=text(SENT)),
         Index("ix_development_items_pdr", "pdr_id", "number", "recorded_at"),
     )
 
@@ -156,3 +162,8 @@ for _name, _list in (
     ("uq_development_items_live", "development_items.pdr_id, development_items.number"),
 ):
     meaning(_name, _list, message="Somebody has just changed this. Look at it again and retry.", code="conflict-at-once")
+for _name, _list in (
+    ("uq_pdr_objectives_entry", "pdr_objectives.pdr_id, pdr_objectives.entry_key"),
+    ("uq_development_items_entry", "development_items.pdr_id, development_items.entry_key"),
+):
+    meaning(_name, _list, message=SAVED, code="entry-saved")

@@ -20,6 +20,7 @@ from app.guarding.checking import decided
 from app.learning.models import Course
 from app.people.models import Person
 from app.policy import Can
+from app.supervision import entry_forms
 from app.supervision import pdr_queries as queries
 from app.supervision.operations import pdr
 from app.supervision.operations.versions import live
@@ -124,6 +125,7 @@ def _form(tx: Tx, page: Page, what: str, person: Any, cycle: Any, **more: Any) -
     if person.id != tx.actor.person_id:
         page.saw("pdr.viewed", person.id)
     here = f"/people/{person.id}/pdr/{cycle.id}"
+    more |= entry_forms.carried(page, more.get("row"))
     return page.render(
         f"supervision/pdr/{what}.html", person=person, cycle=cycle, you=person.id == tx.actor.person_id, here=here, most=WORDS, **more
     )
@@ -146,7 +148,7 @@ def new_objective(tx: Tx, page: Page, person_id: int, cycle_id: int) -> Response
 @pages.post(f"{_AT}/objectives/new", can=Can.WRITE_PDR, again=draw_objective)
 def set_objective(tx: Tx, page: Page, person_id: int, cycle_id: int) -> Response:
     """It is written down."""
-    pdr.set_objective(tx, person_id, cycle_id, text(page.form, "words"), decided(page.form))
+    pdr.set_objective(tx, person_id, cycle_id, text(page.form, "words"), decided(page.form), entry_key=entry_forms.key(page))
     return _back(page, tx, person_id, cycle_id, "objective")
 
 
@@ -174,7 +176,8 @@ def change_objective(tx: Tx, page: Page, person_id: int, cycle_id: int, number: 
     """It says it now."""
     reached = text(page.form, "reached")
     became = None if reached == "open" else reached
-    pdr.change_objective(tx, person_id, cycle_id, number, text(page.form, "words"), became, decided(page.form))
+    words, decision = text(page.form, "words"), decided(page.form)
+    pdr.change_objective(tx, person_id, cycle_id, number, words, became, decision, base=entry_forms.base(page))
     return _back(page, tx, person_id, cycle_id, "objective")
 
 
@@ -227,8 +230,8 @@ def _typed(page: Page) -> tuple[str, int | None, date | None]:
 def plan(tx: Tx, page: Page, person_id: int, cycle_id: int) -> Response:
     """It is on the plan."""
     words, course, by_date = _typed(page)
-    step, decision = forms.one_id(page.form, "step"), decided(page.form)
-    pdr.plan(tx, person_id, cycle_id, words, course_id=course, step_id=step, by_date=by_date, decision=decision)
+    step, decision, key = forms.one_id(page.form, "step"), decided(page.form), entry_forms.key(page)
+    pdr.plan(tx, person_id, cycle_id, words, course_id=course, step_id=step, by_date=by_date, decision=decision, entry_key=key)
     return _back(page, tx, person_id, cycle_id, "line")
 
 
@@ -251,7 +254,7 @@ def line(tx: Tx, page: Page, person_id: int, cycle_id: int, number: int) -> Resp
 def change_line(tx: Tx, page: Page, person_id: int, cycle_id: int, number: int) -> Response:
     """It says it now."""
     words, course, by_date = _typed(page)
-    pdr.change_line(tx, person_id, cycle_id, number, words, course, by_date, decided(page.form))
+    pdr.change_line(tx, person_id, cycle_id, number, words, course, by_date, decided(page.form), base=entry_forms.base(page))
     return _back(page, tx, person_id, cycle_id, "line")
 
 
@@ -282,7 +285,8 @@ def take_back_line(tx: Tx, page: Page, person_id: int, cycle_id: int, number: in
 def draw_held(tx: Tx, page: Page, person_id: int, cycle_id: int) -> Response:
     """The form: which meeting, on which day. The first that is missing is chosen already."""
     person, cycle = _for(tx, Can.HOLD_PDR, person_id, cycle_id)
-    held = queries.review(tx, cycle.pdr_id).held
+    there = queries.review(tx, cycle.pdr_id).held
+    held = {kind: there[kind] for kind in EVENTS if kind in there}
     if not page.form:
         missing = page.query("kind") if page.query("kind") in EVENTS else next((kind for kind in EVENTS if kind not in held), "complete")
         page.form = {"kind": missing, **forms.day_fields("on_date", held[missing].on_date if missing in held else tx.today)}

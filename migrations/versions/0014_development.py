@@ -15,6 +15,7 @@ branch_labels = None
 depends_on = None
 
 LIVE = "superseded_at IS NULL"
+SENT = "entry_key IS NOT NULL"
 MARK = "[Redacted]"
 STOOD = ("person_id", "held_on", "kind", "minutes", "place", "source", "recorded_by", "recorded_at", "corrected_from")
 FIRST = "CONSTRAINT fk_supervisions_first_id FOREIGN KEY(first_id) REFERENCES supervisions (id)"
@@ -30,13 +31,25 @@ STANDS = {  # every column but when it was superseded and its words
             "by_date",
             "ended",
             "ended_on",
+            "entry_key",
             "recorded_by",
             "recorded_at",
         ),
     ),
     "pdr_events": ("id", "pdr_id", "kind", "on_date", "recorded_by", "recorded_at"),
-    "pdr_objectives": ("id", "pdr_id", "number", "reached", "recorded_by", "recorded_at"),
-    "development_items": ("id", "pdr_id", "number", "course_id", "step_id", "by_date", "done_on", "recorded_by", "recorded_at"),
+    "pdr_objectives": ("id", "pdr_id", "number", "reached", "entry_key", "recorded_by", "recorded_at"),
+    "development_items": (
+        "id",
+        "pdr_id",
+        "number",
+        "course_id",
+        "step_id",
+        "by_date",
+        "done_on",
+        "entry_key",
+        "recorded_by",
+        "recorded_at",
+    ),
 }
 TABLES = (
     "development_items",
@@ -84,8 +97,8 @@ def _recorded(table: str) -> list[sa.schema.SchemaItem]:
     ]
 
 
-def _one_live(name: str, table: str, columns: list[str]) -> None:
-    op.create_index(name, table, columns, unique=True, sqlite_where=sa.text(LIVE), postgresql_where=sa.text(LIVE))
+def _one_live(name: str, table: str, columns: list[str], where: str = LIVE) -> None:
+    op.create_index(name, table, columns, unique=True, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
 
 def upgrade() -> None:
@@ -163,6 +176,7 @@ def _actions() -> None:
         _day("by_date", nullable=True),
         _text("ended", nullable=True),
         _day("ended_on", nullable=True),
+        _text("entry_key", nullable=True),
         *_recorded(name),
         _check(name, "number", "number > 0"),
         _check(name, "words", "length(words) BETWEEN 1 AND 200"),
@@ -175,6 +189,7 @@ def _actions() -> None:
     op.create_index(op.f("ix_supervision_actions_supervision_id"), name, ["supervision_id"])
     op.create_index("ix_supervision_actions_person", name, ["person_id", "number", "recorded_at"])
     _one_live("uq_supervision_actions_live", name, ["person_id", "number"])
+    _one_live("uq_supervision_actions_entry", name, ["person_id", "entry_key"], SENT)
 
 
 def _defaults() -> None:
@@ -252,6 +267,7 @@ def _reviews() -> None:
         _key("number"),
         _text("words"),
         _text("reached", nullable=True),
+        _text("entry_key", nullable=True),
         *_recorded("pdr_objectives"),
         _check("pdr_objectives", "number", "number > 0"),
         _check("pdr_objectives", "words", "length(words) BETWEEN 1 AND 400"),
@@ -268,6 +284,7 @@ def _reviews() -> None:
         _key("step_id", nullable=True),
         _day("by_date", nullable=True),
         _day("done_on", nullable=True),
+        _text("entry_key", nullable=True),
         *_recorded("development_items"),
         _check("development_items", "number", "number > 0"),
         _check("development_items", "words", "length(words) BETWEEN 1 AND 400"),
@@ -279,6 +296,7 @@ def _reviews() -> None:
     for table in ("pdr_objectives", "development_items"):
         op.create_index(f"ix_{table}_pdr", table, ["pdr_id", "number", "recorded_at"])
         _one_live(f"uq_{table}_live", table, ["pdr_id", "number"])
+        _one_live(f"uq_{table}_entry", table, ["pdr_id", "entry_key"], SENT)
 
 
 def downgrade() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from app.supervision.operations import actions
 from tests.conftest import Ledger
 from tests.factory import Make
 from tests.supervision.rules import Team, team
+from tests.supervision.world import carried
 
 SignIn = Callable[[Any], TestClient]
 WORDS = "Book the masterclass on court reports"
@@ -40,7 +42,7 @@ def test_an_action_is_agreed_changed_and_closed_with_its_history(us: Team, ledge
         held = operations.record(tx, us.callum.id, date(2026, 3, 2), "professional", 60, [us.manager.id])
         number = actions.agree(tx, us.callum.id, f"  {WORDS}\n now ", by_date=tx.today, supervision_id=held)
     with us.acting(us.callum) as tx:
-        actions.reword(tx, us.callum.id, number, WORDS, "person", None)
+        actions.reword(tx, us.callum.id, number, WORDS, "person", None, base=1)
         actions.close(tx, us.callum.id, number)
         actions.reopen(tx, us.callum.id, number)
         actions.close(tx, us.callum.id, number, "dropped")
@@ -95,7 +97,7 @@ def test_what_is_wrong_is_said_beside_its_field(us: Team) -> None:
 def test_words_that_should_never_have_been_written_are_gone_for_good(us: Team) -> None:
     with us.acting(us.manager) as tx:
         actions.agree(tx, us.callum.id, "Something about a family")
-        actions.reword(tx, us.callum.id, 1, "Something else", "person", None)
+        actions.reword(tx, us.callum.id, 1, "Something else", "person", None, base=1)
         actions.take_back(tx, us.callum.id, 1)
     assert {row.words for row in stored(us)} == {"[Redacted]"} and all(row.superseded_at for row in stored(us))
     with pytest.raises(NotFound), us.acting(us.manager) as tx:
@@ -117,6 +119,59 @@ def test_on_a_page_it_is_written_in_a_minute_and_the_guard_looks(us: Team, sign_
     for deed, state in (("done", "Done"), ("reopen", "Open"), ("dropped", "No longer needed")):
         assert manager.post(f"{here}/actions/1/{deed}").headers["location"] == f"{here}?said={deed}"
         assert state in manager.get(here).text
+
+
+def test_two_who_change_an_action_do_not_overwrite_each_other(us: Team, sign_in: SignIn) -> None:
+    with us.acting(us.manager) as tx:
+        actions.agree(tx, us.callum.id, WORDS)
+    manager, callum, here = sign_in(us.manager), sign_in(us.callum), f"/people/{us.callum.id}/supervision/actions/1"
+    old = {"whose": "person", "base": carried(manager.get(here).text, "base")}
+    assert callum.post(here, data={**old, "words": "Read the new policy"}).status_code == 303
+    late = manager.post(here, data={**old, "words": "Shadow a colleague"})
+    assert late.status_code == 412 and "Somebody changed this" in late.text
+    assert "It says now: Read the new policy" in late.text and "Shadow a colleague</textarea>" in late.text
+    assert manager.post(here, data={**old, "words": "Shadow a colleague", "base": ""}).status_code == 412, (
+        "a form that does not say is late too"
+    )
+    assert manager.post(here, data={**old, "words": "Read the new policy"}).status_code == 303, "nothing is different"
+    assert [row.words for row in stored(us)] == [WORDS, "Read the new policy"]
+    assert manager.post(here, data={**old, "words": "Shadow a colleague", "base": carried(late.text, "base")}).status_code == 303
+    assert [row.words for row in stored(us) if row.superseded_at is None] == ["Shadow a colleague"]
+
+
+def test_a_form_sent_twice_is_one_action(us: Team, sign_in: SignIn) -> None:
+    manager, here = sign_in(us.manager), f"/people/{us.callum.id}/supervision/actions"
+    asked = manager.post(
+        f"{here}/new", data={"whose": "person", "entry_key": (key := carried(manager.get(f"{here}/new").text, "entry_key"))}
+    )
+    assert asked.status_code == 422 and carried(asked.text, "entry_key") == key
+    data = {"words": WORDS, "whose": "person", "entry_key": key}
+    assert [manager.post(f"{here}/new", data=data).status_code for _ in range(2)] == [303, 303] and len(stored(us)) == 1
+    assert manager.post(f"{here}/1", data={**data, "words": "Read it", "base": str(stored(us)[0].id)}).status_code == 303
+    assert manager.post(f"{here}/new", data=data).status_code == 303, "also once it has been changed"
+    assert [(row.number, row.words) for row in stored(us)] == [(1, WORDS), (1, "Read it")]
+    assert manager.post(f"{here}/new", data={**data, "entry_key": "x"}).status_code == 422
+    assert manager.post(f"{here}/new", data={**data, "entry_key": "0" * 32}).status_code == 303 and len(stored(us)) == 3
+
+
+def test_a_form_sent_twice_at_once_is_one_action(us: Team) -> None:
+    numbers: list[int] = []
+    ready = threading.Barrier(2)
+
+    def attempt(who: Any) -> None:
+        ready.wait()
+        with us.acting(who) as tx:
+            numbers.append(actions.agree(tx, us.callum.id, WORDS, entry_key="a" * 32))
+
+    threads = [threading.Thread(target=attempt, args=(us.manager,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert numbers == [1, 1] and len(stored(us)) == 1
+    again = {key: value for key, value in stored(us)[0]._mapping.items() if key != "id"}
+    with pytest.raises(Conflict, match="just been saved"), us.make.tx() as tx:  # the database has the last word
+        tx.insert(SupervisionAction, **{**again, "number": 2})
 
 
 def test_others_see_how_many_and_never_what(us: Team, sign_in: SignIn) -> None:

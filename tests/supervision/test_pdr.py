@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from app.core.errors import Conflict, Forbidden, Invalid, NotFound
+from app.core.errors import Changed, Conflict, Forbidden, Invalid, NotFound
 from app.core.tx import Actor, transaction
 from app.learning.models import Completion
 from app.people import cover
@@ -138,6 +138,20 @@ def test_meetings_come_in_their_order_and_not_before_they_are_held(us: Team) -> 
     held(us, "complete", 0)
 
 
+def test_meetings_are_taken_back_last_first(us: Team) -> None:
+    held(us, "objectives", -100)
+    held(us, "mid-year", -50)
+    held(us, "complete", -10)
+    for kind, later in (("objectives", "Review complete"), ("mid-year", "Review complete")):
+        with pytest.raises(Conflict, match=later), us.acting(us.manager) as tx:
+            pdr.never_held(tx, us.callum.id, CYCLE, kind)
+    assert events(us) == [("objectives", True), ("mid-year", True), ("complete", True)]
+    for kind in ("complete", "mid-year", "objectives"):
+        with us.acting(us.manager) as tx:
+            pdr.never_held(tx, us.callum.id, CYCLE, kind)
+    assert not any(live for _, live in events(us))
+
+
 def test_the_database_keeps_what_was_recorded(us: Team) -> None:
     held(us, "objectives", -50)
     for change in (dict(on_date=date(2026, 1, 1)), dict(kind="complete")):
@@ -152,11 +166,11 @@ def test_both_write_objectives_and_every_change_is_kept(us: Team) -> None:
     with us.acting(us.callum) as tx:
         assert pdr.set_objective(tx, us.callum.id, CYCLE, "Chair a strategy meeting") == 1
     with us.acting(us.manager) as tx:
-        pdr.change_objective(tx, us.callum.id, CYCLE, 1, "Chair two strategy meetings", None)
-        pdr.change_objective(tx, us.callum.id, CYCLE, 1, "Chair two strategy meetings", "met")
+        pdr.change_objective(tx, us.callum.id, CYCLE, 1, "Chair two strategy meetings", None, base=1)
+        pdr.change_objective(tx, us.callum.id, CYCLE, 1, "Chair two strategy meetings", "met", base=2)
         assert pdr.set_objective(tx, us.callum.id, CYCLE, "Mentor somebody") == 2
         with pytest.raises(Invalid):
-            pdr.change_objective(tx, us.callum.id, CYCLE, 2, "Mentor somebody", "excellent")
+            pdr.change_objective(tx, us.callum.id, CYCLE, 2, "Mentor somebody", "excellent", base=4)
     rows = us.make.rows(select(PdrObjective.__table__).order_by(PdrObjective.id))
     assert [(row.number, row.reached, row.superseded_at is None) for row in rows] == [
         (1, None, False),
@@ -168,6 +182,26 @@ def test_both_write_objectives_and_every_change_is_kept(us: Team) -> None:
     with us.acting(us.callum) as tx:
         pdr.take_back_objective(tx, us.callum.id, CYCLE, 1)
     assert {row.words for row in us.make.rows(select(PdrObjective.words).where(PdrObjective.number == 1))} == {"[Redacted]"}
+
+
+def test_a_change_names_the_row_it_was_made_to(us: Team) -> None:
+    with us.acting(us.callum) as tx:
+        pdr.set_objective(tx, us.callum.id, CYCLE, "Chair a strategy meeting", entry_key="b" * 32)
+        pdr.plan(tx, us.callum.id, CYCLE, "Shadow a colleague", entry_key="b" * 32)
+        assert pdr.set_objective(tx, us.callum.id, CYCLE, "Chair a strategy meeting", entry_key="b" * 32) == 1
+        assert pdr.plan(tx, us.callum.id, CYCLE, "Shadow a colleague", entry_key="b" * 32) == 1
+    with us.acting(us.manager) as tx:
+        pdr.change_objective(tx, us.callum.id, CYCLE, 1, "Chair two", None, base=1)
+        pdr.change_line(tx, us.callum.id, CYCLE, 1, "Shadow two", None, None, base=1)
+    with us.acting(us.callum) as tx:
+        with pytest.raises(Changed):
+            pdr.change_objective(tx, us.callum.id, CYCLE, 1, "Chair three", None, base=1)
+        with pytest.raises(Changed):
+            pdr.change_line(tx, us.callum.id, CYCLE, 1, "Shadow three", None, None, base=1)
+        pdr.change_objective(tx, us.callum.id, CYCLE, 1, "Chair two", None, base=1)  # the same already
+        pdr.change_line(tx, us.callum.id, CYCLE, 1, "Shadow three", None, None, base=2)
+    for table, words in ((PdrObjective, "Chair two"), (DevelopmentItem, "Shadow three")):
+        assert [row.words for row in us.make.rows(select(table.words).where(table.superseded_at.is_(None)))] == [words]
 
 
 @pytest.mark.parametrize("who", ["assessor", "coordinator", "stranger"])
@@ -186,7 +220,7 @@ def test_a_line_of_the_plan_is_words_a_course_or_a_step(us: Team) -> None:
             with pytest.raises(Invalid):
                 pdr.plan(tx, us.callum.id, CYCLE, **given)
         pdr.done(tx, us.callum.id, CYCLE, 2, tx.today)
-        pdr.change_line(tx, us.callum.id, CYCLE, 2, "Senior practitioner", None, None)
+        pdr.change_line(tx, us.callum.id, CYCLE, 2, "Senior practitioner", None, None, base=3)
     rows = us.make.rows(select(DevelopmentItem.__table__).where(DevelopmentItem.superseded_at.is_(None)).order_by(DevelopmentItem.number))
     assert [(row.words, row.course_id, row.step_id, bool(row.done_on)) for row in rows] == [
         ("Court skills", course.id, None, False),

@@ -21,7 +21,7 @@ from app.supervision.operations.standing import set_standing
 from app.supervision.pdr_models import PdrObjective
 from tests.factory import Make
 from tests.supervision.rules import FOUR_WEEKLY, Team, publish, team
-from tests.supervision.world import year
+from tests.supervision.world import carried, year
 
 SignIn = Callable[[Any], TestClient]
 GOAL = "Chair a strategy meeting with confidence"
@@ -99,6 +99,25 @@ def test_a_course_and_a_step_lead_to_the_plan(us: Team, sign_in: SignIn) -> None
     assert callum.post(here, data={"course": str(course.id)}).status_code == 303
     text = callum.get("/pdr").text
     assert 'href="/pathways"' in text and f'href="/courses/{course.slug}"' in text
+
+
+def test_two_who_change_the_same_do_not_overwrite_each_other_and_nothing_is_saved_twice(us: Team, sign_in: SignIn) -> None:
+    host = us.make.organisation()
+    with us.make.tx() as tx:
+        pdr.open_cycle(tx, host, year(tx.today))
+    manager, callum = sign_in(us.manager), sign_in(us.callum)
+    for part in ("objectives", "plan"):
+        here = f"/people/{us.callum.id}/pdr/1/{part}"
+        data = {"words": GOAL, "entry_key": carried(callum.get(f"{here}/new").text, "entry_key"), "reached": "open"}
+        assert [callum.post(f"{here}/new", data=data).status_code for _ in range(2)] == [303, 303]
+        assert callum.get(f"{here}/2").status_code == 404
+        data["base"] = carried(callum.get(f"{here}/1").text, "base")
+        assert manager.post(f"{here}/1", data={**data, "words": "Mentor somebody"}).status_code == 303
+        late = callum.post(f"{here}/1", data={**data, "words": "Lead a project"})
+        assert late.status_code == 412 and "It says now: Mentor somebody" in late.text and "Lead a project</textarea>" in late.text
+        assert "Mentor somebody" in manager.get(f"{here}/1").text
+        assert callum.post(f"{here}/1", data={**data, "words": "Lead a project", "base": carried(late.text, "base")}).status_code == 303
+        assert "Lead a project" in manager.get(f"{here}/1").text
 
 
 @pytest.mark.parametrize("role", ["HR officer", "principal social worker", "coordinator"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -46,6 +47,11 @@ def year(today: date) -> Cycle:
     first = today - timedelta(days=200)
     objectives, mid_year, complete = (first + timedelta(days=days) for days in (60, 230, 360))
     return Cycle("This year", first, first + timedelta(days=364), objectives, mid_year, complete)
+
+
+def carried(page: str, name: str) -> str:
+    """What a form on a page carries under a hidden name."""
+    return re.findall(f'name="{name}" value="([^"]*)"', page)[0]  # type: ignore[no-any-return]
 
 
 def cells(person: Any, supervisor: Any, day: str, **changes: str) -> dict[str, str]:

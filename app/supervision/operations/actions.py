@@ -29,13 +29,17 @@ def agree(
     agreed_on: date | None = None,
     supervision_id: int | None = None,
     decision: Decision | None = None,
+    entry_key: str | None = None,
 ) -> int:
     """An action was agreed, today or on `agreed_on`, in that supervision if one is named; returns its number among the person's.
 
     Whoever may record the supervision may write it. Invalid, with the field, for words that are too long, or days in no order; Identifiable
-    while nobody has decided about words that may name a family.
+    while nobody has decided about words that may name a family. Sent again under the same `entry_key`, it is the same action.
     """
     policy.person(tx, Can.RECORD_SUPERVISION, person_id, lock=True)
+    owner = {"person_id": person_id}
+    if (known := versions.sent(tx, SupervisionAction, owner, entry_key)) is not None:
+        return known
     agreed_on, first = agreed_on or tx.today, None
     if supervision_id is not None:
         held = tx.one(select(Supervision.__table__).where(Supervision.id == supervision_id, Supervision.person_id == person_id))
@@ -46,21 +50,22 @@ def agree(
     if not EARLIEST <= agreed_on <= tx.today:
         errors.append({"field": "agreed_on", "message": "The date must be today or in the past"})
     words = _checked(tx, words, whose, by_date, agreed_on, errors)
-    owner = {"person_id": person_id}
     settled = versions.guarded(tx, SupervisionAction, owner, None, words, decision)
-    values: dict[str, Any] = dict(supervision_id=first, agreed_on=agreed_on, whose=whose, by_date=by_date)
+    values: dict[str, Any] = dict(supervision_id=first, agreed_on=agreed_on, whose=whose, by_date=by_date, entry_key=entry_key)
     number = versions.add(tx, SupervisionAction, owner, settled, **values)
     _record(tx, "agreed", person_id, number)
     return number
 
 
 @operation(Can.RECORD_SUPERVISION)
-def reword(tx: Tx, person_id: int, number: int, words: str, whose: str, by_date: date | None, decision: Decision | None = None) -> None:
-    """It says something else now."""
+def reword(
+    tx: Tx, person_id: int, number: int, words: str, whose: str, by_date: date | None, decision: Decision | None = None, *, base: int
+) -> None:
+    """It says something else now. `base` is the id of the row that was before the writer; Changed if another one stands by now."""
     row, owner = _live(tx, person_id, number), {"person_id": person_id}
     words = _checked(tx, words, whose, by_date, row.agreed_on, [])
     settled = versions.guarded(tx, SupervisionAction, owner, number, words, decision)
-    if versions.change(tx, SupervisionAction, owner, row, settled, whose=whose, by_date=by_date):
+    if versions.change(tx, SupervisionAction, owner, row, settled, base=base, whose=whose, by_date=by_date):
         _record(tx, "changed", person_id, number)
 
 

@@ -142,16 +142,24 @@ def _wrong(tx: Tx, cycle: Row[Any], kind: str, on_date: date, held: dict[str, da
 
 @operation(Can.HOLD_PDR)
 def never_held(tx: Tx, person_id: int, cycle_id: int, kind: str) -> None:
-    """It was recorded by mistake: it counts no longer, and was known until now."""
+    """It was recorded by mistake: it counts no longer, and was known until now. Conflict while a later meeting is recorded."""
     person = policy.person(tx, Can.HOLD_PDR, person_id, lock=True)
     if person_id == tx.actor.person_id:
         raise Conflict("Your own review is recorded by your manager.", code="own-review")
     _cycle(tx, person, cycle_id)
-    live = select(PdrEvent.id, PdrEvent.pdr_id).join(Pdr, Pdr.id == PdrEvent.pdr_id)
-    mine = live.where(Pdr.person_id == person_id, Pdr.cycle_id == cycle_id, PdrEvent.kind == kind, PdrEvent.superseded_at.is_(None))
-    row = tx.one(mine)
+    live = select(PdrEvent.id, PdrEvent.pdr_id, PdrEvent.kind).join(Pdr, Pdr.id == PdrEvent.pdr_id)
+    mine = live.where(Pdr.person_id == person_id, Pdr.cycle_id == cycle_id, PdrEvent.superseded_at.is_(None))
+    held = {row.kind: row for row in tx.rows(mine)}
+    row = held.get(kind)
     if row is None:
         raise Conflict("No such meeting is recorded any more.", code="superseded", way_out="Open the page again.")
+    order = list(EVENTS)
+    if later := next((EVENTS[each] for each in reversed(order[order.index(kind) + 1 :]) if each in held), ""):
+        raise Conflict(
+            f"“{later}” is recorded, and comes after it.",
+            code="later-meeting",
+            way_out="Take that back first, or record this one again with the day on which it was held.",
+        )
     tx.update(PdrEvent, row.id, superseded_at=tx.now)
     tx.record("pdr.taken-back", "pdrs", row.pdr_id, person_id=person_id, kind=kind)
 
@@ -181,22 +189,33 @@ def _review(tx: Tx, person_id: int, cycle_id: int) -> dict[str, int]:
 
 
 @operation(Can.WRITE_PDR)
-def set_objective(tx: Tx, person_id: int, cycle_id: int, words: str, decision: Decision | None = None) -> int:
-    """Somebody wants to reach something in this review year; they or those above them write it. Returns its number."""
+def set_objective(
+    tx: Tx, person_id: int, cycle_id: int, words: str, decision: Decision | None = None, *, entry_key: str | None = None
+) -> int:
+    """Somebody wants to reach something in this review year; they or those above them write it. Returns its number.
+
+    `entry_key` is what the form was sent under: sent again, it is the same objective.
+    """
     owner = _review(tx, person_id, cycle_id)
+    if (known := versions.sent(tx, PdrObjective, owner, entry_key)) is not None:
+        return known
     errors: list[dict[str, str]] = []
     words = versions.words_of(words, WORDS, "what you want to reach", errors)
     versions.refuse(errors)
-    number = versions.add(tx, PdrObjective, owner, versions.guarded(tx, PdrObjective, owner, None, words, decision), reached=None)
+    settled = versions.guarded(tx, PdrObjective, owner, None, words, decision)
+    number = versions.add(tx, PdrObjective, owner, settled, reached=None, entry_key=entry_key)
     _record(tx, "objective-set", owner, person_id, number)
     return number
 
 
 @operation(Can.WRITE_PDR)
 def change_objective(
-    tx: Tx, person_id: int, cycle_id: int, number: int, words: str, reached: str | None, decision: Decision | None = None
+    tx: Tx, person_id: int, cycle_id: int, number: int, words: str, reached: str | None, decision: Decision | None = None, *, base: int
 ) -> None:
-    """It says something else, or this has become of it (`reached`, one of `pdr_models.REACHED`; None: still open)."""
+    """It says something else, or this has become of it (`reached`, one of `pdr_models.REACHED`; None: still open).
+
+    `base` is the id of the row that was before the writer; Changed if another one stands by now.
+    """
     owner = _review(tx, person_id, cycle_id)
     row = versions.live(tx, PdrObjective, owner, number)
     errors: list[dict[str, str]] = []
@@ -205,7 +224,7 @@ def change_objective(
         errors.append({"field": "reached", "message": "Choose what became of it"})
     versions.refuse(errors)
     settled = versions.guarded(tx, PdrObjective, owner, number, words, decision)
-    if versions.change(tx, PdrObjective, owner, row, settled, reached=reached):
+    if versions.change(tx, PdrObjective, owner, row, settled, base=base, reached=reached):
         _record(tx, "objective-changed", owner, person_id, number)
 
 
@@ -229,15 +248,19 @@ def plan(
     step_id: int | None = None,
     by_date: date | None = None,
     decision: Decision | None = None,
+    entry_key: str | None = None,
 ) -> int:
     """A line of the development plan: words, a course, or a step of a pathway, and by when. Returns its number.
 
-    A course without words is called what it is called. A step is named by whoever stands above pathways; its words are needed.
+    A course without words is called what it is called. A step is named by whoever stands above pathways; its words are needed. `entry_key`
+    as for an objective.
     """
     owner = _review(tx, person_id, cycle_id)
+    if (known := versions.sent(tx, DevelopmentItem, owner, entry_key)) is not None:
+        return known
     words, by_date = _line(tx, words, course_id, step_id, by_date)
     settled = versions.guarded(tx, DevelopmentItem, owner, None, words, decision)
-    values = dict(course_id=course_id, step_id=step_id, by_date=by_date, done_on=None)
+    values = dict(course_id=course_id, step_id=step_id, by_date=by_date, done_on=None, entry_key=entry_key)
     number = versions.add(tx, DevelopmentItem, owner, settled, **values)
     _record(tx, "plan-line-added", owner, person_id, number)
     return number
@@ -253,13 +276,18 @@ def change_line(
     course_id: int | None,
     by_date: date | None,
     decision: Decision | None = None,
+    *,
+    base: int,
 ) -> None:
-    """It says something else, is about another course, or is due another day. A step stays the one it was written for."""
+    """It says something else, is about another course, or is due another day. A step stays the one it was written for.
+
+    `base` as for an objective.
+    """
     owner = _review(tx, person_id, cycle_id)
     row = versions.live(tx, DevelopmentItem, owner, number)
     words, by_date = _line(tx, words, course_id, row.step_id, by_date)
     settled = versions.guarded(tx, DevelopmentItem, owner, number, words, decision)
-    if versions.change(tx, DevelopmentItem, owner, row, settled, course_id=course_id, by_date=by_date):
+    if versions.change(tx, DevelopmentItem, owner, row, settled, base=base, course_id=course_id, by_date=by_date):
         _record(tx, "plan-line-changed", owner, person_id, number)
 
 

@@ -8,18 +8,32 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from app.core.db import FOREVER
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Changed, Invalid, NotFound
 from app.core.frozen import MARK
 from app.core.tx import Tx
 from app.guarding.checking import Decision, Settled, note, settle
+from app.learning.drafts import KEY
 
-_NOT_COPIED = ("id", "recorded_by", "recorded_at", "superseded_at")
+_NOT_COPIED = ("id", "entry_key", "recorded_by", "recorded_at", "superseded_at")
 
 
 def guarded(tx: Tx, table: Any, owner: dict[str, int], number: int | None, words: str, decision: Decision | None) -> Settled:
     """Words as they may be kept, once the guard has looked at them; `number`: of the entry they are for, None for a new one."""
     about = table.__tablename__
     return settle(tx, {"words": words}, decision, subject=about, subject_id=_first(tx, table, owner, number) if number else 0)
+
+
+def sent(tx: Tx, table: Any, owner: dict[str, int], entry_key: str | None) -> int | None:
+    """The number of what this owner's browser has sent under the key before, None if nothing; `entry_key` as `learning.drafts.KEY`.
+
+    The owner's person is locked, so that of two at once the second finds what the first wrote.
+    """
+    if entry_key is None:
+        return None
+    if not KEY.fullmatch(entry_key):
+        raise Invalid("Open the page again and repeat what you entered.", code="entry-key")
+    found = tx.scalar(select(table.number).where(*_of(table, owner), table.entry_key == entry_key))
+    return None if found is None else int(found)
 
 
 def add(tx: Tx, table: Any, owner: dict[str, int], settled: Settled, **values: Any) -> int:
@@ -48,14 +62,24 @@ def live(tx: Tx, table: Any, owner: dict[str, int], number: int) -> Row[Any]:
     return row
 
 
-def change(tx: Tx, table: Any, owner: dict[str, int], row: Row[Any], settled: Settled | None = None, **values: Any) -> bool:
-    """A new row takes the place of a live one, unless nothing is different; was there something?"""
+def change(
+    tx: Tx, table: Any, owner: dict[str, int], row: Row[Any], settled: Settled | None = None, *, base: int | None = None, **values: Any
+) -> bool:
+    """A new row takes the place of a live one, unless nothing is different; was there something?
+
+    `base`: the id of the row that the writer had before them; Changed if another one is live by now.
+    """
     if settled is not None:
         values["words"] = settled["words"]
         note(tx, settled, table.__tablename__, _first(tx, table, owner, row.number))
     old = {key: value for key, value in row._mapping.items() if key not in _NOT_COPIED}
     if all(old[key] == value for key, value in values.items()):
         return False
+    if base is not None and base != row.id:
+        raise Changed(
+            "Somebody changed this since you opened it.",
+            way_out="What it says now stands above your words. Save again if yours should take its place.",
+        )
     tx.update(table, row.id, superseded_at=tx.now)
     tx.insert(table, **{**old, **values}, recorded_by=tx.actor.person_id, recorded_at=tx.now)
     return True
