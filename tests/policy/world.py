@@ -291,7 +291,7 @@ def _offer(make: Make, world: World, ann: int, odette: int, people: dict[str, in
 
 def _supervision(make: Make, world: World, people: dict[str, int], ann: int, odette: int) -> None:
     """Ann and Odette have each recorded a supervision that is still to be confirmed, protected time and a caseload."""
-    other = make.person("Other Supervisor").id
+    other = make.person("Other Supervisor", organisation=make.row(Person, odette).organisation_id).id
     both = (world.here, ann, people["assessor"], people["coordinator"]), (world.elsewhere, odette, other, odette)
     with make.tx() as tx:
         for found, person, by, sender in both:
