@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.core.calendar import long_date
 from app.core.errors import Conflict, NotFound
 from app.core.sheets import MOST_BYTES, SheetRefused
-from app.core.tables_out import TYPES, table_bytes
+from app.core.tables_out import TYPES, Cell, table_bytes
 from app.core.tx import Tx
 from app.core.web import url
 from app.doors import Page, Pages
@@ -72,12 +72,12 @@ def records(tx: Tx, page: Page) -> Response:
     return draw(tx, page)
 
 
-def _lines(rows: list[Any]) -> Iterator[list[str]]:
+def _lines(rows: list[Any]) -> Iterator[list[Cell]]:
     for row in rows:
         answer = row.state if row.state in ("confirmed", "refused") else ""
         cells = (row.id, row.mark, row.employee_number, row.name, row.kind, row.code, row.title, row.provider, training.day_of(row))
         more = (row.expires_on, row.outcome, row.minutes, "yes" if row.withdrawn else "no", answer, row.reason, row.reference)
-        yield ["" if cell is None else str(cell) for cell in (*cells, *more)]
+        yield ["" if cell is None else cell for cell in (*cells, *more)]
 
 
 def _file(tx: Tx, page: Page, kind: str) -> Response:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Row, and_, case, exists, func, literal, null, or_, select
@@ -14,6 +15,7 @@ from sqlalchemy import String as SqlString
 from app import policy
 from app.core.db import ONE
 from app.core.errors import NotFound
+from app.core.tables_out import Cell
 from app.core.tx import Tx
 from app.frameworks.models import DocumentTemplate, ProgrammeStage, ProgrammeVersion
 from app.people.models import Person, Unit, UnitClosure
@@ -314,17 +316,17 @@ HEADS = (
 )
 
 
-def as_cells(row: Row[Any], today: date, definition: terms.Definition, names: Mapping[tuple[int, str], str]) -> list[str]:
-    """A row of the board as the cells of a file, in the order of HEADS; dates as ISO 8601."""
+def as_cells(row: Row[Any], today: date, definition: terms.Definition, names: Mapping[tuple[int, str], str]) -> list[Cell]:
+    """A row of the board as the cells of a file, in the order of HEADS."""
     waiting = ""
     if row.waiting_for:
         who = names.get((row.id, row.waiting_for))
         waiting = holder_words(definition, row.waiting_for) + (f": {who}" if who else "")
     return [
-        *(row.name, row.swe_number or "", row.employee_number or "", row.reference, row.starts_on.isoformat(), f"{float(row.fte):g}"),
-        *(STATUSES[row.status][0], row.outcome or "", row.stage or "", row.due_on.isoformat() if row.due_on else ""),
-        *(str(overdue(row, today) or ""), waiting, row.waiting_since.date().isoformat() if row.waiting_since else ""),
-        *(row.document or "", row.ends_on.isoformat(), "yes" if row.grant_ok else "no", str(row.plan_number)),
+        *(row.name, row.swe_number or "", row.employee_number or "", row.reference, row.starts_on, Decimal(f"{float(row.fte):g}")),
+        *(STATUSES[row.status][0], row.outcome or "", row.stage or "", row.due_on or ""),
+        *(overdue(row, today) or "", waiting, row.waiting_since.date() if row.waiting_since else ""),
+        *(row.document or "", row.ends_on, "yes" if row.grant_ok else "no", row.plan_number),
     ]
 
 

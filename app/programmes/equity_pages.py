@@ -8,7 +8,7 @@ from sqlalchemy import Row, select
 from starlette.responses import Response
 
 from app.core.errors import NotFound
-from app.core.tables_out import TYPES, table_bytes
+from app.core.tables_out import TYPES, Cell, table_bytes
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.equality import figures
@@ -56,13 +56,13 @@ def take(tx: Tx, page: Page, call_id: int, file_type: str) -> Response:
     return as_file(file_type, title, table_bytes(file_type, title, ("Characteristic", "Group", *found.steps), _cells(found)), tx)
 
 
-def _cells(found: Published) -> list[list[str]]:
-    lines = [["All applicants", "All", *map(_cell, found.totals)]]
+def _cells(found: Published) -> list[list[Cell]]:
+    lines: list[list[Cell]] = [["All applicants", "All", *map(_cell, found.totals)]]
     return lines + [[title, line.title, *map(_cell, line.counts)] for title, group in found.tables for line in group]
 
 
-def _cell(count: int | None) -> str:
-    return HIDDEN if count is None else str(count)
+def _cell(count: int | None) -> Cell:
+    return HIDDEN if count is None else count
 
 
 def _call(tx: Tx, call_id: int) -> Row[Any]:

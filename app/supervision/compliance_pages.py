@@ -14,7 +14,7 @@ from app import policy
 from app.core import forms
 from app.core.facts import current
 from app.core.forms import Problems
-from app.core.tables_out import TYPES, table_bytes
+from app.core.tables_out import TYPES, Cell, table_bytes
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.frameworks.models import SupervisionRule
@@ -113,15 +113,15 @@ HEADS = (
 )
 
 
-def _cells(row: Any, held: Held, actions: Counts) -> list[str]:
-    days = [day.isoformat() if day else "" for day in (held.next_due, held.last_held)]
+def _cells(row: Any, held: Held, actions: Counts) -> list[Cell]:
+    days = [day or "" for day in (held.next_due, held.last_held)]
     numbers = [held.met, held.due, held.held, held.average, actions.open, actions.overdue, actions.closed]
-    return [row.name, row.team or "", held.term.title, words.state(held)[0], *days, *map(str, numbers)]
+    return [row.name, row.team or "", held.term.title, words.state(held)[0], *days, *numbers]
 
 
 def _file(tx: Tx, page: Page, kind: str) -> Response:
     team = page.number("team", 0) or None
-    rows = sorted((_cells(*each) for each in _each(tx, team)), key=lambda cells: (cells[1], cells[0]))
+    rows = sorted((_cells(*each) for each in _each(tx, team)), key=lambda cells: (str(cells[1]), str(cells[0])))
     page.took("supervision.exported", "people", team=team, rows=len(rows), format=kind)
     headers = {"content-disposition": f'attachment; filename="supervision-{tx.today.isoformat()}.{kind}"'}
     return Response(table_bytes(kind, "Supervision", HEADS, rows), media_type=TYPES[kind], headers=headers)

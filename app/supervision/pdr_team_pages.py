@@ -14,7 +14,7 @@ from app.core import forms
 from app.core.errors import NotFound
 from app.core.forms import Problems, text
 from app.core.listing import PageNumbers
-from app.core.tables_out import TYPES, table_bytes
+from app.core.tables_out import TYPES, Cell, table_bytes
 from app.core.text import slug
 from app.core.tx import Tx
 from app.core.web import url
@@ -82,9 +82,9 @@ def _page_of(cycle_id: int, team: int | None, number: int) -> str:
 HEADS = ("Name", "Team", "Manager", *EVENTS.values(), "Overdue", "Not counted")
 
 
-def _cells(rows: Iterable[queries.Standing]) -> Iterable[list[str]]:
+def _cells(rows: Iterable[queries.Standing]) -> Iterable[list[Cell]]:
     for row in rows:
-        held = [row.held[kind].isoformat() if kind in row.held else "" for kind in EVENTS]
+        held = [row.held.get(kind, "") for kind in EVENTS]
         late = ", ".join(EVENTS[kind] for kind in row.overdue)
         excused = ", ".join(dict.fromkeys(_WHY[why] for why in row.excused.values()))
         yield [row.name, row.team, row.manager, *held, late, excused]

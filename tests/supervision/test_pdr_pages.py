@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
+import openpyxl
 import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
@@ -71,8 +72,12 @@ def test_a_review_year_from_hr_to_the_board_of_teams(us: Team, sign_in: SignIn) 
     rows = list(csv.DictReader(io.StringIO(hr.get("/pdr/people.csv").text.lstrip("\ufeff"))))
     mine = next(row for row in rows if row["Name"] == "Callum Reid")
     assert (mine["Objectives agreed"], mine["Overdue"]) == ((today(us) - timedelta(days=100)).isoformat(), "")
+    book = openpyxl.load_workbook(io.BytesIO(hr.get("/pdr/people.xlsx").content))
+    assert book.sheetnames == ["Development reviews 2026 to 202"]
+    [day] = [row[3] for row in book.worksheets[0].iter_rows(min_row=2) if row[0].value == "Callum Reid"]
+    assert day.is_date and str(day.value).startswith((today(us) - timedelta(days=100)).isoformat())
     taken = us.make.rows(select(Audit.facts).where(Audit.action == "pdr.exported"))
-    assert [row.facts["rows"] for row in taken] == [6]
+    assert [row.facts["rows"] for row in taken] == [6, 6]
 
 
 def test_whoever_is_new_is_not_told_that_they_are_late(us: Team, sign_in: SignIn) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, exists, func, select
@@ -18,6 +19,7 @@ from app import policy
 from app.core.db import ONE
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.facts import current
+from app.core.tables_out import Cell
 from app.core.tx import Tx, meaning
 from app.frameworks.models import ProgrammeVersion
 from app.people.models import Person, Post, Unit
@@ -173,10 +175,10 @@ HEADS = (
 )
 
 
-def as_cells(row: Row[Any]) -> list[str]:
-    """Somebody's line of the extract, in the order of HEADS; dates as ISO 8601."""
+def as_cells(row: Row[Any]) -> list[Cell]:
+    """Somebody's line of the extract, in the order of HEADS."""
     return [
         *(row.employer, row.first_name, row.last_name, row.swe_number or "", row.employee_number or "", row.job_title or ""),
-        *(str(row.qualified_in or ""), row.programme, row.starts_on.isoformat(), row.ends_on.isoformat(), f"{float(row.fte):g}"),
-        *(row.status.replace("_", " "), row.outcome or "", row.part, f"{row.pence / 100:.2f}", row.reference),
+        *(row.qualified_in or "", row.programme, row.starts_on, row.ends_on, Decimal(f"{float(row.fte):g}")),
+        *(row.status.replace("_", " "), row.outcome or "", row.part, Decimal(row.pence).scaleb(-2), row.reference),
     ]
