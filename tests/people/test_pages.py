@@ -30,6 +30,17 @@ def test_the_search_page_from_nothing_to_somebody(sign_in: Any, make: Make, offi
     assert len(queries) <= 5
 
 
+def test_a_development_review_is_linked_for_whoever_may_read_it(sign_in: Any, make: Make, officer: Any) -> None:
+    manager = make.person("Moira Manager")
+    ann = make.person("Ann Field", manager=manager.id)
+    link = f'href="/people/{ann.id}/pdr"'
+    assert link in sign_in(manager).get(f"/people/{ann.id}").text
+    own = sign_in(ann).get(f"/people/{ann.id}").text
+    assert "Development review</a>" in own and link not in own
+    hidden = sign_in(officer).get(f"/people/{ann.id}")
+    assert hidden.status_code == 200 and "Development review</a>" not in hidden.text
+
+
 def test_too_many_are_not_shown(sign_in: Any, make: Make, officer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(4):
         make.person(f"Ann{n} Field")
