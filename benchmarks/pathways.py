@@ -125,7 +125,7 @@ def main() -> int:
 
 def measure(kind: str, database: Database, people: int) -> bool:
     """Print the line of one database; was a limit missed?"""
-    one, team = select(Person.id).where(Person.id == SOMEBODY), crowd.team_of(SOMEBODY)
+    one, team = progress.person(SOMEBODY), progress.People(crowd.team_of(SOMEBODY), {})
 
     def detail(tx: Tx) -> object:
         return progress.met(tx, one, range(1, 19), crowd.TODAY, applicable=True)

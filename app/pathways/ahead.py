@@ -12,16 +12,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select
 
-from app.core.calendar import london_day
-from app.core.db import Key
 from app.core.tx import Tx
-from app.pathways.applying import applying
 from app.pathways.evidence import When
-from app.pathways.progress import SOON, step_rows
+from app.pathways.progress import one_of, values
 from app.pathways.versions import Version, in_force
-from app.people.models import Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +64,7 @@ def ahead(tx: Tx, person_id: int) -> Ahead | None:
 
 
 def _asked(tx: Tx, plan: _Plan, person_id: int) -> Ahead | None:
-    when = dict(as_at=tx.today, as_at_end=london_day(tx.today)[1], soon=tx.today + SOON)
-    rows = tx.rows(plan.statement, whose=person_id, **when)
+    rows = tx.rows(plan.statement, whose=person_id, **values(When(tx.today)))
     ready = {"met", "lapsing"}
     best = max(rows, key=lambda row: (row.status in ready, row.held / row.asked, -row.step_id), default=None)
     if best is None:
@@ -83,17 +78,11 @@ def _plan(tx: Tx) -> _Plan:
     if known is not None and known.day == tx.today and tx.now - known.asked_at < FRESH:
         return known
     versions = {version.id: version for version in in_force(tx, tx.today, kind="progression")}
+    statement = one_of(tx, versions) if versions else None
     if known is not None and known.versions == versions:
         if known.day != tx.today:
             known.answers.clear()
-        known.asked_at, known.day = tx.now, tx.today
+        known.asked_at, known.day, known.statement = tx.now, tx.today, statement
         return known
-    plan = kept[tx.db.engine] = _Plan(tx.now, tx.today, versions, _statement(tx, list(versions)) if versions else None)
+    plan = kept[tx.db.engine] = _Plan(tx.now, tx.today, versions, statement)
     return plan
-
-
-def _statement(tx: Tx, versions: list[int]) -> Select[Any]:
-    """What `next_steps` asks, for one person who is named when it is run."""
-    who = select(Person.id).where(Person.id == bindparam("whose", type_=Key))
-    when = When(tx.today)
-    return step_rows(tx, applying(tx, who, versions, when), versions, when)

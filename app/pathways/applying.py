@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import CTE, Select, and_, bindparam, case, exists, false, func, literal_column, or_, select, true
@@ -17,15 +17,19 @@ from app.people.models import Membership, Person, Post, RoleHeld, Stage, Unit
 
 
 def applying(tx: Tx, people: Select[Any], versions: Collection[int], when: When) -> CTE:
-    """Each of these people with those of the versions that are for them: (person_id, version_id).
+    """Each of these people with those of the versions that are for them: (person_id, version_id)."""
+    return fitting(people, by_id(tx, versions), when)
+
+
+def fitting(people: Select[Any], held: Sequence[Version], when: When) -> CTE:
+    """`applying`, where the versions are known already.
 
     A progression is not for those who are at its stage already. Whoever has no stage, or no contract, on the date is in none.
     """
-    held = by_id(tx, versions)
     here = _standing(people, when).subquery("standing")
     # As a CASE, of which PostgreSQL takes half to be true: of the conditions themselves it expects next to nobody, and plans for that.
     fits = case(*((StepVersion.id == version.id, _for(version, here)) for version in held), else_=false())
-    among = StepVersion.id.in_(bindparam("versions", sorted(versions), expanding=True, type_=Key))
+    among = StepVersion.id.in_(bindparam("versions", sorted(version.id for version in held), expanding=True, type_=Key))
     pairs = select(here.c.person_id, plainly(StepVersion.id).label("version_id")).join(StepVersion, among).where(fits)
     limited = [version for version in held if version.applies.roles]
     if limited:

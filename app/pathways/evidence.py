@@ -62,6 +62,11 @@ class When:
     known_at: datetime | None = None
 
     @property
+    def given(self) -> dict[str, Any]:
+        """The values of its parameters, for a statement that was built with another."""
+        return {"as_at": self.as_at, "as_at_end": london_day(self.as_at)[1], "known_at": self.known_at}
+
+    @property
     def day(self) -> ColumnElement[date]:
         """The date asked about, as a parameter."""
         return bindparam("as_at", self.as_at, type_=Date())

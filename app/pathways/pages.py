@@ -21,7 +21,7 @@ from app.pathways import aiming, endorsing, progress, progressing, views, words
 from app.pathways.definitions import VERSIONS
 from app.pathways.models import Step, StepVersion
 from app.pathways.versions import Version, in_force
-from app.people.models import CareerStage, Person, Stage
+from app.people.models import CareerStage, Stage
 from app.policy import Can
 
 pages = Pages()
@@ -108,7 +108,7 @@ def everything(tx: Tx, page: Page) -> Response:
     versions = [version.id for version in in_force(tx, tx.today)]
     rows = tx.rows(VERSIONS.where(StepVersion.id.in_(versions)).order_by(CareerStage.rank, Step.to_stage, StepVersion.title))
     titles = stage_titles(tx)
-    me = select(Person.id).where(Person.id == tx.actor.person_id)
+    me = progress.person(tx.actor.person_id or 0)
     how = {each.version_id: each for each in progress.steps(tx, me, versions, tx.today)}
     groups: dict[str, list[Any]] = {}
     for row in rows:

@@ -7,9 +7,10 @@ whoever calls says by it who is in reach.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -34,15 +35,17 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.db import FOREVER, Key, is_postgresql
 from app.core.tx import Tx
-from app.pathways.applying import applying
+from app.pathways.applying import fitting
 from app.pathways.evidence import EVIDENCE, NEVER, When
 from app.pathways.models import Requirement, RequirementGroup, StepVersion
-from app.pathways.supervised import supervised
-from app.pathways.versions import in_force
+from app.pathways.supervised import Rules, rules_of, supervised
+from app.pathways.versions import Version, by_id, in_force
+from app.people.models import Person
 
 SOON = timedelta(days=60)  # what lapses within it is lapsing
 CHUNK = 5_000  # rows fetched at a time where all are streamed
 _ROOM = text("SET LOCAL work_mem = '64MB'")  # for sorting everybody's evidence in memory
+_SOME_DAY = date(2000, 1, 1)
 _FOREVER: ColumnElement[date] = literal(FOREVER, Date())
 _NEVER: ColumnElement[date] = literal(NEVER, Date())
 
@@ -81,12 +84,31 @@ class Progress:
     asked: int
 
 
+@dataclass(frozen=True, slots=True)
+class People:
+    """Whom to ask about: a select of person ids, each once, that stays the same, with the values of its parameters.
+
+    The statement over them is built once and kept, where one over any other select is built each time it is asked.
+    """
+
+    ids: Select[Any]
+    given: Mapping[str, Any]
+
+
+_ONE = select(Person.id).where(Person.id == bindparam("whose", type_=Key))
+
+
+def person(person_id: int) -> People:
+    """One person."""
+    return People(_ONE, {"whose": person_id})
+
+
 # Asking ------------------------------------------------------------------------------------------------------------
 
 
 def met(
     tx: Tx,
-    people: Select[Any],
+    people: Select[Any] | People,
     versions: Collection[int],
     as_at: date,
     known_at: datetime | None = None,
@@ -100,23 +122,29 @@ def met(
     """
     if not versions:
         return []
-    when = When(as_at, known_at)
-    pairs = applying(tx, people, versions, when) if applicable else every(people, versions)
-    return [Met(*tuple(row)) for row in tx.rows(met_rows(tx, pairs, versions, when, soon))]
+    statement, given = _asking(met_of, people, _asks(tx, versions, applicable=applicable), When(as_at, known_at), soon)
+    return [Met(*tuple(row)) for row in tx.rows(statement, **given)]
 
 
 def steps(
-    tx: Tx, people: Select[Any], versions: Collection[int], as_at: date, known_at: datetime | None = None, *, soon: timedelta = SOON
+    tx: Tx,
+    people: Select[Any] | People,
+    versions: Collection[int],
+    as_at: date,
+    known_at: datetime | None = None,
+    *,
+    soon: timedelta = SOON,
 ) -> list[Progress]:
     """How far each of these people is with each of these versions, whether it is for them or not, by person and step."""
     if not versions:
         return []
-    return [Progress(*tuple(row)) for row in tx.rows(step_rows(tx, every(people, versions), versions, When(as_at, known_at), soon))]
+    statement, given = _asking(steps_of, people, _asks(tx, versions), When(as_at, known_at), soon)
+    return [Progress(*tuple(row)) for row in tx.rows(statement, **given)]
 
 
 def next_steps(
     tx: Tx,
-    people: Select[Any],
+    people: Select[Any] | People,
     as_at: date,
     known_at: datetime | None = None,
     *,
@@ -132,15 +160,26 @@ def next_steps(
     versions = [version.id for version in in_force(tx, as_at, known_at, kind=kind)]
     if not versions:
         return
-    when = When(as_at, known_at)
-    statement = step_rows(tx, applying(tx, people, versions, when), versions, when, soon)
+    statement, given = _asking(steps_of, people, _asks(tx, versions, applicable=True), When(as_at, known_at), soon)
     if not stream:
-        yield from (Progress(*tuple(row)) for row in tx.rows(statement))
+        yield from (Progress(*tuple(row)) for row in tx.rows(statement, **given))
         return
     if is_postgresql(tx.db):
         tx.db.execute(_ROOM)
-    for part in tx.db.execute(statement, execution_options={"yield_per": CHUNK}).partitions():
+    for part in tx.db.execute(statement, given, execution_options={"yield_per": CHUNK}).partitions():
         yield from (Progress(*tuple(row)) for row in part)
+
+
+def _combined() -> Any:
+    """Which rules there are among versions, so that the statement says no more than it must."""
+    versions: Any = bindparam("versions", expanding=True, type_=Key)
+    group = select(literal("group").label("what"), RequirementGroup.rule).where(RequirementGroup.version_id.in_(versions))
+    version = select(literal("version"), StepVersion.rule).where(StepVersion.id.in_(versions))
+    loose = select(literal("loose"), literal("all")).where(Requirement.version_id.in_(versions), Requirement.group_id.is_(None))
+    return group.union(version, loose)
+
+
+_COMBINED = _combined()
 
 
 def every(people: Select[Any], versions: Collection[int]) -> CTE:
@@ -150,12 +189,76 @@ def every(people: Select[Any], versions: Collection[int]) -> CTE:
     return both.select_from(who).join(StepVersion, _among(StepVersion.id, versions)).cte("pairs")
 
 
+def one_of(tx: Tx, versions: Collection[int]) -> Select[Any]:
+    """The statement behind `next_steps` of one person, kept: of whom is said when it is run (`whose`), and so are the dates (`values`)."""
+    return _kept(steps_of, _ONE, _asks(tx, versions, applicable=True), known=False)
+
+
+def values(when: When, soon: timedelta = SOON) -> dict[str, Any]:
+    """What a kept statement is run with beside the people."""
+    return when.given | {"soon": _until(when, soon)}
+
+
+# What is kept ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Asks:
+    """All that a statement says beside people and dates: whatever was read for it. Where it is the same, so is the statement."""
+
+    versions: tuple[int, ...]
+    kinds: tuple[str, ...]  # of requirements
+    combined: frozenset[tuple[str, str]]  # which rules there are of groups, versions, and requirements without a group
+    supervision: Rules | None  # None: supervision is not asked for
+    fitting: tuple[Version, ...] | None = None  # for whom each is; None: for everybody
+
+
+_Of = Callable[[CTE, _Asks, When, timedelta], Select[Any]]
+_KINDS = (
+    select(Requirement.kind)
+    .distinct()
+    .where(Requirement.version_id.in_(bindparam("versions", expanding=True, type_=Key)))
+    .order_by(Requirement.kind)
+)
+
+
+def _asks(tx: Tx, versions: Collection[int], *, applicable: bool = False) -> _Asks:
+    ids = sorted(set(versions))
+    kinds = tuple(row.kind for row in tx.rows(_KINDS, versions=ids))
+    supervision = rules_of(tx) if "supervision" in kinds else None
+    combined = frozenset((row.what, row.rule) for row in tx.rows(_COMBINED, versions=ids))
+    return _Asks(tuple(ids), kinds, combined, supervision, tuple(by_id(tx, ids)) if applicable else None)
+
+
+def _asking(of: _Of, people: Select[Any] | People, asks: _Asks, when: When, soon: timedelta) -> tuple[Select[Any], dict[str, Any]]:
+    """The statement, and what to run it with."""
+    if isinstance(people, People):
+        return _kept(of, people.ids, asks, known=when.known_at is not None), {**people.given, **values(when, soon)}
+    return _built(of, people, asks, when, soon), {}
+
+
+@lru_cache(maxsize=32)
+def _kept(of: _Of, people: Select[Any], asks: _Asks, *, known: bool) -> Select[Any]:
+    """Built once: of one person that takes longer than running it does. The day that it is built with is not asked about."""
+    return _built(of, people, asks, When(_SOME_DAY, datetime(2000, 1, 1, tzinfo=UTC) if known else None), SOON)
+
+
+def _built(of: _Of, people: Select[Any], asks: _Asks, when: When, soon: timedelta) -> Select[Any]:
+    pairs = every(people, asks.versions) if asks.fitting is None else fitting(people, asks.fitting, when)
+    return of(pairs, asks, when, soon)
+
+
 # Statements --------------------------------------------------------------------------------------------------------
 
 
 def met_rows(tx: Tx, pairs: CTE, versions: Collection[int], when: When, soon: timedelta = SOON) -> Select[Any]:
     """The statement behind `met`: its columns are those of `Met`. `versions` are all that stand in `pairs`."""
-    shown = _evidence(tx, pairs, versions, when).subquery("evidence")
+    return met_of(pairs, _asks(tx, versions), when, soon)
+
+
+def met_of(pairs: CTE, asks: _Asks, when: When, soon: timedelta) -> Select[Any]:
+    """`met_rows`, once it is known what is asked for."""
+    shown = _evidence(asks, pairs, when).subquery("evidence")
     lasts = func.coalesce(shown.c.lasts, _NEVER, type_=Date())
     said = (shown.c.met_on, _expires(lasts).label("expires_on"), _status(lasts, when, soon).label("status"))
     return (
@@ -169,14 +272,19 @@ def met_rows(tx: Tx, pairs: CTE, versions: Collection[int], when: When, soon: ti
 
 def step_rows(tx: Tx, pairs: CTE, versions: Collection[int], when: When, soon: timedelta = SOON) -> Select[Any]:
     """The statement behind `steps` and `next_steps`: its columns are those of `Progress`."""
-    shown = _evidence(tx, pairs, versions, when).subquery("evidence")
+    return steps_of(pairs, _asks(tx, versions), when, soon)
+
+
+def steps_of(pairs: CTE, asks: _Asks, when: When, soon: timedelta) -> Select[Any]:
+    """`step_rows`, once it is known what is asked for."""
+    versions, rules = asks.versions, asks.combined
+    shown = _evidence(asks, pairs, when).subquery("evidence")
     holds = case((shown.c.lasts >= when.day, 1), else_=0).label("held")
     leaf = (
         select(shown.c.person_id, Requirement.version_id, Requirement.group_id, Requirement.id, shown.c.met_on, shown.c.lasts, holds)
         .join(Requirement, Requirement.id == shown.c.requirement_id)
         .cte("leaf")
     )
-    rules = _rules(tx, versions)
     items = [
         _together(leaf, leaf.c.group_id, leaf.c.version_id, _group_sizes(versions), rule)
         for rule in ("all", "any")
@@ -216,12 +324,11 @@ def _among(column: Any, keys: Collection[int]) -> ColumnElement[bool]:
     return column.in_(bindparam("versions", sorted(keys), expanding=True, type_=Key))  # type: ignore[no-any-return]
 
 
-def _evidence(tx: Tx, pairs: CTE, versions: Collection[int], when: When) -> Any:
-    """All evidence for requirements of the kinds that these versions ask for."""
-    kinds = tx.db.execute(select(Requirement.kind).distinct().where(_among(Requirement.version_id, versions)).order_by(Requirement.kind))
-    parts: list[Select[Any]] = [
-        supervised(tx, pairs, when) if kind == "supervision" else EVIDENCE[kind](pairs, when) for kind in kinds.scalars()
-    ]
+def _evidence(asks: _Asks, pairs: CTE, when: When) -> Any:
+    """All evidence for requirements of the kinds that are asked for."""
+    parts: list[Select[Any]] = [EVIDENCE[kind](pairs, when) for kind in asks.kinds if kind != "supervision"]
+    if asks.supervision is not None:
+        parts.append(supervised(asks.supervision, pairs, when))
     if not parts:  # nothing is asked for
         nothing = (cast(null(), Key).label("requirement_id"), cast(null(), Key).label("person_id"))
         none: Any = select(*nothing, _NEVER.label("met_on"), _NEVER.label("lasts"))
@@ -230,9 +337,13 @@ def _evidence(tx: Tx, pairs: CTE, versions: Collection[int], when: When) -> Any:
 
 
 def _status(lasts: Any, when: When, soon: timedelta) -> ColumnElement[str]:
-    until = bindparam("soon", min(when.as_at, FOREVER - soon) + soon, type_=Date())
+    until = bindparam("soon", _until(when, soon), type_=Date())
     said = {word: literal_column(f"'{word}'", String()) for word in ("met", "lapsing", "lapsed", "missing")}
     return case((lasts == _NEVER, said["missing"]), (lasts < when.day, said["lapsed"]), (lasts < until, said["lapsing"]), else_=said["met"])
+
+
+def _until(when: When, soon: timedelta) -> date:
+    return min(when.as_at, FOREVER - soon) + soon
 
 
 def _expires(lasts: Any) -> ColumnElement[date]:
@@ -240,14 +351,6 @@ def _expires(lasts: Any) -> ColumnElement[date]:
 
 
 # All of, any of ----------------------------------------------------------------------------------------------------
-
-
-def _rules(tx: Tx, versions: Collection[int]) -> set[tuple[str, str]]:
-    """Which rules there are among these versions, so that the statement says no more than it must."""
-    group = select(literal("group").label("what"), RequirementGroup.rule).where(_among(RequirementGroup.version_id, versions))
-    version = select(literal("version"), StepVersion.rule).where(_among(StepVersion.id, versions))
-    loose = select(literal("loose"), literal("all")).where(_among(Requirement.version_id, versions), Requirement.group_id.is_(None))
-    return {(row.what, row.rule) for row in tx.rows(group.union(version, loose))}
 
 
 def _counts(column: Any, versions: Collection[int]) -> Any:

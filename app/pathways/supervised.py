@@ -13,6 +13,7 @@ date, so it is defined by the newest meeting alone (docs/pathways.md):
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -32,18 +33,26 @@ _FURTHEST = 1_000_000  # the employer of somebody without a team stands above ev
 _FOREVER: ColumnElement[date] = literal(FOREVER, Date())
 
 
-def supervised(tx: Tx, pairs: CTE, when: When) -> Select[Any]:
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of supervision, as far as the statement says them: the periods with from, to and how often; the rules by what counts."""
+
+    periods: tuple[tuple[int, ...], ...]
+    counting: tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]
+
+
+def supervised(rules: Rules, pairs: CTE, when: When) -> Select[Any]:
     """The evidence for requirements of the kind "supervision", as app.pathways.evidence gives it of the others.
 
     What is looked up of a person stands in subqueries of their own row: each is a step into an index, however many people there are and
     whatever the planner takes their number for.
     """
-    periods, counting = _rules(tx)
+    periods = _table("rule_periods", ("rule_id", *_NUMBERS), rules.periods)
     on = _periods_on(_ruled(pairs, when), periods, when)
     held = (
         select(func.max(Supervision.held_on))
         .where(Supervision.person_id == on.c.person_id, Supervision.held_on >= on.c.lower, Supervision.held_on <= when.day)
-        .where(when.live(Supervision), or_(*(and_(on.c.rule_id.in_(rules), Supervision.kind.in_(kinds)) for kinds, rules in counting)))
+        .where(when.live(Supervision), or_(*(and_(on.c.rule_id.in_(ids), Supervision.kind.in_(kinds)) for kinds, ids in rules.counting)))
         .scalar_subquery()
     )
     newest = select(on, held.label("held_on")).subquery()
@@ -55,19 +64,22 @@ def supervised(tx: Tx, pairs: CTE, when: When) -> Select[Any]:
     return select(ends.c.requirement_id, ends.c.person_id, ends.c.since.label("met_on"), lasts.label("lasts"))
 
 
-def _rules(tx: Tx) -> tuple[CTE, list[tuple[tuple[str, ...], list[int]]]]:
-    """The periods of the rules as a small table, with from, to and how often; and the rules by the kinds that count for them."""
+_NUMBERS = ("from_months", "from_days", "to_months", "to_days", "ends", "every_months", "every_days")
+_PUBLISHED = select(SupervisionRule.id, SupervisionRule.definition).where(SupervisionRule.state != "draft").order_by(SupervisionRule.id)
+
+
+def rules_of(tx: Tx) -> Rules:
+    """The rules that there are, drafts left out."""
     periods: list[tuple[int, ...]] = [(0,) * 8]  # it may not be empty
     counting: dict[tuple[str, ...], list[int]] = {(): [0]}
-    for rule in tx.rows(select(SupervisionRule.id, SupervisionRule.definition).where(SupervisionRule.state != "draft")):
+    for rule in tx.rows(_PUBLISHED):
         for period in rule.definition["periods"]:
             edges = [int(period.get(f"{side}_{unit}") or 0) for side in ("from", "to") for unit in ("month", "day")]
             often = [int(period.get(f"every_{unit}") or 0) for unit in ("months", "days")]
             ends = any(period.get(f"to_{unit}") is not None for unit in ("month", "day"))
             periods.append((rule.id, *edges, int(ends), *often))
         counting.setdefault(tuple(sorted(rule.definition["counts"])), []).append(rule.id)
-    numbers = ("from_months", "from_days", "to_months", "to_days", "ends", "every_months", "every_days")
-    return _table("rule_periods", ("rule_id", *numbers), periods), list(counting.items())
+    return Rules(tuple(periods), tuple((kinds, tuple(ids)) for kinds, ids in counting.items()))
 
 
 def _table(name: str, columns: tuple[str, ...], rows: Iterable[tuple[int, ...]]) -> CTE:

@@ -19,7 +19,6 @@ from app.pathways.definitions import VERSIONS, Group, parts
 from app.pathways.models import RequirementCourse, Step, StepAim, StepVersion
 from app.pathways.versions import in_force
 from app.pathways.words import Reader
-from app.people.models import Person
 from app.policy import Can
 
 HOLDS = ("met", "lapsing")  # statuses of what is met on the date
@@ -127,8 +126,7 @@ def one(tx: Tx, person_id: int, version_id: int, as_at: date) -> View:
 
 
 def _views(tx: Tx, person_id: int, versions: Mapping[int, Any], as_at: date, *, applicable: bool) -> list[View]:
-    who = select(Person.id).where(Person.id == person_id)
-    found = progress.met(tx, who, versions, as_at, applicable=applicable)
+    found = progress.met(tx, progress.person(person_id), versions, as_at, applicable=applicable)
     wanted = sorted({each.version_id for each in found})
     said = {each.requirement_id: each for each in found}
     groups, asked = parts(tx, wanted)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import product
 
 import pytest
 from sqlalchemy import select, update
 
+from app.core.tx import SYSTEM, transaction
+from app.frameworks.models import SupervisionRule
 from app.learning.models import Completion
 from app.pathways import progress
 from app.people.models import Person
@@ -54,6 +57,51 @@ def test_a_course_lapses_the_day_after_its_last_day_and_can_be_taken_again(make:
             assert (step.person_id, step.status, step.expires_on) == (ann, *expected), day
         assert {row.person_id for row in progress.steps(tx, people, [version], BEGINS)} == {ann, away}  # looking ahead is for all
         assert list(progress.next_steps(tx, people, date(2023, 12, 31))) == []  # not in force yet
+
+
+def test_a_kept_statement_says_what_a_new_one_says_and_follows_what_is_asked_for(make: Make) -> None:
+    """Of several people, days and instants; with another version in force and another rule of supervision it is another statement."""
+    steps.stages(make)
+    course = make.course("Court skills", validity_months=12).id
+    asking = STEP.replace("kind: progression", f"kind: progression\n    in_force_from: {BEGINS}")
+    versions = list(steps.load(make, asking, publish=True).values())
+    people = [make.person(name, stage="SW").id for name in ("Ann", "Olu")]
+    make.completion(people[0], course, date(2024, 3, 1), date(2025, 3, 1))
+    with make.tx(writes=False) as tx:
+        instants, today = (None, tx.now - timedelta(days=1), tx.now + SECOND), tx.today
+    days = (date(2024, 2, 1), date(2024, 6, 1), date(2025, 2, 1), today)
+
+    def agree() -> list[str]:
+        found = []
+        for person, day, known_at in product(people, days, instants):
+            with transaction(make.database, SYSTEM, writes=False, snapshot=True) as tx:
+                kept, new = progress.person(person), select(Person.id).where(Person.id == person)
+                given = (versions, day, known_at)
+                assert progress.met(tx, kept, *given) == progress.met(tx, new, *given)
+                assert progress.met(tx, kept, *given, applicable=True) == progress.met(tx, new, *given, applicable=True)
+                assert progress.steps(tx, kept, *given) == progress.steps(tx, new, *given)
+                theirs = list(progress.next_steps(tx, kept, day, known_at))
+                assert theirs == list(progress.next_steps(tx, new, day, known_at))
+                assert list(progress.next_steps(tx, kept, day, known_at, stream=True)) == theirs
+                found += [each.status for each in theirs]
+        return found
+
+    progress._kept.cache_clear()
+    assert set(agree()) == {"met", "lapsing", "lapsed", "missing"}
+    built = progress._kept.cache_info().misses
+    agree()
+    assert progress._kept.cache_info().misses == built, "the same is not built again"
+    harder = asking.replace(f"    in_force_from: {BEGINS}\n", "") + "          - {kind: supervision}\n"
+    versions += steps.load(make, harder, publish=True).values()
+    assert agree()
+    assert progress._kept.cache_info().misses > built
+    with make.tx(writes=False) as tx:
+        before = progress._asks(tx, versions)
+    with make.tx() as tx:
+        weekly = {"counts": ["case"], "periods": [{"every_days": 7}]}
+        tx.insert(SupervisionRule, code="WEEKLY", version="1", title="Weekly", definition=weekly, state="published")
+    with make.tx(writes=False) as tx:
+        assert progress._asks(tx, versions) != before, "a rule of supervision is part of the statement"
 
 
 def test_a_correction_changes_what_is_known_from_then_on(make: Make) -> None:
