@@ -111,7 +111,6 @@ BUTTONS = (  # nothing can be left out of them
     "/protected-time/{entry_id:int}/withdraw",
     "/caseloads/{entry_id:int}/withdraw",
     "/pathways/{step}/aim",
-    "/pathways/versions/{step_version_id:int}/publish",
     "/pathways/versions/{step_version_id:int}/discard",
     "/endorsement-requests/{ask_id:int}/take-back",
     "/frameworks/versions/{version_id:int}/publish",

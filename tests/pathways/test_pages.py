@@ -236,7 +236,7 @@ def test_nobody_publishes_a_draft_that_they_did_not_see(world: World, browse: Si
         assert world.make.row(StepVersion, draft).state == "draft", data
     refused = zofia.post(path, data={"version": "1"})
     assert "Somebody replaced this draft since you opened it." in refused.text
-    assert 'name="version" value="2"' in refused.text, "they see what it is now, and can publish that"
+    assert 'role="alert"' in refused.text and 'name="version" value="2"' in refused.text, "they see what it is now, and can publish that"
     assert "It is published." in words(zofia.post(path, data={"version": "2"}))
 
 
