@@ -30,6 +30,8 @@ def unfit(tx: Tx, asked: Collection[Asked], *, had: int | None = None, recording
     """
     ids = {key for person, _, key in asked for key in (person, key)}
     people = {row.id: row for row in tx.rows(_WORK.where(Person.id.in_(ids)))} if ids else {}
+    if tx.actor.kind == "system":  # carries over what others kept of earlier years: somebody may have worked elsewhere then
+        return {each: ELSEWHERE for each in asked if each[2] not in people}
     named: set[int | None] = {tx.actor.person_id} if recording else set()
     if had is not None:
         named |= {row.person_id for row in tx.rows(select(Supervisor.person_id).where(Supervisor.supervision_id == had))}
