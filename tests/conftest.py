@@ -133,7 +133,9 @@ def postgres_database(postgres_server: str, worker_id: str) -> Iterator[Database
     database = connect(url, pool=12)
     migrate(database)
     with database.read.connect() as connection:
-        SHIPPED.update({table: connection.execute(table.select()).mappings().all() for table in reversed(models.metadata.sorted_tables)})
+        for table in models.metadata.sorted_tables:  # in an order in which they can be put in again; to sort them takes long
+            if rows := connection.execute(table.select()).mappings().all():
+                SHIPPED[table] = [{name: value for name, value in row.items() if name != "id"} for row in rows]
     yield database
     database.dispose()
     with admin.connect() as connection:
@@ -177,9 +179,8 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     shared: Database = request.getfixturevalue("postgres_database")
     with shared.write.connect() as connection, connection.begin():
         empty(connection)
-        for table in models.metadata.sorted_tables:
-            if rows := SHIPPED.get(table):
-                connection.execute(table.insert(), [{name: value for name, value in row.items() if name != "id"} for row in rows])
+        for table, rows in SHIPPED.items():
+            connection.execute(table.insert(), rows)
     yield shared
 
 
