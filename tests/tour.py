@@ -433,7 +433,7 @@ TOUR: tuple[Stop, ...] = (
     Stop("/my-pathway", "practitioner", query="on=1&on-month=6&on-year=2028"),
     Stop("/pathways", "practitioner"),
     Stop("/pathways", "coordinator"),
-    # Statements about pathways are kept by what was read to build them: the rules, versions and links that they rest on are asked for first.
+    # Statements about pathways are kept by what was read to build them: the rules, versions and links they rest on are asked for first.
     Stop("/pathways/{step}", "practitioner", lambda _: {"step": "SW-EXP"}, queries=16),
     Stop("/pathways/{step}", "nqsw", lambda _: {"step": "TM-PSW"}),
     Stop("/pathways/{step}/ask", "practitioner", lambda _: {"step": "EXP-PE"}),
