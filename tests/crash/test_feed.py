@@ -181,7 +181,7 @@ def _one_slow_one_quick(make: Make, database: Database) -> list[tuple[str, int]]
         )
         with make.tx() as tx:
             people.change_person(tx, bo.id, known_as="Bob")
-        follower.follow()
+        follower.follow(wait=False)  # the slow one holds it back, as it should
     follower.follow()
     with make.tx() as tx:  # and something later, so that the mark has moved on
         people.change_person(tx, bo.id, known_as="Robert")
