@@ -45,6 +45,8 @@ SAID = {
     "programmes:read": "Read cohorts, enrolments, stages and outcomes",
     "learning-records:read": "Read learning records that their owners share with other systems, never their words",
     "pathways:read": "Read steps of careers, how far people are with them, and progressions",
+    "measures:read": "Read published measures of the workforce, small numbers hidden",
+    "talent:read": "Read talent pools, and the people on their lists who agree to be",
     "organisation:read": "Read organisations, services and teams",
     "people:import": "Send HR extracts, preview and apply them",
     "changes:read": "Read the feed of changes, of what the other scopes allow",
@@ -175,7 +177,7 @@ def _complete(operation: dict[str, Any], method: str, path: str, door: dict[str,
     one = path.endswith("}") and not path.startswith(UNVERSIONED)
     has_body, changes = "requestBody" in operation, method in ("POST", "PATCH", "DELETE")
     codes = ["401", "403", "422", "429", "503"]
-    codes += ["404"] if "{" in path or method == "POST" else []
+    codes += ["404"] if "{" in path or method == "POST" or "404" in operation["responses"] else []
     codes += ["400"] if has_body else []
     codes += ["409", "413"] if changes else []
     if method == "POST":

@@ -1,5 +1,5 @@
-"""`python -m app serve | migrate | seed | worker | tick | import-people | load-frameworks | load-pathways | load-renewal | client | account
-| check-invariants | check-files | openapi`"""
+"""`python -m app serve | migrate | seed | worker | tick | import-people | load-frameworks | load-pathways | load-renewal
+| load-census-guide | client | account | check-invariants | check-files | openapi`"""
 
 from __future__ import annotations
 
@@ -88,6 +88,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--dry-run", action="store_true", help="show what would be loaded; change nothing")
     command.add_argument("--publish", action="store_true", help="publish what is loaded as a draft")
     command = add("load-renewal", load_renewal, "Load rules of renewing registrations from a YAML file; see docs/renewal.md.")
+    command.add_argument("file", type=Path)
+    command = add("load-census-guide", load_census_guide, "Load the guide of a year of the workforce census; see docs/census.md.")
     command.add_argument("file", type=Path)
     command = add("client", client, "Manage API clients: create, list, rotate, token, disable, enable.")
     client_actions(command)
@@ -338,6 +340,23 @@ def load_renewal(options: argparse.Namespace, config: Settings) -> int:
         print(f"Nothing was loaded: {wrong}", file=sys.stderr)
         return 1
     print("\n".join(f"loaded: the rule from {day.isoformat()} on" for day in loaded) or "Everything in the file is there already.")
+    return 0
+
+
+def load_census_guide(options: argparse.Namespace, config: Settings) -> int:
+    """Load the guide of a collection year; see `app.census.guide`."""
+    from app.census.guide import load
+    from app.core.errors import Refusal
+    from app.core.tx import SYSTEM, transaction
+
+    try:
+        content = options.file.read_bytes()
+        with transaction(database(config), SYSTEM, writes=True) as tx:
+            loaded = load(tx, options.file.name, content)
+    except Refusal as wrong:
+        print(f"Nothing was loaded: {wrong}", file=sys.stderr)
+        return 1
+    print("loaded: the guide" if loaded else "The guide in the file is there already.")
     return 0
 
 

@@ -69,6 +69,7 @@ class Page:
         """The menu with the entry marked that the reader is at or in; `inside` names it where the address does not."""
         entries: tuple[tuple[str, str], ...] = self.request.app.state.navigation(self.actor.roles)
         here = self.path
+        inside = inside or self.request.app.state.within(here)
         marks = ("page" if to == here else "true" if to == inside or (to != "/" and here.startswith(to + "/")) else "" for _, to in entries)
         return _menu(entries, tuple(marks))
 
@@ -273,14 +274,20 @@ def _post(
                 page.found = first(tx, page, **request.path_params)
         with transaction(database, NOBODY, writes=True, request_id=request.state.request_id) as tx:
             _enter(tx, page, can, public)
-            return function(tx, page, **request.path_params)
+            response = function(tx, page, **request.path_params)
     except Refusal as problem:
         if again is None or problem.status in (401, 403, 404):
             raise
         page.problem = problem
-    page._cookies.clear()
+    else:
+        _afterwards(database, page, tx, None)
+        return response
+    for forgotten in (page._cookies, page.viewed, page.taken, page.later):  # what the refused work left is undone with it
+        forgotten.clear()
     with transaction(database, page.actor, writes=False, request_id=request.state.request_id) as tx:
-        return again(tx, page, **request.path_params)
+        response = again(tx, page, **request.path_params)
+    _afterwards(database, page, tx, None)  # the form shows what it showed before
+    return response
 
 
 def _enter(tx: Tx, page: Page, can: Can | None, public: bool) -> Any:

@@ -107,6 +107,18 @@ class Can(StrEnum):
     READ_PATHWAY = "see how far someone is on a pathway"
     ENDORSE = "endorse someone for a step"
     RECORD_PROGRESSION = "record someone's progression"
+    READ_MEASURES = "see the measures of the workforce"
+    READ_MEASURE_PEOPLE = "see who stands behind a figure"
+    MANAGE_MEASURES = "say what is measured, import figures and publish months"
+    READ_BOARD_REPORTS = "read the board's reports"
+    WRITE_BOARD_REPORTS = "write the board's reports"
+    SIGN_BOARD_REPORTS = "sign off the board's reports"
+    READ_SETTINGS_TRAINING = "see how settings take up safeguarding training"
+    TAKE_CENSUS = "take the workforce census"
+    READ_TALENT = "see the talent pipeline"
+    MANAGE_TALENT = "keep talent pools and judge potential"
+    NOMINATE = "nominate someone for a talent pool"
+    BE_LISTED = "see and decide about one's own place in talent pools"
 
 
 class Reach(StrEnum):
@@ -151,10 +163,14 @@ _EVERYBODY = {
     Can.READ_PATHWAY: Reach.SELF,
     Can.READ_LEARNING_RECORDS: Reach.SELF,
     Can.WRITE_LEARNING_RECORDS: Reach.SELF,
+    Can.BE_LISTED: Reach.SELF,
 }
 GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.PRACTITIONER: _EVERYBODY,
     Role.MANAGER: {
+        Can.READ_MEASURES: Reach.REPORTS,
+        Can.READ_MEASURE_PEOPLE: Reach.REPORTS,
+        Can.NOMINATE: Reach.REPORTS,
         Can.READ_REQUIRED: Reach.REPORTS,
         Can.READ_LEARNING_RECORDS: Reach.REPORTS,
         Can.BOOK: Reach.REPORTS,
@@ -194,6 +210,7 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
     },
     Role.TRAINER: {Can.READ_ROSTER: Reach.DELIVERED, Can.TAKE_REGISTER: Reach.DELIVERED, Can.WRITE_TO_SESSION: Reach.DELIVERED},
     Role.COORDINATOR: {
+        Can.READ_SETTINGS_TRAINING: Reach.SCOPE,  # the host's: see policy.require_for_host
         Can.READ_REQUIRED: Reach.SCOPE,
         Can.READ_LEARNING_RECORDS: Reach.SCOPE,
         Can.WRITE_CATALOGUE: Reach.ALL,
@@ -240,6 +257,16 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
     Role.PANEL: {Can.READ_PANELS: Reach.INVOLVED, Can.SIT_ON_PANELS: Reach.INVOLVED},
     Role.MODERATOR: {Can.MODERATE: Reach.INVOLVED},
     Role.PSW: {
+        Can.READ_MEASURES: Reach.SCOPE,
+        Can.READ_MEASURE_PEOPLE: Reach.SCOPE,
+        Can.MANAGE_MEASURES: Reach.SCOPE,
+        Can.READ_BOARD_REPORTS: Reach.SCOPE,
+        Can.WRITE_BOARD_REPORTS: Reach.SCOPE,
+        Can.SIGN_BOARD_REPORTS: Reach.SCOPE,
+        Can.READ_SETTINGS_TRAINING: Reach.SCOPE,
+        Can.READ_TALENT: Reach.SCOPE,
+        Can.MANAGE_TALENT: Reach.SCOPE,
+        Can.NOMINATE: Reach.SCOPE,
         Can.READ_REQUIRED: Reach.SCOPE,
         Can.MANAGE_FRAMEWORKS: Reach.SCOPE,  # held for the host organisation, or a part of it: see policy.require_for_host
         Can.READ_ENROLMENT: Reach.SCOPE,
@@ -260,6 +287,12 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_TOGETHER: Reach.SCOPE,
     },
     Role.HR: {
+        Can.READ_MEASURES: Reach.SCOPE,
+        Can.READ_MEASURE_PEOPLE: Reach.SCOPE,
+        Can.MANAGE_MEASURES: Reach.SCOPE,
+        Can.READ_BOARD_REPORTS: Reach.SCOPE,
+        Can.WRITE_BOARD_REPORTS: Reach.SCOPE,
+        Can.TAKE_CENSUS: Reach.SCOPE,
         Can.READ_REQUIRED: Reach.SCOPE,
         Can.READ_PERSON: Reach.SCOPE,
         Can.WRITE_PERSON: Reach.SCOPE,
@@ -280,7 +313,10 @@ GRANTS: dict[Role, dict[Can, Reach]] = {
         Can.READ_PATHWAY: Reach.SCOPE,
         Can.RECORD_PROGRESSION: Reach.SCOPE,
     },
-    Role.BOARD: {},  # aggregates only; the measures bring its grants
+    Role.BOARD: {  # aggregates only: never READ_MEASURE_PEOPLE
+        Can.READ_MEASURES: Reach.SCOPE,
+        Can.READ_BOARD_REPORTS: Reach.SCOPE,
+    },
     Role.SETTING_LEAD: {
         Can.READ_REQUIRED: Reach.SCOPE,
         Can.BOOK: Reach.SCOPE,
@@ -314,6 +350,8 @@ SCOPES: dict[str, tuple[Can, ...]] = {
     "programmes:read": (Can.READ_ENROLMENT,),
     "pathways:read": (Can.READ_PATHWAY,),
     "learning-records:read": (Can.READ_LEARNING_RECORDS,),
+    "measures:read": (Can.READ_MEASURES,),
+    "talent:read": (Can.READ_TALENT,),
     "organisation:read": (Can.READ_ORGANISATION,),
     "people:import": (Can.READ_PERSON, Can.WRITE_PERSON, Can.IMPORT_PEOPLE),
     "changes:read": (Can.READ_CHANGES,),  # and of each resource only what the client has the scope for
@@ -322,3 +360,8 @@ SCOPES: dict[str, tuple[Can, ...]] = {
     "training-records:write": (Can.READ_TRAINING_RECORDS, Can.CONFIRM_TRAINING_RECORDS),
     "scim": (Can.READ_PERSON, Can.WRITE_PERSON, Can.READ_ORGANISATION, Can.PROVISION),
 }
+
+
+def roles_with(can: Can) -> list[str]:
+    """The roles that this permission follows from, whatever they reach."""
+    return [role.value for role, grants in GRANTS.items() if can in grants]

@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import OperationalError
 
 from app.bookings.operations import approval, evaluate, offers, queue, quotas, reminders, reservations, running
+from app.census import forgetting
 from app.core import files
 from app.core.config import Settings
 from app.core.db import Database
@@ -25,11 +26,14 @@ from app.hr.operations import leaving_clock
 from app.hr.webhooks import fan_out, noting
 from app.identity import operations as identity
 from app.learning import drafts, renewal_clock
+from app.measures import clock as measures_clock
 from app.notifications import preferences
 from app.pathways.operations import chasing as required
 from app.people import register
 from app.programmes.operations import applying, chasing, contribute, exports, feed, heads, notices
+from app.reports import delivery
 from app.supervision.operations import overdue
+from app.talent import acting as talent
 
 Job = Callable[[Tx, datetime], None]
 When = timedelta | Callable[[datetime], datetime | None]  # every so long, counted from midnight UTC; or what says which turn is due, if any
@@ -52,7 +56,11 @@ TIMETABLE: dict[str, tuple[When, Job]] = {
     "chase-required": (required.turn, required.chase),
     "programme-changes": (timedelta(hours=1), applying.apply_due),
     "forget-register-files": (timedelta(days=1), register.forget_old),
+    "forget-census": (timedelta(days=1), forgetting.forget),
     "renewal": (reminders.turn, renewal_clock.tell),
+    "close-months": (timedelta(hours=1), measures_clock.close_due),
+    "talent-actions": (reminders.turn, talent.remind),
+    "board-reports": (delivery.turn, delivery.prepare),
     "daily-summaries": (preferences.digest_turn, preferences.write_digests),
 }
 

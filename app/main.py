@@ -156,7 +156,8 @@ def create_app(given: Settings | None = None, database: Database | None = None, 
         openapi_url="/api/v1/openapi.json",
         redirect_slashes=False,  # a redirect would be built from whatever Host the request names
     )
-    app.state.settings, app.state.database, app.state.navigation = config, data, rooms.navigation
+    app.state.settings, app.state.database = config, data
+    app.state.navigation, app.state.within = rooms.navigation, rooms.within
     app.state.limits = Limits(data, config.client_per_minute)
     app.state.calls = Calls(lambda: app.state.database)
     for router in rooms.api_routers():

@@ -2,6 +2,7 @@
 
 from app.bookings import event_models, policy_models
 from app.bookings import models as bookings
+from app.census import models as census
 from app.core import files, ledger, schedule
 from app.core.db import Base
 from app.equality import models as equality
@@ -12,6 +13,9 @@ from app.hr import models as hr
 from app.identity import models as identity
 from app.learning import models as learning
 from app.learning import moving_models, record_models, renewal_models
+from app.measures import input_models as measure_inputs
+from app.measures import models as measures
+from app.measures import settings_models
 from app.mentoring import models as mentoring
 from app.notifications import models as notifications
 from app.pathways import chase_models
@@ -20,8 +24,10 @@ from app.people import models as people
 from app.people import register_models
 from app.programmes import apprentice_models, panel_models, portfolio_models
 from app.programmes import models as programmes
+from app.reports import models as reports
 from app.supervision import action_models, pdr_models
 from app.supervision import models as supervision
+from app.talent import models as talent
 
 metadata = Base.metadata
 
@@ -29,6 +35,7 @@ __all__ = [
     "action_models",
     "apprentice_models",
     "bookings",
+    "census",
     "change_models",
     "chase_models",
     "directory_models",
@@ -41,6 +48,8 @@ __all__ = [
     "identity",
     "learning",
     "ledger",
+    "measure_inputs",
+    "measures",
     "mentoring",
     "metadata",
     "moving_models",
@@ -55,6 +64,9 @@ __all__ = [
     "record_models",
     "register_models",
     "renewal_models",
+    "reports",
     "schedule",
+    "settings_models",
     "supervision",
+    "talent",
 ]

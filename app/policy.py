@@ -183,6 +183,13 @@ def within_reach(tx: Tx, can: Can, column: Any) -> ColumnElement[bool]:
     return _reached(tx, require(tx, can), column)
 
 
+def within_both(tx: Tx, can: Can, also: Can, column: Any) -> ColumnElement[bool]:
+    """`within_reach` of two permissions together. What they share is asked once: a statement can walk down a management line only once."""
+    one, other = require(tx, can), require(tx, also)
+    shared = one & other
+    return or_(_reached(tx, shared, column), and_(_reached(tx, one - shared, column), _reached(tx, other - shared, column)))
+
+
 def _reached(tx: Tx, found: frozenset[Term], column: Any) -> ColumnElement[bool]:
     parts: list[ColumnElement[bool]] = []
     for reach, unit_id in found:
@@ -219,10 +226,15 @@ def reaches(tx: Tx, can: Can, person_id: int) -> bool:
     asked = select(ONE).select_from(Person).where(Person.id == person_id, _reached(tx, others, Person.id))
     if tx.writes:
         return bool(tx.scalar(asked))
-    key = f"reached {person_id} {sorted(others, key=str)}"  # a page asks the same for several permissions
+    key = _reached_key(person_id, others)  # a page asks the same for several permissions
     if key not in tx.memo:
         tx.memo[key] = bool(tx.scalar(asked))
     return bool(tx.memo[key])
+
+
+def _reached_key(person_id: int, found: frozenset[Term]) -> str:
+    others = found - {(Reach.SELF, None), (Reach.REPORTS, None)}
+    return f"reached {person_id} {sorted(others, key=str)}"
 
 
 def roles_reaching(tx: Tx, can: Can, person_id: int) -> list[str]:
@@ -280,11 +292,35 @@ def outranks(tx: Tx, person_id: int) -> bool:
 _PERSON = select(Person.__table__).where(Person.id == bindparam("key"))
 
 
+@lru_cache(maxsize=1)
+def _person_below() -> AnySelect:
+    """Somebody's row, and whether the actor stands above them, in one question."""
+    return select(Person.__table__, exists(_stands_above()).label("below")).where(Person.id == bindparam("person"))
+
+
 def person(tx: Tx, can: Can, person_id: int, *, lock: bool = False) -> Row[Any]:
     """The person's row, or NotFound when out of reach, so that an outsider cannot learn who exists."""
     found = require(tx, can)
-    statement = _PERSON.with_for_update(key_share=True) if lock and is_postgresql(tx.db) else _PERSON
-    row = tx.one(statement, key=person_id)
+    if (Reach.REPORTS, None) in found and not tx.writes:
+        row = tx.one(_person_below(), person=person_id, actor=tx.actor.person_id, today=tx.today)
+        tx.memo[f"above {person_id}"] = row is not None and row.below
+    else:
+        statement = _PERSON.with_for_update(key_share=True) if lock and is_postgresql(tx.db) else _PERSON
+        row = tx.one(statement, key=person_id)
+    if row is not None and not tx.writes and (Reach.SCOPE, row.organisation_id) in found:
+        tx.memo[_reached_key(person_id, found)] = True  # what else these terms let the actor do is asked for in a moment
     if row is None or ((Reach.SCOPE, row.organisation_id) not in found and not reaches(tx, can, person_id)):  # see in_unit: who is employed
         raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
+    if lock:
+        hold(tx, can, person_id)
     return row
+
+
+def hold(tx: Tx, can: Can, person_id: int) -> None:
+    """Note that this transaction has the person's row, found in the actor's reach for `can`, and nobody else can change it meanwhile."""
+    tx.memo[f"held {person_id}"] = tx.memo.get(f"held {person_id}", frozenset()) | {terms(tx.actor, can)}
+
+
+def held(tx: Tx, can: Can, person_id: int) -> bool:
+    """Has this transaction the person's row already, in reach for `can`?"""
+    return terms(tx.actor, can) in tx.memo.get(f"held {person_id}", ())

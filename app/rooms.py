@@ -95,6 +95,20 @@ PAGES = (
     "app.pathways.pages",
     "app.pathways.endorse_pages",
     "app.pathways.progression_pages",
+    "app.measures.input_pages",
+    "app.measures.set_pages",
+    "app.measures.equity_pages",
+    "app.measures.settings_pages",
+    "app.measures.pages",
+    "app.measures.people_pages",
+    "app.census.pages",
+    "app.census.file_pages",
+    "app.reports.pages",
+    "app.reports.writing_pages",
+    "app.talent.pool_pages",
+    "app.talent.list_pages",
+    "app.talent.card_pages",
+    "app.talent.own_pages",
     "app.hr.pages",
     "app.hr.webhooks.pages",
     "app.hr.departure_pages",
@@ -111,6 +125,8 @@ APIS = (
     "app.supervision.api",
     "app.programmes.api",
     "app.pathways.api",
+    "app.talent.api",
+    "app.measures.api",
     "app.hr.import_api",
     "app.hr.bulk_api",
     "app.hr.feed_api",
@@ -185,9 +201,19 @@ def _has_some(reader: Actor, path: str, reaches: set[policy.Reach]) -> bool:
         return bool({policy.Reach.ASSIGNED, policy.Reach.REPORTS} & reaches)  # line managers sign, and stand in for whoever assesses
     if path == "/my-team":
         return policy.Reach.REPORTS in reaches or not policy.may(reader, Can.MANAGE_SESSIONS)
+    if path in _WITH_MEASURES:
+        return not policy.may(reader, Can.READ_MEASURES)
     if path == "/renewal":
         return bool({policy.Reach.SCOPE, policy.Reach.ALL} & reaches)  # line managers find it on the page of their team
     return path != "/delivering" or policy.Reach.DELIVERED in reaches
+
+
+_WITH_MEASURES = ("/board-reports", "/settings-training", "/measure-inputs", "/measure-months", "/measure-sets")  # a tab beside them
+
+
+def within(path: str) -> str:
+    """The entry that a page belongs to where its address does not say so; empty: none."""
+    return "/measures" if path.startswith(_WITH_MEASURES) else ""
 
 
 # Shown to those whose reach goes beyond themselves.
@@ -201,11 +227,17 @@ MORE: tuple[tuple[str, str, Can], ...] = (
     ("Panels", "/panels", Can.READ_PANELS),
     ("Moderation", "/samples", Can.MODERATE),
     ("Completions", "/completions", Can.EXPORT_COMPLETIONS),
+    ("Measures", "/measures", Can.READ_MEASURES),
+    ("Board reports", "/board-reports", Can.READ_BOARD_REPORTS),
+    ("Figures from elsewhere", "/measure-inputs", Can.MANAGE_MEASURES),
     ("Required training", "/required-training", Can.READ_REQUIRED),
+    ("Settings’ training", "/settings-training", Can.READ_SETTINGS_TRAINING),
+    ("Talent", "/talent", Can.READ_TALENT),
     ("Renewal", "/renewal", Can.READ_RENEWAL),
     ("HR imports", "/hr/imports", Can.IMPORT_PEOPLE),
     ("Leavers", "/hr/leavers", Can.CONFIRM_LEAVERS),
     ("HR records", "/hr/training-records", Can.READ_TRAINING_RECORDS),
+    ("Workforce census", "/census", Can.TAKE_CENSUS),
     ("Access", "/access", Can.MANAGE_ACCESS),
     ("Other systems", "/systems", Can.MANAGE_CLIENTS),
     ("Messages sent", "/deliveries", Can.READ_DELIVERIES),

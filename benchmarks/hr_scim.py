@@ -63,7 +63,7 @@ def staff(database: Database) -> tuple[int, list[dict[str, Any]]]:
             .where(Person.organisation_id == host)
             .order_by(Person.id)
         )
-        return host, [dict(row._mapping) for row in rows]
+        return host, [dict(row._mapping) for row in rows[:PEOPLE]]
 
 
 def made_up(database: Database) -> tuple[int, list[dict[str, Any]]]:

@@ -22,7 +22,24 @@ from app.identity.operations import PASSWORDS
 from app.learning.models import Course
 from app.people.models import Person
 from app.supervision.models import Supervision
-from seed import afterwards, development_rows, equality_rows, hr_answers, renewal_rows, rows, session_rows, supervision_rows, together_rows
+from seed import (
+    afterwards,
+    caseload_rows,
+    census_rows,
+    development_rows,
+    equality_rows,
+    hr_answers,
+    measure_rows,
+    measure_sets,
+    renewal_rows,
+    report_rows,
+    rows,
+    session_rows,
+    settings_rows,
+    supervision_rows,
+    talent_rows,
+    together_rows,
+)
 from seed.booking_life import carry_on
 from seed.content import content
 from seed.frameworks import load_frameworks
@@ -60,15 +77,20 @@ def run(database: Database, options: Namespace, config: Settings) -> int:
     return 0
 
 
+LARGE = 10_000  # people
+
+
 def is_empty(tx: Tx) -> bool:
     """Whether nobody is recorded yet."""
     return tx.scalar(select(literal(1)).select_from(Person).limit(1)) is None
 
 
-def load(database: Database, *, people: int = 1286, seed: int = SEED, today: date | None = None) -> dict[str, int]:
+def load(database: Database, *, people: int = 1286, seed: int = SEED, today: date | None = None, months: int = 0) -> dict[str, int]:
     """Fill an empty, migrated database with the county as it stands on `today`; returns how many rows each table has.
 
-    The same people, seed and date give the same rows, password hashes apart. Conflict if there are people already.
+    `months`: of so many the figures are published; 0: of all, or of the newest one where there are more people than a council has, because
+    counting then takes minutes a month. The same people, seed and date give the same rows, password hashes apart. Conflict if
+    there are people already.
     """
     today = today or london(clock()).date()
     moment = last_moment(today)
@@ -108,9 +130,18 @@ def load(database: Database, *, people: int = 1286, seed: int = SEED, today: dat
     carry_pathways(stage, moment)
     require(stage, moment)
     together_rows.meet(stage, moment, seed)
+    counts["talent_entries"] = talent_rows.fill(stage, seed, moment)
     with transaction(database, SYSTEM, writes=True, now=moment) as tx:
         counts["training_confirmations"] = hr_answers.answer(tx, today, moment)
         counts["equality_answers"] = equality_rows.tell(tx, seed, moment, {i + 1 for i in force.persona.values()})
+    counts["caseloads"] = counts.get("caseloads", 0) + caseload_rows.count(database, seed, moment)
+    measure_sets.publish(database, moment)
+    counts["measure_inputs"] = measure_rows.give(database, seed, moment)
+    measure_sets.close(database, moment, months or (measure_sets.MONTHS if people <= LARGE else 1))
+    counts["board_reports"] = report_rows.report(stage, moment)
+    with transaction(database, SYSTEM, writes=True, now=moment) as tx:
+        counts["setting_visits"] = settings_rows.tell(tx, moment, force.persona["psw"] + 1)
+    counts["census_people"] = census_rows.take(database, seed, moment)
     settle(database, moment)
     return counts
 

@@ -60,14 +60,15 @@ def _progressions(force: Workforce, today: date, steps: dict[str, Any]) -> Itera
         for (_, before), (since, after) in zip(person.stages, person.stages[1:], strict=False):
             if since > today or since < today - LONG_AGO or before == after or not person.started_on <= since:
                 continue
+            kind = kind_of(ranks[before], ranks[after], same=False)
             step = next((row for row in steps.values() if row.to_stage == after and before in row.applies.get("stages", ())), None)
             yield dict(
                 person_id=key,
                 on_date=since,
                 from_stage=before,
                 to_stage=after,
-                mechanism=REACHED_BY.get(after, "application"),
-                kind=kind_of(ranks[before], ranks[after], same=False),
+                mechanism="application" if kind == "sideways" else REACHED_BY.get(after, "application"),
+                kind=kind,
                 step_id=step.id if step is not None else None,
                 recorded_by=None,
                 recorded_at=morning(since) + timedelta(days=1),

@@ -14,6 +14,11 @@ from seed.tree import Seat, Tree, build_tree
 LEFT = 0.09  # leavers of the last three years whose records are still here, as a share of the headcount
 JOINING, LEAVING, MOVING = 6, 5, 4  # changes already known for the coming weeks, at the county's own size
 MOVED = 0.18  # share of people who changed team in the last three years
+ASIDE = {  # the stage of the same order that came before, and what it is called: moves sideways, which are a progression and no promotion
+    "PE": ("SENIOR", "Senior Social Worker"), "LCPP": ("SENIOR", "Senior Social Worker"),
+    "SENIOR": ("LCPP", "Lead Child Protection Practitioner"), "IRO": ("TM", "Team Manager"),
+}  # fmt: skip
+SETTLED, EVERY = timedelta(days=900), 2  # of those so long in such a stage every other came to it from beside, in the last two years
 
 
 @dataclass(slots=True)
@@ -61,6 +66,7 @@ def build_workforce(maker: Maker, content: Content, people: int) -> Workforce:
     for _ in range(round(people * LEFT)):
         _leaver(maker, force, maker.chance.choice(units))
     _cohort(maker, force)
+    _from_beside(force, maker.today)
     return force
 
 
@@ -162,6 +168,24 @@ def _known_changes(maker: Maker, force: Workforce, scale: float) -> None:
         person = maker.person(tree.lead_of[unit], seat, 0, started=starts)
         person.units, person.managers = [(starts, unit)], [(starts, force.holder[tree.lead_of[unit]])]
         force.people.append(person)
+
+
+def _from_beside(force: Workforce, today: date) -> None:
+    """Some moved sideways. Nothing is drawn for it, so that everybody else's past stays as it is."""
+    named = set(force.persona.values())
+    settled = [
+        person for i, person in enumerate(force.people)
+        if person.stages and person.stages[-1][1] in ASIDE and person.stages[-1][0] <= today - SETTLED
+        and person.contract == "permanent" and person.leaving_on is None and not person.organisation and i not in named
+    ]  # fmt: skip
+    for turn, person in enumerate(settled[::EVERY]):
+        since, stage = person.stages.pop()
+        before, called = ASIDE[stage]
+        moved = monday(today - timedelta(days=40 + turn * 83 % 640))
+        person.stages += [(since, before), (moved, stage)]
+        now = next(work for work in reversed(person.work) if work.since <= moved)
+        earlier = [replace(work, title=called) if work.since >= since else work for work in person.work if work.since < moved]
+        person.work = [*earlier, replace(now, since=moved), *(work for work in person.work if work.since > moved)]
 
 
 def _leaver(maker: Maker, force: Workforce, unit: int) -> None:

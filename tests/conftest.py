@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -61,6 +62,17 @@ LONG = (  # each of these is handed out by itself, before all others, so that no
 )
 
 
+# The quick profile asks these on SQLite alone: what they ask has been asked on both by the tests of operations and queries.
+ON_SQLITE = re.compile(
+    r"tests/pages/"
+    r"|tests/\w+/test_\w*pages\w*\.py"
+    r"|tests/contract/test_requests\.py"
+    r"|tests/test_invariants\.py::test_(each_planted_violation_is_named|other_ways_to_break_a_rule)"
+    r"|tests/seed/test_county\.py"
+    r"|tests/measures/test_attack_(formats|county)\.py"
+)
+
+
 class Groups(LoadScopeScheduling):  # type: ignore[misc]
     """Hands the tests out to the processes, those of a file on one kind of database together: they share what its fixtures make."""
 
@@ -82,7 +94,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not THOROUGH:
         leave_out = pytest.mark.skip(reason=LEFT_OUT)
         for item in items:
-            if "thorough" in item.keywords:
+            test, _, given = item.nodeid.partition("[")
+            if "thorough" in item.keywords or ("postgresql" in given and ON_SQLITE.match(test)):
                 item.add_marker(leave_out)
 
 

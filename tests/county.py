@@ -171,7 +171,7 @@ def seeded(database: Database) -> None:
     """The demonstration county, and the few things that only somebody's work brings (an HR import under way, a link in an e-mail)."""
     from tests.tour import arrange
 
-    county.load(database)
+    county.load(database, months=4)  # each month takes half a second
     arrange(database)
 
 

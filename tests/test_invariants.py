@@ -21,19 +21,25 @@ from app.people import operations as people
 from app.people.models import Duty, Person, Responsibility
 from tests import (
     plants,
+    plants_census,
     plants_chains,
     plants_directory,
     plants_equality,
     plants_frameworks,
     plants_leavers,
+    plants_measure_inputs,
+    plants_measures,
     plants_messages,
     plants_pathways,
     plants_portfolio,
     plants_programmes,
     plants_records,
     plants_renewal,
+    plants_reports,
+    plants_settings,
     plants_signing_in,
     plants_supervision,
+    plants_talent,
     plants_together,
     plants_webhooks,
 )
@@ -79,6 +85,12 @@ def test_every_rule_has_a_planted_violation() -> None:
         plants_signing_in,
         plants_renewal,
         plants_pathways,
+        plants_settings,
+        plants_reports,
+        plants_measure_inputs,
+        plants_census,
+        plants_talent,
+        plants_measures,
     )  # the rest of the plants stand there
     assert all(other.__doc__ for other in others)
     assert sorted(PLANTS) == sorted(names) and len(set(names)) == len(names)

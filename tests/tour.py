@@ -34,14 +34,18 @@ from app.notifications.models import Feed
 from app.people.models import Person
 from app.programmes.models import Enrolment
 from app.rooms import page_routes
+from seed import measure_sets
 from seed.personas import PERSONAS, persona
+from tests.census import world as census_world
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
 from tests.hr.webhooks import world as webhooks
 from tests.learning import moving_world as moving_in
 from tests.learning import record_world, renewal_world
+from tests.measures import inputs_world, sets_world
 from tests.mentoring import world as mentoring
 from tests.programmes import enrolment_world, moving_world, places, portfolio_world, sign_world
+from tests.reports import places as report_places
 from tests.supervision import world as supervised
 from tests.visit import Finder
 
@@ -117,6 +121,14 @@ def _asks(finder: Finder) -> PARAMETERS:
     return {"person_id": person, "step": step}
 
 
+def _setting(finder: Finder) -> PARAMETERS:
+    return {"setting_id": finder.setting()}
+
+
+def _pool(finder: Finder) -> PARAMETERS:
+    return {"pool_id": finder.talent()}
+
+
 REGISTERS = ("register", "register/finish", "register/add", "sheet", "code")
 EVERYBODY = tuple(persona.key for persona in PERSONAS)
 
@@ -137,7 +149,8 @@ TOUR: tuple[Stop, ...] = (
     Stop("/accessibility", None),
     Stop("/help", None),
     Stop("/help", "practitioner"),
-    *(Stop("/", key, joining_link=True) for key in EVERYBODY),  # four more for whoever's supervision may be overdue
+    # Two more where the process does not keep the next step's statement yet; and for who assesses, and who sees the whole county.
+    *(Stop("/", key, joining_link=True, queries=HOT + 2 if key in ("practitioner", "assessor", "psw") else HOT) for key in EVERYBODY),
     # Finding learning
     Stop("/courses", "practitioner", queries=HOT),
     Stop("/courses", "practitioner", query="q=court&places=yes", queries=HOT),
@@ -214,6 +227,10 @@ TOUR: tuple[Stop, ...] = (
     Stop("/check-in", "practitioner"),
     Stop("/my-learning/prior", "practitioner"),
     *mentoring.stops(Stop),
+    *census_world.stops(Stop),
+    *report_places.stops(Stop),
+    *inputs_world.stops(Stop),
+    *sets_world.stops(Stop),
     *moving_in.stops(Stop),
     Stop("/prior-learning", "coordinator"),
     Stop("/prior-learning", "coordinator", query="show=decided"),
@@ -420,6 +437,17 @@ TOUR: tuple[Stop, ...] = (
     Stop("/programme-calls/{call_id:int}/equity", "psw", places.published_call),
     Stop("/programme-calls/{call_id:int}/equity.{file_type}", "psw", _file_of(places.published_call, "csv"), file="text/csv"),
     Stop("/equality-information", "practitioner"),
+    *(Stop("/measures", key, queries=HOT) for key in ("psw", "hr", "board", "manager")),
+    Stop("/measures", "board", query="part=3&theme=capability"),
+    *(Stop("/measures/{code}", key, lambda _: {"code": "supervision-held"}, queries=HOT) for key in ("psw", "board")),
+    Stop("/measures/{code}", "hr", lambda _: {"code": "progression"}, query="part=2"),
+    *(Stop("/measures/{code}/live", key, lambda _: {"code": "learning-take-up"}) for key in ("psw", "manager")),
+    Stop("/measures/{code}/live", "hr", lambda _: {"code": "progression"}, query="on=31&on-month=3&on-year=2026"),
+    # What supervision is due is worked out from rules, plans and absences, person by person.
+    *(Stop("/measures/{code}/people", key, lambda _: {"code": "supervision-held"}, queries=15) for key in ("psw", "manager")),
+    Stop("/measures/{code}/people", "hr", lambda _: {"code": "learning-take-up"}, query="live=yes&show=missing"),
+    Stop("/measures/table.{file_type}", "board", lambda _: {"file_type": "csv"}, file="text/csv"),
+    Stop("/measures/{code}/table.{file_type}", "psw", lambda _: {"code": "supervision-held", "file_type": "xlsx"}, file=WORKBOOK),
     Stop("/required-training", "psw"),
     Stop("/required-training", "manager"),
     Stop("/required-training", "psw", query="show=gaps&step=REQ-PRACTICE"),
@@ -434,14 +462,14 @@ TOUR: tuple[Stop, ...] = (
     Stop("/pathways", "practitioner"),
     Stop("/pathways", "coordinator"),
     # Statements about pathways are kept by what was read to build them: the rules, versions and links they rest on are asked for first.
-    Stop("/pathways/{step}", "practitioner", lambda _: {"step": "SW-EXP"}, queries=16),
+    Stop("/pathways/{step}", "practitioner", lambda _: {"step": "SW-EXP"}),
     Stop("/pathways/{step}", "nqsw", lambda _: {"step": "TM-PSW"}),
     Stop("/pathways/{step}/ask", "practitioner", lambda _: {"step": "EXP-PE"}),
     Stop("/pathways/{step}/ask", "practitioner", lambda _: {"step": "NQSW-SW"}),
-    Stop("/people/{person_id:int}/pathway", "manager", _asks, queries=16),
-    Stop("/people/{person_id:int}/pathway", "hr", _asks, queries=16),
-    Stop("/people/{person_id:int}/pathway/{step}", "manager", _asks, queries=16),
-    Stop("/people/{person_id:int}/pathway/{step}/endorse", "manager", _asks, queries=16),
+    Stop("/people/{person_id:int}/pathway", "manager", _asks),
+    Stop("/people/{person_id:int}/pathway", "hr", _asks),
+    Stop("/people/{person_id:int}/pathway/{step}", "manager", _asks),
+    Stop("/people/{person_id:int}/pathway/{step}/endorse", "manager", _asks),
     Stop("/endorsements", "manager"),
     Stop("/endorsements", "coordinator"),
     Stop("/endorsements/{endorsement_id:int}/withdraw", "manager", lambda finder: {"endorsement_id": finder.endorsed()}),
@@ -452,10 +480,50 @@ TOUR: tuple[Stop, ...] = (
     Stop("/pathways/versions/{step_version_id:int}", "coordinator", _step("draft")),
     Stop("/pathways/versions/{step_version_id:int}", "psw", _step("published")),
     Stop("/pathways/versions/{step_version_id:int}.yaml", "coordinator", _step("published"), file="application/yaml"),
-    Stop("/pathways/versions/{step_version_id:int}/publish", "coordinator", _step("draft"), queries=16),
-    Stop("/pathways/versions/{step_version_id:int}/publish", "psw", _step("draft"), queries=16),
+    Stop("/pathways/versions/{step_version_id:int}/publish", "coordinator", _step("draft")),
+    Stop("/pathways/versions/{step_version_id:int}/publish", "psw", _step("draft")),
     Stop("/pathways/versions/{step_version_id:int}/discard", "coordinator", _step("draft")),
     Stop("/pathways/versions/{step_version_id:int}/withdraw", "coordinator", _step("published")),
+    *(Stop("/measures/equity", key) for key in ("psw", "board", "manager")),
+    *(Stop("/measures/equity", "board", query=f"part={part}") for part in ("progression", "pools")),
+    Stop("/measures/equity/publish", "psw", queries=20),
+    Stop("/measures/equity/table.{file_type}", "board", lambda _: {"file_type": "xlsx"}, file=WORKBOOK),
+    *(Stop("/settings-training", key) for key in ("coordinator", "psw")),
+    Stop("/settings-training", "psw", query="quiet=12&visits=never"),
+    Stop("/settings-training/table.{file_type}", "psw", lambda _: {"file_type": "csv"}, file="text/csv"),
+    *(Stop("/settings-training/{setting_id:int}", key, _setting, queries=16) for key in ("coordinator", "psw")),
+    Stop("/settings-training/{setting_id:int}/visits/new", "coordinator", _setting),
+    Stop("/settings-training/{setting_id:int}/visits/new", "psw", _setting, query="plan=yes"),
+    Stop("/settings-training/visits/{visit_id:int}/answer", "psw", lambda finder: {"visit_id": finder.planned_visit()}),
+    # Talent pools
+    Stop("/talent", "psw"),
+    Stop("/talent/pools/new", "psw"),
+    # As for pathways: what readiness rests on is asked for first.
+    Stop("/talent/pools/{pool_id:int}", "psw", _pool, queries=18),
+    Stop("/talent/pools/{pool_id:int}", "psw", _pool, query="ready=missing&sort=ready", queries=18),
+    Stop("/talent/pools/{pool_id:int}", "psw", _pool, query="on=1&on-month=3&on-year=2026&sort=horizon", queries=18),
+    *(Stop(f"/talent/pools/{{pool_id:int}}/{what}", "psw", _pool) for what in ("edit", "close", "export")),
+    Stop("/talent/labels", "psw"),
+    Stop("/talent/reads", "psw"),
+    Stop("/talent/reads", "psw", query="kind=export"),
+    Stop("/talent/entries/{entry_id:int}", "psw", lambda finder: {"entry_id": finder.talent_entry()}, queries=24),
+    *(
+        Stop(f"/talent/entries/{{entry_id:int}}/{what}", "psw", lambda finder: {"entry_id": finder.talent_entry()}, queries=23)
+        for what in ("judge", "actions/new", "leave")
+    ),  # three statements write the look down
+    Stop(
+        *("/talent/entries/{entry_id:int}/actions/{number:int}", "psw"),
+        lambda finder: {"entry_id": finder.talent_entry(), "number": 1},
+        queries=15,
+    ),
+    Stop("/talent/judgements/{judgement_id:int}", "psw", lambda finder: {"judgement_id": finder.to_moderate()}, queries=26),
+    Stop("/talent/nominations", "manager"),
+    Stop("/people/{person_id:int}/nominate", "manager", lambda finder: {"person_id": finder.report()}),
+    Stop("/my-talent-pools", "practitioner"),
+    Stop("/my-talent-pools", "assessor"),
+    Stop("/my-talent-pools/{entry_id:int}", "practitioner", lambda finder: {"entry_id": finder.talent_entry("practitioner")}, queries=20),
+    Stop("/my-talent-pools/{entry_id:int}", "assessor", lambda finder: {"entry_id": finder.talent_entry("assessor")}, queries=20),
+    Stop("/my-talent-pools/join/{pool_id:int}", "practitioner", _pool),
     Stop("/frameworks", "coordinator"),
     Stop("/frameworks", "practitioner"),
     Stop("/frameworks/versions/{version_id:int}", "coordinator", _framework(state="draft")),
@@ -627,8 +695,10 @@ def arrange(database: Database) -> None:
         _supervised(tx)
         portfolio_world.arrange(tx, Finder(tx).person("nqsw"))
         record_world.arrange(tx, Finder(tx).person("practitioner"))
+        inputs_world.arrange(tx, measure_sets.host(tx))
         moving_in.arrange(tx, Finder(tx).person("coordinator"), Finder(tx).person("practitioner"))
         renewal_world.arrange(tx)
+        census_world.arrange(tx, officer)
         sign_world.arrange(tx, Finder(tx).person("nqsw"))
         tx.actor = enrolment_world.coordinating(tx)
         enrolment_world.arrange(tx, Finder(tx).person("nqsw"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
 from app.bookings import rules
 from app.bookings.event_models import EvaluationAnswer, EvaluationAsk, Interest, SessionMessage
@@ -20,10 +20,13 @@ from app.frameworks.models import ApprenticeshipStandard, ProgrammeVersion, Stan
 from app.hr.directory_models import Departure
 from app.identity import operations as identity
 from app.learning.models import Certificate, Course, Curriculum, Prerequisite
+from app.measures.settings_models import SettingVisit
 from app.mentoring.models import Meeting, Notice, Pairing, SetMember
 from app.pathways.models import Endorsement, EndorsementAsk, Progression, Step, StepVersion
 from app.people.models import Duty, GroupMember, Membership, Person, Responsibility, RoleHeld
+from app.reports.models import BoardReport
 from app.supervision.models import Supervision
+from app.talent.models import TalentAction, TalentEntry, TalentJudgement, TalentPool
 from seed.personas import persona
 
 
@@ -70,6 +73,34 @@ class Finder:
         found = self.tx.one(asked.where(EndorsementAsk.asked_of == self.person(of), EndorsementAsk.state == "asked"))
         assert found is not None, "nobody asks for an endorsement"
         return int(found.person_id), str(found.code)
+
+    def board_report(self, state: str) -> int:
+        """A board report in this state."""
+        return int(self._the(select(BoardReport.id).where(BoardReport.state == state).order_by(BoardReport.id), f"{state} board report"))
+
+    def setting(self) -> int:
+        """A setting that somebody has visited."""
+        return int(self._the(select(SettingVisit.organisation_id).where(SettingVisit.kind == "held"), "visit to a setting"))
+
+    def planned_visit(self) -> int:
+        """A visit to a setting that is planned."""
+        return int(self._the(select(SettingVisit.id).where(SettingVisit.kind == "planned"), "planned visit to a setting"))
+
+    def talent(self, title: str = "Practice educator") -> int:
+        """A talent pool."""
+        return int(self._the(select(TalentPool.id).where(TalentPool.title == title), f"pool {title}"))
+
+    def talent_entry(self, key: str = "") -> int:
+        """Somebody's place in a pool: this persona's, or one with a judgement and an action."""
+        found = select(TalentEntry.id).where(TalentEntry.left_at.is_(None))
+        if key:
+            return int(self._the(found.where(TalentEntry.person_id == self.person(key)), f"place of {key}"))
+        judged = found.join(TalentJudgement, TalentJudgement.entry_id == TalentEntry.id).where(TalentJudgement.state == "confirmed")
+        return int(self._the(judged.join(TalentAction, TalentAction.entry_id == TalentEntry.id), "place with a judgement"))
+
+    def to_moderate(self) -> int:
+        """A judgement that waits."""
+        return int(self._the(select(TalentJudgement.id).where(TalentJudgement.state == "proposed"), "judgement that waits"))
 
     def progression(self) -> int:
         """Somebody's progression."""
@@ -215,12 +246,13 @@ class Finder:
         )
 
     def open_session(self) -> int:
-        """A session to come with places left, which needs no approval and which nobody has been kept out of."""
+        """A session to come with places left, still open for booking, which needs no approval and which nobody has been kept out of."""
         taken = select(func.count()).select_from(Booking).where(Booking.session_id == Session.id, Booking.place.is_not(None))
         mine = select(Booking.session_id).where(Booking.person_id == self.person("practitioner"))
         open_ones = self._to_come().where(
             Session.needs_approval.is_(False), Session.audience_stages == "", Session.audience_unit_id.is_(None), Session.id.not_in(mine)
         )
+        open_ones = open_ones.where(or_(Session.closes_at.is_(None), Session.closes_at > self.tx.now))
         return int(self._the(open_ones.where(Session.capacity > taken.scalar_subquery()), "session with places"))
 
     def full_session(self) -> int:

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from app.bookings.models import Session, SessionImport
 from app.bookings.operations import import_rows, session_import
-from app.core.errors import Conflict
+from app.core import sheet_pages
 from app.core.ledger import Audit
-from app.core.listing import csv_bytes
-from app.core.sheets import MOST_BYTES, SheetRefused
+from app.core.sheets import MOST_BYTES
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.learning.models import Course
@@ -46,17 +44,14 @@ def upload_form(tx: Tx, page: Page) -> Response:
 def empty_file(tx: Tx, page: Page) -> Response:
     """A file with the headings and nothing else."""
     del tx
-    headers = {"content-disposition": 'attachment; filename="sessions.csv"'}
-    return page.finish(Response(csv_bytes([*import_rows.HEADINGS], []), 200, headers, "text/csv; charset=utf-8"))
+    return page.finish(sheet_pages.empty(import_rows.HEADINGS, "sessions"))
 
 
 def _parsed(tx: Tx, page: Page) -> tuple[str, list[dict[str, Any]]]:
     """Read the file before the writer's turn is taken."""
     del tx
-    upload = page.form.get("file")
-    if not isinstance(upload, UploadFile) or not upload.filename:
-        raise SheetRefused("Choose the file with the sessions.")
-    return upload.filename, session_import.parse(upload.file.read(MOST_BYTES + 1))
+    name, content = sheet_pages.chosen(page.form, "Choose the file with the sessions.")
+    return name, session_import.parse(content)
 
 
 @pages.post("/manage/sessions/import", can=Can.MANAGE_SESSIONS, again=draw_upload, first=_parsed, uploads=True)
@@ -93,8 +88,7 @@ def plan_page(tx: Tx, page: Page, import_id: int) -> Response:
 def draw_apply(tx: Tx, page: Page, import_id: int) -> Response:
     """What will happen, before the button."""
     kept = tx.get(SessionImport, import_id, what="import")
-    if kept.applied_at is not None:
-        raise Conflict("This file has already been applied.", code="import-applied")
+    sheet_pages.once(kept)
     return page.render("bookings/manage/import_apply.html", kept=kept, plan=session_import.plan(tx, kept.rows))
 
 

@@ -35,6 +35,9 @@ class SheetRefused(Invalid):
         super().__init__(message, errors=[{"field": "file", "message": message}])
 
 
+NOT_SHOWN = "(not shown)"  # what a cell says that no page repeats
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with one cell, and what to do about it."""

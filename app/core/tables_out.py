@@ -13,7 +13,7 @@ from app.core.listing import csv_bytes, safe
 CSV, XLSX = "csv", "xlsx"
 TYPES = {CSV: "text/csv; charset=utf-8", XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 LONGEST_CELL = 32_767  # what a cell of a workbook can hold
-LONGEST_SHEET = 31  # what the name of a sheet can hold
+LONGEST_SHEET = 31  # what the name of a sheet can hold, in units of UTF-16: most emoji are two
 FIRST_YEAR = 1900  # before it a workbook knows no dates
 Cell = str | int | Decimal | date  # a number is one that is counted with: what only looks like one (an employee number) is words
 
@@ -31,8 +31,9 @@ def table_bytes(
 
 
 def sheet_name(title: str) -> str:
-    """What a sheet with this title may be called: without the signs that Excel refuses there, at most 31 characters."""
-    name = " ".join(re.sub(r"[\[\]:*?/\\\x00-\x1f\ufffe\uffff]", " ", title).split())[:LONGEST_SHEET].strip("' ")
+    """What a sheet with this title may be called: without the signs that Excel refuses there, as long as it may be."""
+    plain = " ".join(re.sub(r"[\[\]:*?/\\\x00-\x1f\ufffe\uffff\ud800-\udfff]", " ", title).split())
+    name = plain.encode("utf-16-le")[: 2 * LONGEST_SHEET].decode("utf-16-le", "ignore").strip("' ")
     return name if name and name.lower() != "history" else "Table"  # Excel keeps "History" for itself
 
 

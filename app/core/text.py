@@ -16,7 +16,7 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th"
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _UNSEEN = {"Cc", "Cs", "Cn"}  # controls, half characters, and code points that mean nothing
 # Invisible marks that can hide text or turn it round: zero-width space, byte order mark, direction overrides and the soft hyphen.
-_TRICKS = frozenset("\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+_TRICKS = frozenset("\u00ad\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
 
 
 def _plain(text: str) -> str:
@@ -92,6 +92,11 @@ def tidy(text: str) -> str:
     """Several lines as they are kept: composed letters, one kind of line end, no white space around them, nothing that cannot be shown."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))
     return "\n".join(line.rstrip() for line in text.split("\n")).strip()
+
+
+def lines(text: str) -> str:
+    """Several lines as `tidy` keeps them, each of them without anything invisible, as in `normal`."""
+    return tidy("\n".join(normal(line) for line in tidy(text).split("\n")))
 
 
 def shorten(text: str, longest: int) -> str:

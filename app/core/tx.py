@@ -62,6 +62,7 @@ class Tx:
     writes: bool = False
     memo: dict[str, Any] = field(default_factory=dict)  # what this transaction already asked, such as the actor's reach
     afterwards: list[Callable[[Database], Any]] = field(default_factory=list)  # done once it is committed, each in a transaction of its own
+    held: list[dict[str, Any]] | None = None  # audit rows that wait to be written together
 
     @property
     def today(self) -> date:
@@ -127,14 +128,37 @@ class Tx:
     ) -> None:
         """One audit row, and one outgoing message for each kind in `tell` (to `to`, or to the person it is about)."""
         audit = self._audit(action, subject, person_id, state, facts)
+        if self.held is not None and not tell:
+            self.held.append({**audit, "subject_id": subject_id})
+            return
+        self._write_held()
         messages = [ledger.message(kind, self.now, subject, to or person_id, facts) for kind in tell]
         ledger.write(self.db, audit, messages, subject_id)
 
     def record_all(self, action: str, subject: str, ids: Sequence[int], **facts: Any) -> None:
         """One audit row for each of these, of people who are the subject themselves; in one statement."""
         rows = [self._audit(action, subject, key, None, facts) | {"subject_id": key} for key in ids]
-        if rows:
-            self.db.execute(insert(ledger.Audit), rows)
+        if self.held is not None:
+            self.held += rows
+        elif rows:
+            self.db.execute(_new(ledger.Audit), rows)
+
+    @contextmanager
+    def recording_together(self) -> Iterator[None]:
+        """What is recorded inside is written when it ends, in its order and in one statement: for a change made of many small ones.
+
+        Nothing inside may read the audit trail.
+        """
+        outer, self.held = self.held, [] if self.held is None else self.held
+        yield  # whoever leaves by an exception rolls the transaction back
+        if outer is None:
+            self._write_held()
+            self.held = None
+
+    def _write_held(self) -> None:
+        if self.held:
+            self.db.execute(_new(ledger.Audit), self.held)
+            self.held.clear()
 
     def insert_recorded(
         self,
@@ -149,6 +173,7 @@ class Tx:
     ) -> int:
         """`insert` and `record` as one statement where the database can; returns the new row's id."""
         subject = table.__tablename__
+        self._write_held()
         messages = [ledger.message(kind, self.now, subject, person_id, facts) for kind in tell]
         return ledger.insert_recorded(self.db, table, values, self._audit(action, subject, person_id, state, facts), messages)
 

@@ -270,7 +270,7 @@ def asset(name: str) -> str:
 
 def url(path: str, **query: Any) -> str:
     """A local address with its query; empty values are left out."""
-    kept = {key: value for key, value in query.items() if value not in (None, "", False)}
+    kept = {key: value for key, value in query.items() if not (value is None or value is False or value == "")}  # 0 says something
     return f"{path}?{urlencode(kept, doseq=True)}" if kept else path
 
 

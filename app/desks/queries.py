@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Date, Row, and_, bindparam, exists, func, literal_column, or_, select
+from sqlalchemy import Date, Row, and_, bindparam, cast, exists, func, literal_column, or_, select, union_all
 
 from app import policy
 from app.bookings.models import Booking, PartTrainer, Room, Session
 from app.bookings.models import Part as SessionPart
 from app.bookings.queries import NOW, ONE, held, leads_line, next_part, part_count, span_columns, waiting
+from app.core.db import Key
 from app.core.facts import current
 from app.core.ready import Ready
 from app.core.tx import Tx
@@ -34,7 +35,7 @@ _deputising = select(Responsibility.person_id).where(
 )
 _direct = select(Responsibility.person_id).where(
     Responsibility.kind == Duty.MANAGER.value,
-    or_(Responsibility.holder_id == ME, Responsibility.holder_id.in_(_deputising)),
+    Responsibility.holder_id.in_(union_all(select(cast(ME, Key)), _deputising)),  # one list: of "either or" PostgreSQL reads all
     current(Responsibility, TODAY),
 )
 _away = exists(select(ONE).where(Absence.person_id == Responsibility.holder_id, current(Absence, TODAY)).correlate(Responsibility))

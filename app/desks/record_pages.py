@@ -110,9 +110,10 @@ def _added(page: Page, problems: Problems) -> Added:
 def _entry(page: Page, problems: Problems) -> Entry | None:
     """What was typed; None, and a problem, where a day or a time is missing or none."""
     day = forms.day(page.form, "on_date", "The day", problems, needed=True)
+    before = len(problems.errors)
     hours = forms.number(page.form, "hours", "Hours", problems)
     minutes = forms.number(page.form, "minutes", "Minutes", problems)
-    if hours is None and minutes is None and not problems.errors:
+    if hours is None and minutes is None and len(problems.errors) == before:
         problems.add("hours", "Enter how long it took")
     elif (hours or 0) < 0 or (minutes or 0) < 0:
         problems.add("hours", "The time must not be less than nothing")
@@ -125,9 +126,9 @@ def _entry(page: Page, problems: Problems) -> Entry | None:
 def add(tx: Tx, page: Page) -> Response:
     """It is in the record; sent twice, it is there once."""
     problems = Problems()
-    entry, added = _entry(page, problems), _added(page, problems)
     if not forms.text(page.form, "activity"):
         problems.add("activity", "Choose what sort of learning it was")
+    entry, added = _entry(page, problems), _added(page, problems)
     problems.raise_any()
     assert entry is not None
     first_id = records.add(tx, forms.text(page.form, "entry_key"), entry, added, forms.many(page.form, "audiences"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model, append_only
@@ -72,6 +72,35 @@ class Figures(Model):
     __table_args__ = (UniqueConstraint("call_id", name="uq_equality_figures_call"), CheckConstraint("below > 1", name="below"))
 
 
+class Measured(Model):
+    """Equity of anything else, published once under a name of its own: access to learning on a day, a talent pool."""
+
+    __tablename__ = "equality_measured"
+    key: Mapped[str] = mapped_column(unique=True)  # "learning 1 2026-09-30"
+    title: Mapped[str]
+    as_at: Mapped[date]  # the day that it speaks of
+    taken_at: Mapped[datetime]
+    taken_by: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    below: Mapped[int]  # smaller numbers are hidden
+    # {"parts": [{"code", "title", "steps", "totals", "characteristics": [{"title", "lines": [{"title", "counts"}]}]}]}; null: hidden
+    told: Mapped[Any] = mapped_column(Json)
+    __table_args__ = (CheckConstraint("below > 1", name="below"),)
+
+
+class Counted(Base):
+    """Who was counted in a publication, and how far they had got of what was shown: never what they are. It tells whether a later one would
+    be of nearly the same people. Nobody reads it, and it says nothing of a step that was left out."""
+
+    __tablename__ = "equality_counted"
+    measured_id: Mapped[int] = mapped_column(ForeignKey("equality_measured.id"), primary_key=True)
+    part: Mapped[int] = mapped_column(primary_key=True)  # place among the parts of `told`
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    step: Mapped[int]  # the last one that they got to and that was shown
+    __table_args__ = (Index("ix_equality_counted_person", "person_id"),)
+
+
+append_only(Measured.__table__)
+append_only(Counted.__table__)
 append_only(Figures.__table__)
 # An answer and an objection exclude each other, however they arrive: the person's row is held meanwhile.
 _HOLD = "SELECT 1 FROM people WHERE id = NEW.person_id FOR UPDATE"
@@ -89,6 +118,11 @@ meaning(
     *("equality_answers_objected_insert", "equality_answers_objected_update"),
     message="You object to monitoring, so nothing is kept.",
     code="objected",
+)
+meaning(
+    *("uq_equality_measured_key", "equality_measured.key"),
+    message="These figures are published already.",
+    code="figures-taken",
 )
 meaning(
     *("uq_equality_figures_call", "equality_figures.call_id"),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from app.core import forms
+from app.core import forms, sheet_pages
 from app.core.errors import Conflict, Invalid
 from app.core.tx import Tx
 from app.doors import Page, Pages
@@ -41,10 +40,8 @@ def load_form(tx: Tx, page: Page) -> Response:
 def _prepared(tx: Tx, page: Page) -> list[Prepared]:
     """Read and check the file before the writer's turn is taken."""
     del tx
-    upload = page.form.get("file")
-    if not isinstance(upload, UploadFile) or not upload.filename:
-        raise Invalid("Choose a file.", errors=[{"field": "file", "message": "Choose the file to load"}])
-    return operations.prepare([(upload.filename[:100], upload.file.read(MOST_BYTES + 1))])
+    name, content = sheet_pages.chosen(page.form, "Choose the file to load", MOST_BYTES)
+    return operations.prepare([(name[:100], content)])
 
 
 @pages.post("/frameworks/load", can=Can.MANAGE_FRAMEWORKS, again=draw_load, first=_prepared, uploads=True)

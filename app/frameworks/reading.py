@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from math import isfinite
 from typing import Any, TypeVar
 
 import yaml
@@ -56,6 +57,7 @@ class Source:
     lines: dict[Place, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
+    decimals: bool = False  # may numbers have them?
 
     def line(self, place: Place) -> int:
         """The line of a place, or of the nearest place around it that the file has."""
@@ -81,9 +83,12 @@ class Source:
         return Problem(self.name, self.line(place), self.where(place), wrong, remedy)
 
 
-def read(name: str, content: bytes) -> Source:
-    """The file as data with its lines. Raises FileRefused for what is not readable as one YAML document of plain values."""
-    source = Source(name)
+def read(name: str, content: bytes, *, decimals: bool = False) -> Source:
+    """The file as data with its lines. Raises FileRefused for what is not readable as one YAML document of plain values.
+
+    What is signed holds no numbers with decimals; files of which nothing is signed may have them with `decimals`.
+    """
+    source = Source(name, decimals=decimals)
     if len(content) > MOST_BYTES:
         raise _at(name, 1, f"The file is larger than {MOST_BYTES // 1024} kB.", "Give each programme a file of its own.")
     try:
@@ -158,6 +163,8 @@ def _value(source: Source, loading: Any, node: yaml.Node, place: Place) -> Any:
         return None
     if isinstance(value, str):
         return re.sub(r"[ \t]+\n", "\n", unicodedata.normalize("NFC", value)).strip()
+    if source.decimals and isinstance(value, float) and isfinite(value):
+        return value
     if isinstance(value, datetime) or not isinstance(value, bool | int | date | None):
         source.problems.append(
             source.problem(
@@ -194,7 +201,11 @@ def shaped(source: Source, model: type[M]) -> M:
     try:
         return model.model_validate(source.data)
     except ValidationError as wrong:
-        raise FileRefused([_problem(source, error) for error in wrong.errors()]) from None
+        errors = wrong.errors()
+        within = {tuple(error["loc"][:n]) for error in errors for n in range(len(error["loc"]))}
+        # A list whose entries are wrong is not said to be too short without them.
+        own = [error for error in errors if error["type"] != "too_short" or tuple(error["loc"]) not in within]
+        raise FileRefused([_problem(source, error) for error in own]) from None
 
 
 def _problem(source: Source, error: Any) -> Problem:
@@ -212,6 +223,7 @@ def _problem(source: Source, error: Any) -> Problem:
 _PATTERNS = {
     "A-Z0-9-": "capital letters, digits and hyphens, like ASYE-CF",
     "a-z0-9_": "small letters, digits and underscores, like line_manager",
+    "a-z0-9-": "small letters, digits and hyphens, beginning with a letter, like learning-take-up",
     "[KSB]": "K, S or B and a number, like K1",
     "A-Za-z0-9 ./_-": "letters, digits, spaces and . / _ -, like 2026-04",
 }
@@ -224,6 +236,10 @@ def _words(kind: str, context: dict[str, Any], given: Any, name: str) -> tuple[s
         return f"“{name}” must be text, and {shown} is not.", f'Put it in quotation marks: {name}: "{given}".'
     if kind in ("int_type", "int_parsing", "int_from_float"):
         return f"“{name}” must be a whole number, and {shown} is not.", "Write digits without quotation marks, or null for none."
+    if kind in ("float_type", "float_parsing"):
+        return f"“{name}” must be a number, and {shown} is not.", "Write digits, with a point before decimals."
+    if kind == "value_error":
+        return f"{str(context['error'])[:1].upper()}{str(context['error'])[1:]}.", "Correct it."
     if kind == "bool_type":
         return f"“{name}” must be true or false, and {shown} is neither.", "Write true or false without quotation marks."
     if kind.startswith("date_"):

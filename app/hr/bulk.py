@@ -93,7 +93,7 @@ def _apply(tx: Tx, import_id: int) -> dict[int, str]:
         said = select(ImportRow.line, ImportRow.label).where(ImportRow.import_id == import_id, ImportRow.line > 0)
         labels = {row.line: str(row.label) for row in tx.rows(said)}
         try:
-            operations.apply(tx, import_id)
+            operations.apply(tx, import_id, only_waiting=True)  # some systems send a person at a time, all day
         except Conflict as late:
             if late.code != "import-out-of-date" or last == TRIES:
                 raise

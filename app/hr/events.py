@@ -60,7 +60,9 @@ KEPT_HERE = frozenset(
     "guard_names register_checks renewal_rules renewal_ticks "
     "role_mappings roles_held session_imports session_messages sittings standards_sets subscriptions supervision_imports supervision_rules "
     "pathway_steps step_versions training_confirmations webhook_deliveries "
-    "learning_imports learning_meetings learning_sets pairings together_notices".split()
+    "learning_imports learning_meetings learning_sets pairings together_notices "
+    "board_reports board_schedules census_guides census_returns census_uploads equality_measured measure_closes measure_imports "
+    "measure_sets setting_visits talent_entries talent_filters talent_judgements talent_labels talent_pools".split()
 )
 """Subjects of the ledger that no other system is told of; what follows for those that are told has ledger rows of its own."""
 

@@ -26,6 +26,7 @@ from app.core.listing import Closed, Day, DayOut, InstantOut, Key, ListQuery, ke
 from app.core.tx import Tx
 from app.core.web import UPLOADS
 from app.hr import operations, queries
+from app.hr.imports import compare as compare_again
 from app.hr.imports import stage
 from app.hr.mapping import Mapping, load_mapping
 from app.hr.models import Import, ImportProblem
@@ -329,7 +330,7 @@ def apply(tx: Tx, import_id: Key) -> dict[str, Any]:
 @api(SCOPE, writes=True)
 def compare(tx: Tx, import_id: Key) -> dict[str, Any]:
     """Compare again with the people as they are now, when somebody has changed them since."""
-    operations.label(tx, import_id)
+    compare_again(tx, import_id)
     return _one(tx, import_id)
 
 

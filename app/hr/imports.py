@@ -10,14 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from app.core.tx import Tx
-from app.hr import operations
+from app.hr import operations, queries
 from app.hr.extract import digest, read
 from app.hr.files import check_size
 from app.hr.mapping import Mapping
+from app.hr.operations import telling
 from app.hr.problems import ExtractRefused
 
 Turn = Callable[[], AbstractContextManager[Tx]]
 """Opens one write transaction of whoever imports."""
+
+
+def compare(tx: Tx, import_id: int) -> dict[str, Any]:
+    """Compare a staged file with the people as they are; HR hears of it where a program stops there. Returns the counts of its preview."""
+    counts = operations.label(tx, import_id)
+    telling.checked(tx, queries.find(tx, import_id), counts)
+    return counts
 
 
 def stage(turn: Turn, path: Path, mapping: Mapping, *, file_name: str, as_at: date | None = None) -> tuple[int, dict[str, Any]]:
@@ -47,7 +55,7 @@ def stage(turn: Turn, path: Path, mapping: Mapping, *, file_name: str, as_at: da
         with turn() as tx:
             operations.finish(tx, import_id)
         with turn() as tx:
-            return import_id, operations.label(tx, import_id)
+            return import_id, compare(tx, import_id)
     except BaseException:
         with turn() as tx:
             operations.discard(tx, import_id)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
+from app.core import sheet_pages
 from app.core.calendar import long_date
 from app.core.errors import Conflict, NotFound
-from app.core.sheets import MOST_BYTES, SheetRefused
+from app.core.sheets import MOST_BYTES
 from app.core.tables_out import TYPES, Cell, table_bytes
 from app.core.tx import Tx
 from app.core.web import url
@@ -110,10 +110,7 @@ def as_workbook(tx: Tx, page: Page) -> Response:
 def _read(tx: Tx, page: Page) -> answer_file.Answers:
     """Read the file before the writer's turn is taken."""
     del tx
-    upload = page.form.get("file")
-    if not isinstance(upload, UploadFile) or not upload.filename:
-        raise SheetRefused("Choose the file with HR’s answers.")
-    return answer_file.read(upload.file.read(MOST_BYTES + 1))
+    return answer_file.read(sheet_pages.chosen(page.form, "Choose the file with HR’s answers.")[1])
 
 
 @pages.post(PATH, can=Can.CONFIRM_TRAINING_RECORDS, first=_read, again=draw, uploads=True)

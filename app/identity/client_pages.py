@@ -31,6 +31,8 @@ WHAT_SCOPES_ALLOW = {
     "programmes:read": "See cohorts, how far people are with programmes, and outcomes",
     "learning-records:read": "See learning records that their owners share with other systems, never their words",
     "pathways:read": "See steps of careers, how far people are with them, and progressions",
+    "measures:read": "See published measures of the workforce, small numbers hidden",
+    "talent:read": "See talent pools, and the people on their lists who agree to be",
     "organisation:read": "See organisations, services and teams",
     "people:import": "Send HR extracts, and apply them",
     "changes:read": "Read the feed of changes, of what its other scopes allow",

@@ -17,6 +17,7 @@ from app.core.db import Database, UtcDateTime, is_postgresql
 from app.core.tx import Tx
 from app.core.work import job
 from app.invariants.afterwards import AFTER_RULES
+from app.invariants.census import CENSUS_RULES
 from app.invariants.chains import CHAIN_RULES
 from app.invariants.clocks import CLOCK_RULES
 from app.invariants.directory import DIRECTORY_RULES
@@ -24,6 +25,8 @@ from app.invariants.equality import EQUALITY_RULES
 from app.invariants.frameworks import FRAMEWORK_RULES
 from app.invariants.history import HISTORY_RULES
 from app.invariants.leavers import LEAVER_RULES
+from app.invariants.measure_inputs import INPUT_RULES
+from app.invariants.measures import CELL_RULES
 from app.invariants.pathways import PATHWAY_RULES
 from app.invariants.people import PEOPLE_RULES
 from app.invariants.places import PLACE_RULES
@@ -31,9 +34,12 @@ from app.invariants.portfolio import PORTFOLIO_RULES
 from app.invariants.programmes import PROGRAMME_RULES
 from app.invariants.records import RECORD_RULES
 from app.invariants.renewal import RENEWAL_RULES
+from app.invariants.reports import REPORT_RULES
 from app.invariants.rule import Rule, Violation
+from app.invariants.settings import SETTING_RULES
 from app.invariants.signing_in import SIGNING_IN_RULES
 from app.invariants.supervision import SUPERVISION_RULES
+from app.invariants.talent import TALENT_RULES
 from app.invariants.together import TOGETHER_RULES
 from app.invariants.webhooks import WEBHOOK_RULES
 
@@ -45,6 +51,12 @@ RULES: tuple[Rule, ...] = (
     *(FRAMEWORK_RULES + CHAIN_RULES + SUPERVISION_RULES + PROGRAMME_RULES + PORTFOLIO_RULES + LEAVER_RULES),
     *(DIRECTORY_RULES + SIGNING_IN_RULES + WEBHOOK_RULES + TOGETHER_RULES + EQUALITY_RULES + RECORD_RULES + RENEWAL_RULES),
     *PATHWAY_RULES,
+    *REPORT_RULES,
+    *CENSUS_RULES,
+    *INPUT_RULES,
+    *SETTING_RULES,
+    *TALENT_RULES,
+    *CELL_RULES,
 )
 
 

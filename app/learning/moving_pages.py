@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import select
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from app import policy
-from app.core import sheets
-from app.core.errors import Conflict, NotFound
-from app.core.listing import csv_bytes
-from app.core.sheets import SheetRefused
+from app.core import sheet_pages, sheets
+from app.core.errors import NotFound
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.guarding import checking
@@ -72,17 +69,14 @@ def upload_form(tx: Tx, page: Page, kind: str) -> Response:
 def empty_file(tx: Tx, page: Page, kind: str) -> Response:
     """A file with the headings and nothing else."""
     columns = [name for name in moving_rows.KINDS[_kind(tx, kind)].headings if name != "person" or others(tx)]
-    headers = {"content-disposition": f'attachment; filename="{kind}.csv"'}
-    return page.finish(Response(csv_bytes(columns, []), 200, headers, "text/csv; charset=utf-8"))
+    return page.finish(sheet_pages.empty(columns, kind))
 
 
 def _parsed(tx: Tx, page: Page, kind: str) -> tuple[str, list[dict[str, Any]]]:
     """Read the file before the writer's turn is taken."""
     _kind(tx, kind)
-    upload = page.form.get("file")
-    if not isinstance(upload, UploadFile) or not upload.filename:
-        raise SheetRefused("Choose the file.")
-    return upload.filename, moving_rows.parse(kind, upload.file.read(sheets.MOST_BYTES + 1))
+    name, content = sheet_pages.chosen(page.form, "Choose the file.")
+    return name, moving_rows.parse(kind, content)
 
 
 @pages.post("/learning/import/{kind}", can=Can.IMPORT_LEARNING, again=draw_upload, first=_parsed, uploads=True)
@@ -116,8 +110,7 @@ def plan_page(tx: Tx, page: Page, import_id: int) -> Response:
 def draw_apply(tx: Tx, page: Page, import_id: int) -> Response:
     """What will happen, before the button."""
     kept = moving_in.staged(tx, import_id)
-    if kept.applied_at is not None:
-        raise Conflict("This file has already been applied.", code="import-applied")
+    sheet_pages.once(kept)
     plan = moving_in.plan(tx, kept.kind, kept.rows)
     return page.render("learning/import_apply.html", kept=kept, plan=plan, title=FILES[kept.kind], others=others(tx))
 

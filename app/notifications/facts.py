@@ -15,7 +15,7 @@ from app.core.facts import current
 from app.core.ledger import Audit, Outbox
 from app.core.tx import Tx
 from app.learning.models import Course
-from app.notifications import more_facts, pathway_facts, programme_facts, together_facts
+from app.notifications import more_facts, pathway_facts, programme_facts, talent_facts, together_facts
 from app.people.models import Duty, Person, Responsibility
 
 Facts = dict[str, Any]
@@ -49,6 +49,7 @@ def compose(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
         | programme_facts.further(tx, rows)
         | together_facts.further(tx, rows)
         | pathway_facts.further(tx, rows)
+        | talent_facts.further(tx, rows)
     )
     composed: dict[int, Facts] = {}
     for row in rows:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from app.notifications import account_kinds, pathway_kinds, programme_kinds, renewal_kinds, together_kinds
+from app.notifications import account_kinds, pathway_kinds, programme_kinds, renewal_kinds, report_kinds, talent_kinds, together_kinds
 from app.notifications.everyone import Everyone
 
 Was = Literal["booked", "requested", "waiting", "offered", "reserved"]
@@ -298,14 +298,18 @@ class LeaversFlagged(Everyone):
 
 
 class ImportFinished(Everyone):
-    """import_finished: to the HR officer. Numbers only, never names."""
+    """import_finished: to the HR officers, of an import that a program sent. Numbers only, never names."""
 
     applied: bool  # False: checked only, nothing changed
     joiners: int
     movers: int
     leavers: int
+    rejoiners: NotRequired[int | None]
+    changed: NotRequired[int | None]  # other changes
     unchanged: int
     problems: int  # rows that could not be used
+    waiting: NotRequired[int | None]  # leavers who wait for a person to confirm them
+    confirm: NotRequired[bool | None]  # so many would leave that a person has to apply it
     link: str  # the import's page
 
 
@@ -368,6 +372,8 @@ FACTS: dict[str, Any] = {
     **programme_kinds.FACTS,
     **renewal_kinds.FACTS,
     **pathway_kinds.FACTS,
+    **report_kinds.FACTS,
+    **talent_kinds.FACTS,
     **together_kinds.FACTS,
 }
 
@@ -387,6 +393,8 @@ TOPICS: dict[str, tuple[str, tuple[str, ...]]] = {
     **programme_kinds.TOPICS,
     **renewal_kinds.TOPICS,
     **pathway_kinds.TOPICS,
+    **report_kinds.TOPICS,
+    **talent_kinds.TOPICS,
     **together_kinds.TOPICS,
 }
 AT_FIRST = {"comments": "digest"}  # how, until somebody chooses; at once where nothing stands here
@@ -436,5 +444,7 @@ WORDS = {
     **programme_kinds.WORDS,
     **renewal_kinds.WORDS,
     **pathway_kinds.WORDS,
+    **report_kinds.WORDS,
+    **talent_kinds.WORDS,
     **together_kinds.WORDS,
 }

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import aliased
 
 from app.core.tx import Tx
+from app.notifications.by_subject import Facts, Rows, by_subject, looked_up
 from app.pathways.models import Endorsement, EndorsementAsk, Step
 from app.people.models import Person
 
-Facts = dict[str, Any]
 _LEARNER, _BY = aliased(Person), aliased(Person)
 
 
@@ -25,23 +25,18 @@ def _about(table: Any, by: Any) -> Any:
     )
 
 
-_SUBJECTS: dict[str, tuple[Any, Any]] = {
-    "endorsement_asks": (_about(EndorsementAsk, EndorsementAsk.asked_of), EndorsementAsk.id),
-    "endorsements": (_about(Endorsement, Endorsement.endorsed_by), Endorsement.id),
+def _asked(message: Row[Any], one: Row[Any], *, given: bool = False) -> Facts:
+    own = message.person_id == one.person_id
+    link = f"/pathways/{one.code}" if own else f"/people/{one.person_id}/pathway/{one.code}/endorse"
+    return {"learner": one.learner, "by": one.by, "step": one.step, "given": given, "link": link}
+
+
+_QUESTIONS = {
+    "endorsement_asks": looked_up(_about(EndorsementAsk, EndorsementAsk.asked_of), EndorsementAsk.id, _asked),
+    "endorsements": looked_up(_about(Endorsement, Endorsement.endorsed_by), Endorsement.id, partial(_asked, given=True)),
 }
 
 
-def further(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, Facts]:
+def further(tx: Tx, rows: Rows) -> dict[int, Facts]:
     """By outbox id, for those messages that are about pathways; one statement for each subject."""
-    found: dict[int, Facts] = {}
-    for subject, (statement, key) in _SUBJECTS.items():
-        some = [row for row in rows if row.subject == subject and row.subject_id]
-        if not some:
-            continue
-        by_id = {one.id: one for one in tx.rows(statement.where(key.in_({row.subject_id for row in some})))}
-        for row in some:
-            if (one := by_id.get(row.subject_id)) is not None:
-                own = row.person_id == one.person_id
-                link = f"/pathways/{one.code}" if own else f"/people/{one.person_id}/pathway/{one.code}/endorse"
-                found[row.id] = {"learner": one.learner, "by": one.by, "step": one.step, "given": subject == "endorsements", "link": link}
-    return found
+    return by_subject(tx, rows, _QUESTIONS)

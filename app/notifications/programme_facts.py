@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -11,6 +10,7 @@ from sqlalchemy.orm import aliased
 from app.core.ledger import Audit, Outbox
 from app.core.tx import Tx
 from app.frameworks.models import DocumentTemplate, ProgrammeVersion
+from app.notifications.by_subject import Facts, Rows, by_subject
 from app.people.models import Person
 from app.programmes import questions
 from app.programmes.apprentice_models import Application, Call
@@ -20,8 +20,6 @@ from app.programmes.panel_models import PanelCase, Sitting
 from app.programmes.portfolio_models import Contribution, Document, Entry, Export
 from app.programmes.proposals import KINDS
 
-Facts = dict[str, Any]
-Rows = Sequence[Row[Any]]
 CHANGES = ("email.change_asked", "email.change_waiting", "email.change_settled")
 PARTS = {
     "observer": "a direct observation",
@@ -207,9 +205,4 @@ BY_SUBJECT = {
 
 def further(tx: Tx, rows: Rows) -> dict[int, Facts]:
     """By outbox id, for those messages that are about programmes."""
-    found: dict[int, Facts] = {}
-    for subject, ask in BY_SUBJECT.items():
-        some = [row for row in rows if row.subject == subject and row.subject_id]
-        if some:
-            found |= ask(tx, some)
-    return found
+    return by_subject(tx, rows, BY_SUBJECT)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from app.core.tx import Tx
 from app.mentoring.models import KINDS, NEEDS, LearningSet, Pairing
+from app.notifications.by_subject import Facts, Rows, by_subject
 from app.people.models import Person
 
-Facts = dict[str, Any]
-Rows = Sequence[Row[Any]]
 _DOES = {
     ("giver", "mentoring"): "you would mentor them",
     ("giver", "coaching"): "you would coach them",
@@ -68,9 +64,4 @@ def _of_sets(tx: Tx, rows: Rows) -> dict[int, Facts]:
 
 def further(tx: Tx, rows: Rows) -> dict[int, Facts]:
     """By outbox id, for those messages that are about learning together."""
-    found: dict[int, Facts] = {}
-    for subject, ask in (("pairings", _of_pairs), ("learning_sets", _of_sets)):
-        some = [row for row in rows if row.subject == subject and row.subject_id]
-        if some:
-            found |= ask(tx, some)
-    return found
+    return by_subject(tx, rows, {"pairings": _of_pairs, "learning_sets": _of_sets})

@@ -37,8 +37,7 @@ def asked_of_me(tx: Tx, page: Page) -> Response:
 def draw_endorse(tx: Tx, page: Page, person_id: int, step: str) -> Response:
     """How far they are, and the answer."""
     row = policy.person(tx, Can.ENDORSE, person_id)
-    version = version_of(tx, step, tx.today)
-    view = views.one(tx, person_id, version.id, tx.today)
+    view = views.one(tx, person_id, step, tx.today)
     roles = endorsing.endorsing_roles(tx, person_id, {line.row.role for line in view.lines if line.row.kind == "endorsement"})
     if not roles:
         raise Forbidden(f"This step does not ask for your endorsement of {row.name}.", way_out="Ask whoever it names.")
@@ -50,7 +49,7 @@ def draw_endorse(tx: Tx, page: Page, person_id: int, step: str) -> Response:
         name=row.name,
         view=view,
         roles=[(role, words.ROLES[role]) for role in roles],
-        ask=next((each for each in asked if (each.person_id, each.step_id) == (person_id, version.step_id)), None),
+        ask=next((each for each in asked if (each.person_id, each.step_id) == (person_id, view.version.step_id)), None),
         words=words,
         whose=views.reader(tx, person_id),
         today=tx.today,

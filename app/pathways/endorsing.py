@@ -114,7 +114,14 @@ def ask(tx: Tx, step_id: int, role: str, asked_of: int, said: str = "", *, guard
     key = tx.insert(EndorsementAsk, **values)
     checking.note(tx, settled, "endorsement_asks", key)
     tx.record(
-        "endorsement.asked", "endorsement_asks", key, person_id=me, tell=("endorsement_asked",), to=asked_of, step=step.title, ask_id=key
+        "endorsement.asked",
+        "endorsement_asks",
+        key,
+        person_id=me,
+        tell=("email.endorsement_asked",),
+        to=asked_of,
+        step=step.title,
+        ask_id=key,
     )
     return key
 
@@ -146,7 +153,7 @@ def decline(tx: Tx, ask_id: int, reply: str, *, guard: Decision | None = None) -
         "endorsement_asks",
         ask_id,
         person_id=row.person_id,
-        tell=("endorsement_answered",),
+        tell=("email.endorsement_answered",),
         step=step.title,
         code=step.code,
         given=False,
@@ -222,7 +229,7 @@ def give(
         "endorsements",
         key,
         person_id=person_id,
-        tell=("endorsement_answered",),
+        tell=("email.endorsement_answered",),
         step=step.title,
         code=step.code,
         given=True,

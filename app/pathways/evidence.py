@@ -102,21 +102,25 @@ def _within(day: Any) -> ColumnElement[date]:
 
 def course(pairs: CTE, when: When) -> Select[Any]:
     """The course is complete and in date: of several completions the one that lasts longest counts."""
+    # Worked out first, or PostgreSQL reads everything that somebody completed once for each course that is asked for.
+    wanted = worked_out("course_asked", asked(pairs, "course", Requirement.course_id))
     done = (func.max(Completion.completed_on).label("met_on"), func.max(func.coalesce(Completion.expires_on, _FOREVER)).label("lasts"))
-    its = and_(Completion.person_id == pairs.c.person_id, Completion.course_id == Requirement.course_id)
-    found = asked(pairs, "course", *done).join(Completion, its).where(when.live(Completion), Completion.completed_on <= when.day)
-    return _each(found, pairs)
+    its = and_(Completion.person_id == wanted.c.person_id, Completion.course_id == wanted.c.course_id)
+    found = select(wanted.c.requirement_id, wanted.c.person_id, *done).join(Completion, its)
+    found = found.where(when.live(Completion), Completion.completed_on <= when.day, few(wanted.c.person_id))
+    return found.group_by(wanted.c.requirement_id, wanted.c.person_id)
+
+
+def worked_out(name: str, rows: Select[Any]) -> CTE:
+    """Rows that PostgreSQL works out once, by themselves, before anything is joined to them or asked of them."""
+    return rows.cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
 
 
 def curriculum(pairs: CTE, when: When) -> Select[Any]:
     """All of its courses, or as many as it needs, are complete and in date; of more than it needs, those that last longest count."""
     # Worked out first: PostgreSQL would rather pair every completion with every curriculum that its course is in, and then look for people.
-    wanted = (
-        asked(pairs, "curriculum", RequirementCourse.course_id)
-        .join(RequirementCourse, RequirementCourse.requirement_id == Requirement.id)
-        .cte("curriculum_asked")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
+    courses = asked(pairs, "curriculum", RequirementCourse.course_id)
+    wanted = worked_out("curriculum_asked", courses.join(RequirementCourse, RequirementCourse.requirement_id == Requirement.id))
     its = and_(Completion.person_id == wanted.c.person_id, Completion.course_id == wanted.c.course_id)
     each = (
         select(

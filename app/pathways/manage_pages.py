@@ -7,11 +7,10 @@ from typing import Any
 
 import yaml
 from sqlalchemy import Row
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from app.core import forms
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core import forms, sheet_pages
+from app.core.errors import Conflict, NotFound
 from app.core.forms import Problems
 from app.core.tx import Tx
 from app.doors import Page, Pages
@@ -117,10 +116,8 @@ def load_form(tx: Tx, page: Page) -> Response:
 def _prepared(tx: Tx, page: Page) -> Any:
     """Read and check the file before the writer's turn is taken."""
     del tx
-    upload = page.form.get("file")
-    if not isinstance(upload, UploadFile) or not upload.filename:
-        raise Invalid("Choose a file.", errors=[{"field": "file", "message": "Choose the file to load"}])
-    return operations.prepare([(upload.filename[:100], upload.file.read(MOST_BYTES + 1))])
+    name, content = sheet_pages.chosen(page.form, "Choose the file to load", MOST_BYTES)
+    return operations.prepare([(name[:100], content)])
 
 
 @pages.post("/pathways/load", can=Can.MANAGE_FRAMEWORKS, again=draw_load, first=_prepared, uploads=True)
@@ -138,8 +135,9 @@ def load(tx: Tx, page: Page) -> Response:
 def _changes(tx: Tx, row: Row[Any], before_id: int | None) -> list[Difference]:
     if before_id is None:
         return []
-    old = said_of(tx, seen(tx, before_id))
-    return differences(comparable(old), comparable(said_of(tx, row)))
+    before = seen(tx, before_id)
+    groups, asked = parts(tx, [before_id, row.id])
+    return differences(*(comparable(definition(each, groups[each.id], asked[each.id])) for each in (before, row)))
 
 
 def draw_publish(tx: Tx, page: Page, step_version_id: int) -> Response:

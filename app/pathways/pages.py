@@ -6,13 +6,12 @@ import re
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, select
 from starlette.responses import Response
 
 from app import policy
 from app.core import forms
 from app.core.errors import Invalid, NotFound
-from app.core.facts import current
 from app.core.forms import Problems
 from app.core.tx import Tx
 from app.doors import Page, Pages
@@ -20,8 +19,8 @@ from app.guarding.checking import decided
 from app.pathways import aiming, endorsing, progress, progressing, views, words
 from app.pathways.definitions import VERSIONS
 from app.pathways.models import Step, StepVersion
-from app.pathways.versions import Version, in_force
-from app.people.models import CareerStage, Stage
+from app.pathways.versions import NO_STEP, Version, in_force, is_code
+from app.people.models import CareerStage
 from app.policy import Can
 
 pages = Pages()
@@ -38,11 +37,6 @@ SAID = {
     "taken-out": "The progression is taken out, and their career stage is what it was before.",
 }
 FAR = 20  # years from now that can be asked about, either way
-_STAGE = (
-    select(CareerStage.code, CareerStage.title, Stage.valid_from)
-    .join(Stage, Stage.stage == CareerStage.code)
-    .where(Stage.person_id == bindparam("person"), current(Stage, bindparam("day")))
-)
 
 
 def day_asked(tx: Tx, page: Page) -> date:
@@ -66,15 +60,16 @@ def day_asked(tx: Tx, page: Page) -> date:
 def _pathway(tx: Tx, page: Page, person_id: int, name: str, *, you: bool) -> Response:
     as_at = day_asked(tx, page)
     found = views.pathway(tx, person_id, as_at)
+    stage, progressions = progressing.of_person(tx, person_id, as_at)
     return page.render(
         "pathways/mine.html",
         you=you,
         person_id=person_id,
         name=name,
-        stage=tx.one(_STAGE, person=person_id, day=as_at),
+        stage=stage,
         ahead=[view for view in found if view.version.kind == "progression"],
         mandatory=[view for view in found if view.version.kind == "mandatory"],
-        progressions=progressing.of_person(tx, person_id),
+        progressions=progressions,
         may_record=policy.reaches(tx, Can.RECORD_PROGRESSION, person_id),
         may_endorse=policy.may(tx.actor, Can.ENDORSE) and (you or policy.reaches(tx, Can.ENDORSE, person_id)),
         whose=views.reader(tx, person_id),
@@ -125,18 +120,15 @@ def stage_titles(tx: Tx) -> dict[str, str]:
 
 def version_of(tx: Tx, code: str, as_at: date) -> Version:
     """The version of a step that is in force on the day, or NotFound."""
-    found = (
-        next((version for version in in_force(tx, as_at) if version.code == code), None) if re.fullmatch(r"[A-Z0-9-]{1,40}", code) else None
-    )
+    found = next((version for version in in_force(tx, as_at) if version.code == code), None) if is_code(code) else None
     if found is None:
-        raise NotFound("No step with that code is in force on that day.", code="step-not-found")
+        raise NotFound(NO_STEP, code="step-not-found")
     return found
 
 
 def _step(tx: Tx, page: Page, code: str, person_id: int, name: str, *, you: bool) -> Response:
     as_at = day_asked(tx, page)
-    version = version_of(tx, code, as_at)
-    view = views.one(tx, person_id, version.id, as_at)
+    view = views.one(tx, person_id, code, as_at)
     roles = {line.row.role for line in view.lines if line.row.kind == "endorsement"}
     return page.render(
         "pathways/step.html",
@@ -144,7 +136,7 @@ def _step(tx: Tx, page: Page, code: str, person_id: int, name: str, *, you: bool
         person_id=person_id,
         name=name,
         view=view,
-        endorsements=endorsing.of_step(tx, person_id, version.step_id),
+        endorsements=endorsing.of_step(tx, person_id, view.version.step_id),
         lacking=[line for line in view.lines if line.row.kind == "endorsement" and not line.holds],
         whose=views.reader(tx, person_id),
         aimed=you and bool(view.version.aimed),

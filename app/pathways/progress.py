@@ -23,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    exists,
     func,
     literal,
     literal_column,
@@ -33,12 +34,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.core.db import FOREVER, Key, is_postgresql
+from app.core.db import FOREVER, ONE, Key, is_postgresql
 from app.core.tx import Tx
+from app.frameworks.models import SupervisionRule
 from app.pathways.applying import fitting
 from app.pathways.evidence import EVIDENCE, NEVER, When
 from app.pathways.models import Requirement, RequirementGroup, StepVersion
-from app.pathways.supervised import Rules, rules_of, supervised
+from app.pathways.supervised import PUBLISHED, Rules, rules_of, supervised
 from app.pathways.versions import Version, by_id, in_force
 from app.people.models import Person
 
@@ -170,16 +172,27 @@ def next_steps(
         yield from (Progress(*tuple(row)) for row in part)
 
 
-def _combined() -> Any:
-    """Which rules there are among versions, so that the statement says no more than it must."""
+def _said() -> Any:
+    """Which kinds of requirement and which rules there are among versions, so that the statement says no more than it must; and the rules
+    of supervision, where it is asked for. All in one question, because most pages that ask it are about one person."""
     versions: Any = bindparam("versions", expanding=True, type_=Key)
-    group = select(literal("group").label("what"), RequirementGroup.rule).where(RequirementGroup.version_id.in_(versions))
-    version = select(literal("version"), StepVersion.rule).where(StepVersion.id.in_(versions))
-    loose = select(literal("loose"), literal("all")).where(Requirement.version_id.in_(versions), Requirement.group_id.is_(None))
-    return group.union(version, loose)
+    none = (cast(null(), Key).label("id"), cast(null(), SupervisionRule.definition.type).label("definition"))
+
+    def distinct(what: str, word: Any, *where: Any) -> Any:
+        return select(literal(what).label("what"), word.label("word"), *none).distinct().where(*where)
+
+    supervised = select(ONE).where(Requirement.version_id.in_(versions), Requirement.kind == "supervision")
+    published = PUBLISHED.with_only_columns(literal("supervision"), literal(""), SupervisionRule.id, SupervisionRule.definition)
+    return union_all(
+        distinct("kind", Requirement.kind, Requirement.version_id.in_(versions)),
+        distinct("group", RequirementGroup.rule, RequirementGroup.version_id.in_(versions)),
+        distinct("version", StepVersion.rule, StepVersion.id.in_(versions)),
+        distinct("loose", literal("all"), Requirement.version_id.in_(versions), Requirement.group_id.is_(None)),
+        published.where(exists(supervised)),
+    )
 
 
-_COMBINED = _combined()
+_SAID = _said()
 
 
 def every(people: Select[Any], versions: Collection[int]) -> CTE:
@@ -214,19 +227,14 @@ class _Asks:
 
 
 _Of = Callable[[CTE, _Asks, When, timedelta], Select[Any]]
-_KINDS = (
-    select(Requirement.kind)
-    .distinct()
-    .where(Requirement.version_id.in_(bindparam("versions", expanding=True, type_=Key)))
-    .order_by(Requirement.kind)
-)
 
 
 def _asks(tx: Tx, versions: Collection[int], *, applicable: bool = False) -> _Asks:
     ids = sorted(set(versions))
-    kinds = tuple(row.kind for row in tx.rows(_KINDS, versions=ids))
-    supervision = rules_of(tx) if "supervision" in kinds else None
-    combined = frozenset((row.what, row.rule) for row in tx.rows(_COMBINED, versions=ids))
+    said = tx.rows(_SAID, versions=ids)
+    kinds = tuple(sorted(row.word for row in said if row.what == "kind"))
+    supervision = rules_of(row for row in said if row.what == "supervision") if "supervision" in kinds else None
+    combined = frozenset((row.what, row.word) for row in said if row.what in ("group", "version", "loose"))
     return _Asks(tuple(ids), kinds, combined, supervision, tuple(by_id(tx, ids)) if applicable else None)
 
 
@@ -299,24 +307,24 @@ def steps_of(pairs: CTE, asks: _Asks, when: When, soon: timedelta) -> Select[Any
         for rule in [word for word in ("all", "any") if ("version", word) in rules] or ["all"]
     ]
     done = union_all(*found).subquery("done")
-    asked = _counts(Requirement.version_id, versions)
+    # Looked up row by row: joined, PostgreSQL expects one row of them and goes through everything that is done for each person.
+    step = select(StepVersion.step_id).where(StepVersion.id == pairs.c.version_id).scalar_subquery()
+    asked = select(func.count()).where(Requirement.version_id == pairs.c.version_id).scalar_subquery()
     lasts = func.coalesce(done.c.lasts, _NEVER, type_=Date())
     return (
         select(
             pairs.c.person_id,
-            StepVersion.step_id,
+            step.label("step_id"),
             pairs.c.version_id,
             case((lasts != _NEVER, done.c.met_on)).label("met_on"),
             _expires(lasts).label("expires_on"),
             _status(lasts, when, soon).label("status"),
             func.coalesce(done.c.held, 0).label("held"),
-            asked.c.number.label("asked"),
+            asked.label("asked"),
         )
         .select_from(pairs)
-        .join(StepVersion, StepVersion.id == pairs.c.version_id)
-        .join(asked, asked.c.id == pairs.c.version_id)
         .outerjoin(done, and_(done.c.version_id == pairs.c.version_id, done.c.person_id == pairs.c.person_id))
-        .order_by(pairs.c.person_id, StepVersion.step_id)
+        .order_by(pairs.c.person_id, literal_column("step_id"))
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, and_, select
 from sqlalchemy.orm import aliased
 
 from app import policy
@@ -17,7 +17,8 @@ from app.core.forms import Problems
 from app.core.tx import Tx
 from app.pathways.models import MECHANISMS, Progression, Step
 from app.people import operations as people
-from app.people.models import CareerStage, Stage
+from app.people.models import CareerStage, Person, Stage
+from app.people.periods import replace_period
 from app.policy import Can, operation
 
 AHEAD = timedelta(days=366)  # a move can be recorded before it takes effect, but not further ahead
@@ -139,7 +140,7 @@ def _undo(tx: Tx, row: Row[Any]) -> None:
     if row.from_stage == row.to_stage or _stage(tx, row.person_id, row.on_date) != row.to_stage:
         return
     values = {"stage": row.from_stage} if row.from_stage else None
-    people.replace_period(tx, Stage, {"person_id": row.person_id}, row.on_date, _until(tx, row.person_id, row.on_date), values)
+    replace_period(tx, Stage, {"person_id": row.person_id}, row.on_date, _until(tx, row.person_id, row.on_date), values)
     tx.record(
         "person.stage-set", "people", row.person_id, person_id=row.person_id, stage=row.from_stage, valid_from=row.on_date.isoformat()
     )
@@ -148,14 +149,21 @@ def _undo(tx: Tx, row: Row[Any]) -> None:
 # Reading -------------------------------------------------------------------------------------------------------------
 
 
-def of_person(tx: Tx, person_id: int) -> Sequence[Row[Any]]:
-    """Somebody's progressions as they are known now, the newest first, with the names of the stages and of the step."""
-    before, after = aliased(CareerStage), aliased(CareerStage)
-    return tx.rows(
-        select(Progression.__table__, before.title.label("from_title"), after.title.label("to_title"), Step.title.label("step"))
+def of_person(tx: Tx, person_id: int, on: date) -> tuple[Row[Any] | None, Sequence[Row[Any]]]:
+    """(the career stage they are at on the day: `stage`, `since`; None where none is recorded), (their progressions as they are known now,
+    the newest first, with the names of the stages and of the step)."""
+    before, after, now = aliased(CareerStage), aliased(CareerStage), aliased(CareerStage)
+    titles = (before.title.label("from_title"), after.title.label("to_title"), Step.title.label("step"))
+    rows = tx.rows(
+        select(Progression.__table__, *titles, now.title.label("stage"), Stage.valid_from.label("since"))
+        .select_from(Person)
+        .outerjoin(Stage, and_(Stage.person_id == Person.id, current(Stage, on)))
+        .outerjoin(now, now.code == Stage.stage)
+        .outerjoin(Progression, and_(Progression.person_id == Person.id, Progression.superseded_at.is_(None)))
         .outerjoin(before, before.code == Progression.from_stage)
-        .join(after, after.code == Progression.to_stage)
+        .outerjoin(after, after.code == Progression.to_stage)
         .outerjoin(Step, Step.id == Progression.step_id)
-        .where(Progression.person_id == person_id, Progression.superseded_at.is_(None))
+        .where(Person.id == person_id)
         .order_by(Progression.on_date.desc(), Progression.id.desc())
     )
+    return next((row for row in rows if row.stage is not None), None), [row for row in rows if row.id is not None]

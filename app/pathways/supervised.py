@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import CTE, Date, Integer, Select, and_, case, func, literal, literal_column, or_, select, union_all
+from sqlalchemy import CTE, Date, Integer, Row, Select, and_, case, func, literal, literal_column, or_, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.core.db import FOREVER
+from app.core.db import FOREVER, AnySelect
 from app.core.expressions import days_after, days_between, months_after, months_between
-from app.core.tx import Tx
 from app.frameworks.models import SupervisionRule
-from app.pathways.evidence import When, asked
+from app.pathways.evidence import When, asked, worked_out
 from app.people.models import Absence, Membership, Person, Post, UnitClosure
 from app.supervision.action_models import SupervisionDefault
 from app.supervision.models import Supervision, SupervisionPause, SupervisionTerm
@@ -55,24 +54,24 @@ def supervised(rules: Rules, pairs: CTE, when: When) -> Select[Any]:
         .where(when.live(Supervision), or_(*(and_(on.c.rule_id.in_(ids), Supervision.kind.in_(kinds)) for kinds, ids in rules.counting)))
         .scalar_subquery()
     )
-    newest = select(on, held.label("held_on")).subquery()
+    # Worked out first, or PostgreSQL looks for the meeting again wherever its date is named below.
+    newest = worked_out("newest", select(on, held.label("held_on")))
     since = func.coalesce(newest.c.held_on, newest.c.lower, type_=Date())
-    ends = select(
-        newest.c.requirement_id, newest.c.person_id, since.label("since"), _end(newest, newest.c.held_on).label("ends")
-    ).subquery()
+    ended = _end(newest, newest.c.held_on).label("ends")
+    ends = worked_out("ends", select(newest.c.requirement_id, newest.c.person_id, since.label("since"), ended))
     lasts = days_after(ends.c.ends, _still(ends, when))
     return select(ends.c.requirement_id, ends.c.person_id, ends.c.since.label("met_on"), lasts.label("lasts"))
 
 
 _NUMBERS = ("from_months", "from_days", "to_months", "to_days", "ends", "every_months", "every_days")
-_PUBLISHED = select(SupervisionRule.id, SupervisionRule.definition).where(SupervisionRule.state != "draft").order_by(SupervisionRule.id)
+PUBLISHED: AnySelect = select(SupervisionRule.id, SupervisionRule.definition).where(SupervisionRule.state != "draft")
 
 
-def rules_of(tx: Tx) -> Rules:
-    """The rules that there are, drafts left out."""
+def rules_of(published: Iterable[Row[Any]]) -> Rules:
+    """The rules that there are: rows of PUBLISHED."""
     periods: list[tuple[int, ...]] = [(0,) * 8]  # it may not be empty
     counting: dict[tuple[str, ...], list[int]] = {(): [0]}
-    for rule in tx.rows(_PUBLISHED):
+    for rule in sorted(published, key=lambda row: row.id):
         for period in rule.definition["periods"]:
             edges = [int(period.get(f"{side}_{unit}") or 0) for side in ("from", "to") for unit in ("month", "day")]
             often = [int(period.get(f"every_{unit}") or 0) for unit in ("months", "days")]

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, exists, func, insert, select, update
 
-from app.core.db import ONE
+from app.core.db import ONE, AnySelect
 from app.core.tx import Tx
 from app.learning.models import Curriculum, CurriculumCourse
 from app.pathways.models import Requirement, RequirementCourse, Step, StepVersion
+
+NO_STEP = "No step with that code is in force on that day."
+
+
+def is_code(words: str) -> bool:
+    """Can it be the code of a step?"""
+    return re.fullmatch(r"[A-Z0-9-]{1,40}", words) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +101,33 @@ def in_force(tx: Tx, as_at: date, known_at: datetime | None = None, *, kind: str
     begun = _ALL.where(StepVersion.state != "draft", StepVersion.in_force_from <= as_at)
     if kind is not None:
         begun = begun.where(Step.kind == kind)
-    newest: dict[int, Row[Any]] = {}
-    for row in tx.rows(begun.order_by(StepVersion.step_id, StepVersion.in_force_from, StepVersion.number)):
-        if (known_at is None or row.published_at <= known_at) and not _withdrawn(row, row.in_force_from, known_at):
-            newest[row.step_id] = row
+    newest = _newest(tx.rows(begun.order_by(*_ORDER)), known_at)
     if not tx.writes:  # a page asks for these again by their ids
         tx.memo["step versions"] = {row.id: _version(row) for row in newest.values()}
-    return [
-        _version(row)
-        for row in newest.values()
-        if not _withdrawn(row, as_at, known_at) and (row.in_force_to is None or as_at <= row.in_force_to)
-    ]
+    return [_version(row) for row in newest.values() if _stands(row, as_at, known_at)]
+
+
+def of_step(tx: Tx, versions: AnySelect, code: str, as_at: date) -> Row[Any] | None:
+    """Of the step with this code the version that is in force on the day, as `versions` selects it; None: there is none."""
+    begun = versions.where(Step.code == code, StepVersion.state != "draft", StepVersion.in_force_from <= as_at)
+    newest = _newest(tx.rows(begun.order_by(*_ORDER)), None)
+    return next((row for row in newest.values() if _stands(row, as_at, None)), None)
+
+
+_ORDER = (StepVersion.step_id, StepVersion.in_force_from, StepVersion.number)
+
+
+def _newest(rows: Iterable[Row[Any]], known_at: datetime | None) -> dict[int, Row[Any]]:
+    """Of rows in _ORDER the last version of each step that was known and began."""
+    found: dict[int, Row[Any]] = {}
+    for row in rows:
+        if (known_at is None or row.published_at <= known_at) and not _withdrawn(row, row.in_force_from, known_at):
+            found[row.step_id] = row
+    return found
+
+
+def _stands(row: Row[Any], as_at: date, known_at: datetime | None) -> bool:
+    return not _withdrawn(row, as_at, known_at) and (row.in_force_to is None or as_at <= row.in_force_to)
 
 
 def _withdrawn(row: Row[Any], on: date, known_at: datetime | None) -> bool:

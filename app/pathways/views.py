@@ -12,12 +12,13 @@ from sqlalchemy import Row, and_, exists, or_, select
 from app import policy
 from app.core.calendar import add_months
 from app.core.db import ONE
+from app.core.errors import NotFound
 from app.core.tx import Tx
 from app.learning.models import Completion, Course, LearningRecord
 from app.pathways import endorsing, progress
 from app.pathways.definitions import VERSIONS, Group, parts
-from app.pathways.models import RequirementCourse, Step, StepAim, StepVersion
-from app.pathways.versions import in_force
+from app.pathways.models import RequirementCourse, Step, StepAim
+from app.pathways.versions import NO_STEP, in_force, is_code, of_step
 from app.pathways.words import Reader
 from app.policy import Can
 
@@ -118,11 +119,14 @@ def pathway(tx: Tx, person_id: int, as_at: date) -> list[View]:
     return _views(tx, person_id, versions, as_at, applicable=True)
 
 
-def one(tx: Tx, person_id: int, version_id: int, as_at: date) -> View:
-    """How far the person is with one version, whether it is for them or not. The caller has checked that they may be read."""
+def one(tx: Tx, person_id: int, code: str, as_at: date) -> View:
+    """How far the person is with the version of a step that is in force on the day, whether it is for them or not; NotFound where there is
+    none. The caller has checked that they may be read."""
     aim = exists(select(ONE).where(StepAim.person_id == person_id, StepAim.step_id == Step.id, StepAim.ended_at.is_(None)))
-    named = tx.one(VERSIONS.add_columns(aim.label("aimed")).where(StepVersion.id == version_id))
-    return _views(tx, person_id, {version_id: named}, as_at, applicable=False)[0]
+    named = of_step(tx, VERSIONS.add_columns(aim.label("aimed")), code, as_at) if is_code(code) else None
+    if named is None:
+        raise NotFound(NO_STEP, code="step-not-found")
+    return _views(tx, person_id, {named.id: named}, as_at, applicable=False)[0]
 
 
 def _views(tx: Tx, person_id: int, versions: Mapping[int, Any], as_at: date, *, applicable: bool) -> list[View]:

@@ -18,7 +18,7 @@ from app.core.facts import current
 from app.core.tx import Tx
 from app.people.details import check_begins
 from app.people.models import Absence, Duty, Person, Responsibility
-from app.people.operations import replace_period
+from app.people.periods import replace_period
 from app.policy import Can, operation
 
 # Read --------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, insert, literal, select, update
+from sqlalchemy import Row, bindparam, insert, literal, select, update
 from sqlalchemy.orm import aliased
 
 from app import policy
@@ -36,6 +36,7 @@ from app.people.models import (
     UnitClosure,
     UnitKind,
 )
+from app.people.periods import replace_period
 from app.policy import GIVEN, Can, operation
 
 SAID_TO_STAY: list[Callable[[Tx, int], None]] = []
@@ -101,6 +102,7 @@ def create_person(tx: Tx, organisation_id: int, **values: Any) -> int:
     if said.status is not None:
         registrations.keep(tx, {person_id: (registrations.Word(), said)})
     tx.record("person.created", "people", person_id, person_id=person_id)
+    policy.hold(tx, Can.WRITE_PERSON, person_id)
     return person_id
 
 
@@ -158,38 +160,24 @@ def change_own_details(tx: Tx, *, known_as: str, access_needs: str) -> None:
 # Dated facts -------------------------------------------------------------------------------------------------------
 
 
-def replace_period(tx: Tx, table: Any, keys: dict[str, Any], valid_from: date, valid_to: date, values: dict[str, Any] | None) -> None:
-    """From `valid_from` up to `valid_to` these `values` are true (None: nothing is); what was believed for then is superseded.
-
-    Rows partly inside are cut: what lies outside is written again, so that history keeps both what was true and what was believed.
-    """
-    rows = tx.rows(
-        select(table.__table__).where(
-            *(getattr(table, key) == value for key, value in keys.items()),
-            table.superseded_at.is_(None),
-            table.valid_from < valid_to,
-            table.valid_to > valid_from,
-        )
-    )
-    if rows:
-        tx.db.execute(update(table).where(table.id.in_([row.id for row in rows])).values(superseded_at=tx.now))
-    again = []
-    for row in rows:
-        old = {key: value for key, value in row._mapping.items() if key not in ("id", "recorded_at", "superseded_at")}
-        if row.valid_from < valid_from:
-            again.append({**old, "valid_to": valid_from, "recorded_at": tx.now})
-        if row.valid_to > valid_to:
-            again.append({**old, "valid_from": valid_to, "recorded_at": tx.now})
-    if values is not None:
-        again.append({**keys, **values, "valid_from": valid_from, "valid_to": valid_to, "recorded_at": tx.now})
-    for new in again:
-        tx.insert(table, **new)
-
-
 def _own(tx: Tx, person_id: int, can: Can = Can.WRITE_PERSON) -> None:
     """Lock the person, who must be in reach; their version rises, so that whoever read them before knows."""
+    if policy.held(tx, can, person_id):
+        tx.db.execute(_AGAIN, {"its_key": person_id, "now": tx.now})
+        return
     row = policy.person(tx, can, person_id, lock=True)
     tx.update(Person, person_id, updated_at=tx.now, version=row.version + 1)
+
+
+_AGAIN = update(Person).where(Person.id == bindparam("its_key")).values(updated_at=bindparam("now"), version=Person.version + 1)
+
+
+def _own_unit(tx: Tx, unit_id: int) -> None:
+    """The unit must exist and be in the actor's reach."""
+    everywhere = (policy.Reach.ALL, None) in policy.require(tx, Can.WRITE_PERSON)
+    found = tx.scalar(select(Unit.id).where(Unit.id == unit_id)) is not None if everywhere else policy.covers(tx, Can.WRITE_PERSON, unit_id)
+    if not found:
+        raise NotFound("There is no team or other unit with that reference, or it is not yours.", code="unit-not-found")
 
 
 @operation(Can.WRITE_PERSON)
@@ -197,8 +185,7 @@ def set_team(tx: Tx, person_id: int, unit_id: int, from_: date, to: date = FOREV
     """They belong to this team (or other unit) from a date; a future date is a planned move."""
     _own(tx, person_id)
     check_begins(from_)
-    if tx.scalar(select(Unit.id).where(Unit.id == unit_id)) is None or not policy.covers(tx, Can.WRITE_PERSON, unit_id):
-        raise NotFound("There is no team or other unit with that reference, or it is not yours.", code="unit-not-found")
+    _own_unit(tx, unit_id)
     replace_period(tx, Membership, {"person_id": person_id}, from_, to, {"unit_id": unit_id})
     tx.record("person.moved-team", "people", person_id, person_id=person_id, unit_id=unit_id, valid_from=from_.isoformat())
 
@@ -209,14 +196,13 @@ def move_people(tx: Tx, people: Collection[int], unit_id: int | None, from_: dat
 
     Who belongs there already stays as they are. NotFound for a unit or a person out of reach.
     """
-    if unit_id is not None and (
-        tx.scalar(select(Unit.id).where(Unit.id == unit_id)) is None or not policy.covers(tx, Can.WRITE_PERSON, unit_id)
-    ):
-        raise NotFound("There is no team or other unit with that reference, or it is not yours.", code="unit-not-found")
+    if unit_id is not None:
+        _own_unit(tx, unit_id)
     wanted = sorted(set(people))
-    locked = select(Person.id).where(Person.id.in_(wanted), policy.within_reach(tx, Can.WRITE_PERSON, Person.id)).order_by(Person.id)
-    if len(tx.rows(locked.with_for_update(key_share=True) if is_postgresql(tx.db) else locked)) != len(wanted):
-        raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
+    if not all(policy.held(tx, Can.WRITE_PERSON, key) for key in wanted):
+        locked = select(Person.id).where(Person.id.in_(wanted), policy.within_reach(tx, Can.WRITE_PERSON, Person.id)).order_by(Person.id)
+        if len(tx.rows(locked.with_for_update(key_share=True) if is_postgresql(tx.db) else locked)) != len(wanted):
+            raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
     known: dict[int, list[Row[Any]]] = {person_id: [] for person_id in wanted}
     valid = (Membership.superseded_at.is_(None), Membership.valid_to > from_)
     for row in tx.rows(select(Membership.__table__).where(Membership.person_id.in_(wanted), *valid).order_by(Membership.valid_from)):
@@ -302,7 +288,8 @@ def set_job_title(tx: Tx, person_id: int, job_title: str, from_: date) -> None:
         values = {name: getattr(row, name) for name in values}
         ends = row.valid_to if row.valid_from <= from_ else row.valid_from
     values["job_title"] = normal(job_title)
-    replace_period(tx, Post, {"person_id": person_id, "is_primary": True}, from_, ends, values)
+    inside = [row] if row is not None and row.valid_from <= from_ else []
+    replace_period(tx, Post, {"person_id": person_id, "is_primary": True}, from_, ends, values, inside=inside)
     tx.record("person.post-set", "people", person_id, person_id=person_id, job_title=job_title, valid_from=from_.isoformat())
 
 

@@ -74,6 +74,7 @@ def one_person(tx: Tx, page: Page, person_id: int) -> Response:
         person=record.person,
         may_edit=policy.reaches(tx, Can.WRITE_PERSON, person_id),
         may_give_access=policy.reaches(tx, Can.MANAGE_ACCESS, person_id),
+        may_nominate=person_id != tx.actor.person_id and policy.may(tx.actor, Can.NOMINATE) and policy.reaches(tx, Can.NOMINATE, person_id),
         may_see_learning=policy.reaches(tx, Can.READ_COMPLETIONS, person_id),
         may_see_review=policy.reaches(tx, Can.READ_PDR, person_id),
         may_see_pathway=policy.reaches(tx, Can.READ_PATHWAY, person_id),

@@ -6,12 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from app.core.errors import Conflict
-from app.core.listing import PageNumbers, csv_bytes
-from app.core.sheets import MOST_BYTES, SheetRefused
+from app.core import sheet_pages
+from app.core.listing import PageNumbers
+from app.core.sheets import MOST_BYTES
 from app.core.tx import Tx
 from app.core.web import url
 from app.doors import Page, Pages
@@ -64,17 +63,14 @@ def upload_form(tx: Tx, page: Page) -> Response:
 def empty_file(tx: Tx, page: Page) -> Response:
     """A file with the headings and nothing else."""
     del tx
-    headers = {"content-disposition": 'attachment; filename="register.csv"'}
-    return page.finish(Response(csv_bytes([*register.HEADINGS], []), 200, headers, "text/csv; charset=utf-8"))
+    return page.finish(sheet_pages.empty(register.HEADINGS, "register"))
 
 
 def _parsed(tx: Tx, page: Page) -> tuple[str, list[dict[str, Any]]]:
     """Read the file before the writer's turn is taken."""
     del tx
-    upload = page.form.get("file")
-    if not isinstance(upload, UploadFile) or not upload.filename:
-        raise SheetRefused("Choose the file with the registrations.")
-    return upload.filename, register.parse(upload.file.read(MOST_BYTES + 1))
+    name, content = sheet_pages.chosen(page.form, "Choose the file with the registrations.")
+    return name, register.parse(content)
 
 
 @pages.post("/registrations/check", can=Can.CHECK_REGISTER, again=draw_upload, first=_parsed, uploads=True)
@@ -94,8 +90,7 @@ def compared(tx: Tx, page: Page, check_id: int) -> Response:
 def draw_apply(tx: Tx, page: Page, check_id: int) -> Response:
     """What will happen, before the button."""
     kept = register.kept(tx, check_id)
-    if kept.applied_at is not None:
-        raise Conflict("This file has already been applied.", code="file-applied")
+    sheet_pages.once(kept, "file-applied")
     return page.render("people/register_apply.html", kept=kept, plan=register.plan(tx, kept.rows))
 
 

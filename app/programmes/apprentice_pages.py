@@ -6,13 +6,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import select
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from app.core import forms
+from app.core import forms, sheet_pages
 from app.core.errors import NotFound
 from app.core.forms import Problems, text
-from app.core.sheets import MOST_BYTES, SheetRefused
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.frameworks.models import ProgrammeVersion
@@ -177,10 +175,7 @@ def import_form(tx: Tx, page: Page) -> Response:
 def _parsed(tx: Tx, page: Page) -> list[tuple[int, dict[str, str]]]:
     """Read the file before the writer's turn is taken."""
     del tx
-    upload = page.form.get("file")
-    if not isinstance(upload, UploadFile) or not upload.filename:
-        raise SheetRefused("Choose the file from the provider’s system.")
-    return provider_file.parse(upload.file.read(MOST_BYTES + 1))
+    return provider_file.parse(sheet_pages.chosen(page.form, "Choose the file from the provider’s system.")[1])
 
 
 @pages.post("/apprenticeships/import", can=Can.MANAGE_ENROLMENTS, again=import_form, first=_parsed, uploads=True)

@@ -6,9 +6,8 @@ from sqlalchemy import select
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from app.core.errors import Conflict
+from app.core import sheet_pages
 from app.core.files import store_of
-from app.core.listing import csv_bytes
 from app.core.sheets import SheetRefused
 from app.core.tx import Tx
 from app.doors import Page, Pages
@@ -45,8 +44,7 @@ def upload_form(tx: Tx, page: Page) -> Response:
 def empty_file(tx: Tx, page: Page) -> Response:
     """A table with the headings and nothing else."""
     del tx
-    headers = {"content-disposition": 'attachment; filename="portfolios.csv"'}
-    return page.finish(Response(csv_bytes([*HEADINGS], []), 200, headers, "text/csv; charset=utf-8"))
+    return page.finish(sheet_pages.empty(HEADINGS, "portfolios"))
 
 
 def _read(tx: Tx, page: Page) -> Sent:
@@ -76,8 +74,7 @@ def plan_page(tx: Tx, page: Page, import_id: int) -> Response:
 def apply_form(tx: Tx, page: Page, import_id: int) -> Response:
     """What will happen, before the button."""
     kept = moving_in.staged(tx, import_id)
-    if kept.applied_at is not None:
-        raise Conflict("This file has already been applied.", code="import-applied")
+    sheet_pages.once(kept)
     return page.render("programmes/moving_in/apply.html", kept=kept, plan=moving_in.planned(tx, kept))
 
 

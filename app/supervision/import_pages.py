@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import select
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from app.core.errors import Conflict
-from app.core.listing import csv_bytes
-from app.core.sheets import MOST_BYTES, SheetRefused
+from app.core import sheet_pages
+from app.core.sheets import MOST_BYTES
 from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.policy import Can
@@ -46,17 +44,14 @@ def upload_form(tx: Tx, page: Page) -> Response:
 def empty_file(tx: Tx, page: Page) -> Response:
     """A file with the headings and nothing else."""
     del tx
-    headers = {"content-disposition": 'attachment; filename="supervision.csv"'}
-    return page.finish(Response(csv_bytes([*importing.HEADINGS], []), 200, headers, "text/csv; charset=utf-8"))
+    return page.finish(sheet_pages.empty(importing.HEADINGS, "supervision"))
 
 
 def _parsed(tx: Tx, page: Page) -> tuple[str, list[dict[str, Any]]]:
     """Read the file before the writer's turn is taken."""
     del tx
-    upload = page.form.get("file")
-    if not isinstance(upload, UploadFile) or not upload.filename:
-        raise SheetRefused("Choose the file with the dates.")
-    return upload.filename, importing.parse(upload.file.read(MOST_BYTES + 1))
+    name, content = sheet_pages.chosen(page.form, "Choose the file with the dates.")
+    return name, importing.parse(content)
 
 
 @pages.post("/supervision/import", can=Can.IMPORT_SUPERVISION, again=draw_upload, first=_parsed, uploads=True)
@@ -76,8 +71,7 @@ def plan_page(tx: Tx, page: Page, import_id: int) -> Response:
 def draw_apply(tx: Tx, page: Page, import_id: int) -> Response:
     """What will happen, before the button."""
     kept = importing.staged(tx, import_id)
-    if kept.applied_at is not None:
-        raise Conflict("This file has already been applied.", code="import-applied")
+    sheet_pages.once(kept)
     return page.render("supervision/import_apply.html", kept=kept, plan=importing.plan(tx, kept.rows))
 
 

@@ -56,17 +56,17 @@ _TERMS = (
         SupervisionTerm.valid_from,
         SupervisionTerm.valid_to,
         SupervisionTerm.agreed,
+        cast(null(), Key).label("unit_id"),
     )
     .join(SupervisionRule, SupervisionRule.id == SupervisionTerm.rule_id)
     .where(recorded(SupervisionTerm, _KNOWN_AT))
-    .order_by(SupervisionTerm.person_id, SupervisionTerm.valid_from)
 )
 
 
 def _joined(rows: Iterable[Row[Any]]) -> list[tuple[Term, list[Span]]]:
     """Rows of one rule, day 0 and subject as one term, with the holes between them, in which it did not apply."""
     pieces: dict[Any, list[Row[Any]]] = defaultdict(list)
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row.person_id, row.valid_from)):
         pieces[row.person_id, row.subject, row.rule_id, row.anchor].append(row)
     found = []
     for of_one in pieces.values():
@@ -84,7 +84,10 @@ def terms_of(tx: Tx, whom: Whom, as_at: date, known_at: datetime, *, ended: bool
     latest: dict[int, tuple[Term, list[Span]]] = {}
     over: dict[int, tuple[Term, list[Span]]] = {}
     own: dict[int, list[Span]] = defaultdict(list)
-    for term, holes in _joined(tx.rows(_TERMS.where(SupervisionTerm.person_id.in_(whom)), known_at=known_at)):
+    both = _TERMS.where(SupervisionTerm.person_id.in_(whom)).union_all(standing.DEFAULTS)
+    rows = tx.rows(both, known_at=known_at, as_at=as_at)
+    rules = {row.unit_id: row for row in rows if row.person_id is None}
+    for term, holes in _joined(row for row in rows if row.person_id is not None):
         edges = [term.valid_from, *(edge for hole in holes for edge in hole), term.valid_to]
         spans = list(zip(edges[::2], edges[1::2], strict=True))
         own[term.person_id] += spans
@@ -93,7 +96,7 @@ def terms_of(tx: Tx, whom: Whom, as_at: date, known_at: datetime, *, ended: bool
             kept[term.person_id] = (term, holes)
     others = whom if isinstance(whom, Select) else [key for key in whom if key not in latest]
     if not isinstance(others, list) or others:
-        latest |= {term.person_id: (term, []) for term in standing.terms(tx, others, as_at, known_at, own)}
+        latest |= {term.person_id: (term, []) for term in standing.terms(tx, others, as_at, known_at, own, rules)}
     if ended:
         latest = over | latest
     return list(latest.values())
@@ -110,14 +113,14 @@ def terms_for(tx: Tx, subjects: Collection[str], as_at: date, known_at: datetime
 
 
 def _stop(table: Any) -> Select[Any]:
-    """Spans in which the clock stands still, in the columns of `_MEETINGS`; their kind is none."""
+    """Spans in which the clock stands still, in the columns of `MEETINGS`; their kind is none."""
     nothing = (cast(null(), String), cast(null(), Key), cast(null(), Boolean), cast(null(), Boolean))
     return select(table.person_id, table.valid_from, table.valid_to, *nothing, table.id).where(recorded(table, _KNOWN_AT))
 
 
-_STOPS = (_stop(SupervisionPause), _stop(Absence))
+STOPS = (_stop(SupervisionPause), _stop(Absence))
 _REGISTERED = exists(select(ONE).where(Supervisor.supervision_id == Supervision.id, Supervisor.registered))
-_MEETINGS = select(
+MEETINGS = select(
     Supervision.person_id,
     Supervision.held_on.label("starts"),
     Supervision.held_on.label("ends"),
@@ -143,7 +146,7 @@ def _compare(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at
     since = min(term.valid_from for term, _ in found)
     stops: dict[int, list[Span]] = defaultdict(list)
     meetings: dict[int, list[Meeting]] = defaultdict(list)
-    parts: tuple[Any, ...] = (_MEETINGS, *_STOPS)
+    parts: tuple[Any, ...] = (MEETINGS, *STOPS)
     both = union_all(*(part.where(part.selected_columns[0].in_(people)) for part in parts))
     for row in tx.rows(both.order_by("person_id", "starts", "id"), since=since, as_at=as_at, known_at=known_at):
         if row.kind is None:
@@ -371,13 +374,12 @@ _lately = exists(
         Supervision.held_on >= bindparam("lately", type_=Date),
     )
 )
-FOLLOWED = select(Person.id).where(
-    or_(Person.id == _ME, Person.id.in_(_THEIRS)), or_(_own(_TODAY), and_(exists(standing.anywhere(_TODAY)), ~_lately))
-)
+_US: Any = union_all(select(cast(_ME, Key)), _THEIRS)  # one list of ids: of "either or" PostgreSQL asks everybody
+FOLLOWED = select(Person.id).where(Person.id.in_(_US), or_(_own(_TODAY), and_(exists(standing.anywhere(_TODAY)), ~_lately)))
 
 
 def overdue(tx: Tx, people: Collection[int]) -> tuple[date | None, int]:
-    """Since when the reader's own supervision is overdue, and of how many of these others it is. Five statements, none for nobody."""
+    """Since when the reader's own supervision is overdue, and of how many of these others it is. Four statements, none for nobody."""
     late = {key: held.overdue_since for key, held in held_against_due(tx, people).items() if held.overdue_since} if people else {}
     own = late.pop(tx.actor.person_id or 0, None)
     return own, len(late)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Date, Row, Select, bindparam, cast, null, select, union_all
+from sqlalchemy import Date, Row, Select, String, bindparam, cast, null, select, union_all
 
 from app.core.db import ONE, Key, UtcDateTime
 from app.core.facts import current, known, recorded
@@ -25,15 +25,20 @@ from app.supervision.held import Term
 _AS_AT: Any = bindparam("as_at", type_=Date)
 _KNOWN_AT: Any = bindparam("known_at", type_=UtcDateTime)
 
-_DEFAULTS = (
+# The rules of parts of the organisation, in the columns in which `queries` reads terms of people's own: those say nothing of these.
+DEFAULTS = (
     select(
-        SupervisionDefault.unit_id,
-        SupervisionDefault.valid_from,
-        SupervisionDefault.valid_to,
+        cast(null(), Key).label("person_id"),
+        cast(null(), String).label("subject"),
         SupervisionDefault.rule_id,
         SupervisionRule.code,
         SupervisionRule.title,
         SupervisionRule.definition,
+        cast(null(), Date).label("anchor"),
+        SupervisionDefault.valid_from,
+        SupervisionDefault.valid_to,
+        cast(null(), SupervisionRule.definition.type).label("agreed"),
+        SupervisionDefault.unit_id,
     )
     .join(SupervisionRule, SupervisionRule.id == SupervisionDefault.rule_id)
     .where(known(SupervisionDefault, _AS_AT, _KNOWN_AT))
@@ -56,13 +61,19 @@ def anywhere(today: Any) -> Select[Any]:
     return select(ONE).select_from(SupervisionDefault).where(current(SupervisionDefault, today))
 
 
-def terms(tx: Tx, whom: Collection[int] | Select[Any], as_at: date, known_at: datetime, own: Mapping[int, Sequence[Span]]) -> list[Term]:
+def terms(
+    tx: Tx,
+    whom: Collection[int] | Select[Any],
+    as_at: date,
+    known_at: datetime,
+    own: Mapping[int, Sequence[Span]],
+    rules: Mapping[int, Row[Any]],
+) -> list[Term]:
     """The terms that people are in on `as_at` by the rule of where they belong; nobody's while a programme's rule stands.
 
     `own`: each person's spans under rules of their own. They begin anew when one of these ends, and when they come under another part's
-    rule. Two statements, the second only where there is a rule at all.
+    rule. `rules`: those of parts on the date, rows of DEFAULTS by their part. One statement, none where there is no rule.
     """
-    rules = {row.unit_id: row for row in tx.rows(_DEFAULTS, as_at=as_at, known_at=known_at)}
     if not rules:
         return []
     below: dict[int, list[Row[Any]]] = defaultdict(list)

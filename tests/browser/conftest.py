@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 from tests.browser.house import Server, launch, serving
 from tests.county import Filled, Template, seeded
@@ -13,6 +13,7 @@ from tests.county import Filled, Template, seeded
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser for a test process. Without any, these tests are left out, and say so."""
+    expect.set_options(timeout=15_000)  # a busy machine draws slowly, and is not wrong
     with sync_playwright() as playwright:
         try:
             browser = launch(playwright)

@@ -92,9 +92,10 @@ def kept(browser: TestClient, name: str, content: bytes) -> str:
 
 
 def test_files_go_in_by_a_form_and_come_out_whole(browser: TestClient) -> None:
-    digest = kept(browser, "Beobachtung – Kind im Mittelpunkt.docx", samples.office("docx"))
+    sent = samples.office("docx")  # made anew it would carry another time
+    digest = kept(browser, "Beobachtung – Kind im Mittelpunkt.docx", sent)
     reply = browser.get(f"/evidence-of-a-test/{digest}", params={"name": "Beobachtung – Kind im Mittelpunkt.docx", "inline": "1"})
-    assert reply.content == samples.office("docx") and reply.headers["content-length"] == str(len(reply.content))
+    assert reply.content == sent and reply.headers["content-length"] == str(len(reply.content))
     assert reply.headers["content-type"].endswith("wordprocessingml.document")
     assert reply.headers["content-disposition"] == (
         'attachment; filename="Beobachtung  Kind im Mittelpunkt.docx"; '

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.core.db import ONE, Database
 from app.core.ledger import Audit
@@ -28,6 +28,7 @@ def number_all(database: Database) -> int:
 
 
 def _held_back(database: Database) -> bool:
-    mark = select(FeedMark.mark).where(FeedMark.name == feed.MARK).scalar_subquery()
+    known = select(FeedMark.mark).where(FeedMark.name == feed.MARK).scalar_subquery()
+    mark = func.coalesce(known, 0)  # where nothing was numbered yet there is none
     with transaction(database, SYSTEM, writes=False) as tx:
         return tx.scalar(select(ONE).select_from(Audit).where(Audit.xid >= mark).limit(1)) is not None

@@ -12,6 +12,9 @@ from app.notifications.prose import blocks, html
 from tests.notifications.test_messages import KINDS, NOW, SAMPLES, SETTINGS, made
 
 ALWAYS = {
+    "talent_nominated",
+    "talent_agreement_asked",
+    "talent_judged",
     "booking_offered",
     "offer_lapsed",
     "booking_cancelled",
@@ -66,6 +69,7 @@ def test_whatever_the_code_queues_can_be_written() -> None:
     }
     assert {kind for kind, _ in queued} >= {"booking_made", "booking_offered", "session_changed"}
     assert [one for one in sorted(queued) if one[0] not in FACTS] == []
+    assert set(FACTS) - {kind for kind, _ in queued} == set()  # a kind that nobody queues is never sent
 
 
 def test_every_kind_has_a_name_and_a_way() -> None:

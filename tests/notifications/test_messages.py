@@ -13,6 +13,8 @@ from app.notifications.messages import FactsError, render
 from tests.notifications.pathway_samples import PATHWAY_SAMPLES
 from tests.notifications.programme_samples import PROGRAMME_SAMPLES
 from tests.notifications.renewal_samples import RENEWAL_SAMPLES
+from tests.notifications.report_samples import REPORT_SAMPLES
+from tests.notifications.talent_samples import TALENT_SAMPLES
 from tests.notifications.together_samples import TOGETHER_SAMPLES
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -132,6 +134,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     **RENEWAL_SAMPLES,
     **TOGETHER_SAMPLES,
     **PATHWAY_SAMPLES,
+    **REPORT_SAMPLES,
+    **TALENT_SAMPLES,
     "digest": {"to": "ann@westmarch.example", "name": "Ann Example", "subjects": ["Booked: Court skills", "Tomorrow: Life story work"]},
 }
 KINDS = sorted(FACTS)
@@ -476,7 +480,13 @@ def test_an_import_in_numbers() -> None:
     assert message.subject == "People import applied"
     assert "* 1 joiner\n* 2 movers\n* 0 leavers\n* 1,286 people unchanged\n* 3 rows with a problem\n" in message.plain
     assert "The changes have been made." in message.plain
-    assert "Nothing has been changed yet." in made("import_finished", applied=False).plain
+    assert "An import with a problem cannot be applied" in made("import_finished", applied=False).plain
+    more = made("import_finished", rejoiners=1, changed=2, waiting=12, problems=0).plain
+    assert (
+        "* 1 re-joiner\n* 2 other changes\n* 1,286 people unchanged\n" in more and "12 leavers wait until one of you confirms them" in more
+    )
+    held = made("import_finished", applied=False, problems=0, confirm=True)
+    assert held.subject == "People import checked" and "then apply or discard it" in held.plain and "cannot be applied" not in held.plain
 
 
 def test_another_contact() -> None:

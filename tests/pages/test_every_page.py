@@ -100,6 +100,7 @@ def test_every_page_is_valid_html(visits: dict[str, Visit], demo_county: County,
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("demo_county", ["sqlite"], indirect=True)  # on PostgreSQL as its main persona, and in the matrix for each reach
 @pytest.mark.parametrize("key", [persona.key for persona in PERSONAS])
 def test_every_page_as_every_persona(key: str, demo_county: County, tmp_path: Path, valid: set[bytes]) -> None:
     """Whoever opens it, whether they may or not: a sound and valid page, or a way to it; never a fault. The slow validator reads each page

@@ -18,6 +18,7 @@ from tests.county import KINDS, County
 from tests.factory import Make
 from tests.mentoring import world as mentoring
 from tests.pages.reading import Reading, validate
+from tests.reports import places as report_places
 from tests.supervision import world as supervised
 from tests.tour import TOUR, Stop
 from tests.visit import Finder
@@ -97,9 +98,15 @@ BUTTONS = (  # nothing can be left out of them
     "/panels/{sitting_id:int}/cancel",
     "/programme-calls/{call_id:int}/open",
     "/programme-calls/{call_id:int}/equity",
+    "/measures/equity/publish",
     *("/equality-information", "/equality-information/withdraw", "/equality-information/object", "/equality-information/allow"),
     "/applications/{application_id:int}/withdraw",
     "/supervision/{supervision_id:int}/confirm",
+    *(f"/census/{{return_id:int}}/{deed}" for deed in ("fill", "correct")),
+    *report_places.BUTTONS,
+    *("/talent/pools/{pool_id:int}/close", "/talent/labels/{label_id:int}/retire", "/talent/filters/{filter_id:int}/remove"),
+    *(f"/talent/entries/{{entry_id:int}}/{deed}" for deed in ("ask", "actions/{number:int}/done", "actions/{number:int}/not-done")),
+    "/my-talent-pools/{entry_id:int}/actions/{number:int}/done",
     "/learning-together/pairs/{pairing_id:int}/take-back",
     "/learning-together/notices/{notice_id:int}/close",
     *(f"/learning-together/sets/{{set_id:int}}/{deed}" for deed in ("join", "leave", "end")),
@@ -263,6 +270,8 @@ def lengthen(database: Database) -> dict[str, str]:
         f"/people/{learner.id}": "hr",
         f"/people/{learner.id}/edit": "hr",
         f"/access/people/{learner.id}": "administrator",
+        "/measures/learning-take-up/live": "hr",
+        "/measures/learning-take-up/people?live=yes&show=missing": "hr",
         f"/organisation/{organisation}": "practitioner",
         f"/organisation/{team}": "practitioner",
     }

@@ -58,11 +58,11 @@ def test_who_can_be_asked(world: World) -> None:
 def test_asked_given_and_told(world: World, ledger: Ledger) -> None:
     with world.as_(world.ann) as tx:
         endorsing.ask(tx, world.step, "line manager", world.manager, "  We spoke of it  in July. ")
-    assert ledger.outbox() == ["endorsement_asked"]
+    assert ledger.outbox() == ["email.endorsement_asked"]
     with world.as_(world.manager) as tx:
         assert [(row.name, row.words) for row in endorsing.waiting_for(tx)] == [("Ann Holt", "We spoke of it in July.")]
         key = endorsing.give(tx, world.ann, world.step, "line manager", "Ready.")
-    assert ledger.outbox() == ["endorsement_asked", "endorsement_answered"]
+    assert ledger.outbox() == ["email.endorsement_asked", "email.endorsement_answered"]
     with world.as_(world.manager) as tx:
         assert endorsing.waiting_for(tx) == []
     ask = world.make.rows(select(EndorsementAsk.__table__))[0]
@@ -96,7 +96,7 @@ def test_declining_needs_a_reason_and_only_the_one_asked_declines(world: World, 
         endorsing.decline(tx, key, " ")
     with world.as_(world.manager) as tx:
         endorsing.decline(tx, key, "After the next observation")
-    assert ledger.outbox() == ["endorsement_asked", "endorsement_answered"]
+    assert ledger.outbox() == ["email.endorsement_asked", "email.endorsement_answered"]
     with world.as_(world.ann) as tx:
         assert [(row.state, row.words) for row in endorsing.of_step(tx, world.ann, world.step)] == [
             ("declined", "After the next observation")

@@ -134,6 +134,15 @@ def test_asked_answered_and_withdrawn(world: World, browse: SignIn) -> None:
     assert ann.get(f"/people/{world.ann.id}/pathway/SW-EXP/endorse").status_code == 403
 
 
+def test_a_form_that_comes_back_is_a_look_too(world: World, browse: SignIn, ledger: Ledger) -> None:
+    joan, path = browse(world.joan), f"/people/{world.ann.id}/pathway/SW-EXP/endorse"
+    ledger.start()
+    assert joan.post(path, data={}).status_code == 422
+    assert ledger.actions() == ["pathway.viewed"]
+    joan.post(path, data={"answer": "yes", "as": "line manager"})
+    assert ledger.actions() == ["pathway.viewed", "endorsement.given"]
+
+
 def test_who_was_asked_is_said_and_can_be_taken_back(world: World, browse: SignIn) -> None:
     ann, joan = browse(world.ann), browse(world.joan)
     assert "Endorsed by the line manager : ask for it" in words(ann.get("/my-pathway"))
@@ -288,6 +297,6 @@ def test_what_a_page_shows_is_what_the_engine_says(world: World) -> None:
         with world.make.tx(writes=False) as tx:
             (view,) = views.pathway(tx, world.ann.id, as_at)
             (engine,) = list(progress.next_steps(tx, who, as_at))
-            (one,) = [views.one(tx, world.ann.id, world.version, as_at)]
+            (one,) = [views.one(tx, world.ann.id, view.version.code, as_at)]
         assert view.holds == one.holds == (engine.status in views.HOLDS), as_at
         assert sum(line.holds for line in view.lines) == engine.held

@@ -9,11 +9,15 @@ from datetime import timedelta
 from typing import Any
 
 from app.rooms import api_routers, page_routes
+from tests.census import world as census_world
 from tests.learning import moving_world as moving_in
+from tests.measures import inputs_world, published, sets_world, settings_world
 from tests.mentoring import world as together
 from tests.pathways import world as pathways_world
 from tests.policy.world import TEAM, World
 from tests.programmes import apprentice_world, moving_world, portfolio_world, sign_world
+from tests.reports import places as report_places
+from tests.talent import world as talent_world
 
 NAME = re.compile(r"\{(\w+)(?::\w+)?\}")
 
@@ -126,8 +130,14 @@ OTHERS: dict[str, dict[str, str]] = {
     **FRAMEWORKS,
     **SUPERVISION,
     **together.OTHERS,
+    **census_world.OTHERS,
     **moving_in.OTHERS,
     **pathways_world.OTHERS,
+    **talent_world.OTHERS,
+    **report_places.OTHERS,
+    **inputs_world.OTHERS,
+    **published.OTHERS,
+    **sets_world.OTHERS,
     **portfolio_world.OTHERS,
     **sign_world.OTHERS,
     **moving_world.OTHERS,
@@ -156,6 +166,7 @@ def _of(table: dict[str, Any], way: Way, ids: Asked) -> Any:
 
 
 QUERIES: dict[str, Any] = {
+    **talent_world.QUERIES,
     "GET /sessions/{session_id:int}/book": lambda ids: f"person={ids['person_id']}",
     "GET /sessions/{session_id:int}/roster": "needs=show",
 }
@@ -209,7 +220,12 @@ FORMS: dict[str, Any] = {
     "POST /password/forgotten": {"email": "nobody@westmarch.example"},
     "POST /frameworks/versions/{version_id:int}/withdraw": {"reason": "Another version takes its place"},
     **together.FORMS,
+    **census_world.FORMS,
     **pathways_world.FORMS,
+    **settings_world.FORMS,
+    **sets_world.FORMS,
+    **talent_world.FORMS,
+    **report_places.FORMS,
     "POST /supervision/{supervision_id:int}/withdraw": {"why": "not_held"},
     "POST /people/{person_id:int}/caseloads": lambda ids: {"children": "9", **day("counted_on", ids["day"] - timedelta(days=300))},
     "POST /sign-in": {"email": "nobody@westmarch.example", "password": "not the password"},

@@ -42,17 +42,21 @@ from app.programmes.apprentice_models import Application, Call
 from app.programmes.models import Cohort
 from app.programmes.panel_models import PanelCase, Reader, Sample, Sitting, SittingMember
 from seed.frameworks import load_frameworks
+from tests.census import world as census_world
 from tests.factory import Make
 from tests.frameworks.drafts import load_drafts
 from tests.hr.extracts import SAM, write_csv
 from tests.hr.webhooks import world as webhooks
 from tests.learning import moving_world as moving_in
 from tests.learning import record_world, renewal_world
+from tests.measures import inputs_world, published, sets_world, settings_world
 from tests.mentoring import world as mentoring
 from tests.pathways import world as pathways_world
 from tests.programmes import apprentice_world, enrolment_world, moving_world, portfolio_world, sign_world
 from tests.programmes.making import Programmes
+from tests.reports import places as report_places
 from tests.supervision import world as supervised
+from tests.talent import world as talent_world
 from tests.visit import Finder
 
 VISITOR, THEMSELVES = "visitor", "themselves"
@@ -114,11 +118,23 @@ def build(database: Database) -> World:
     _charges(make, world, ann, odette)
     _supervision(make, world, people, ann, odette)
     _pathways(make, world, people, ann, odette)
+    _talent(make, world, people, ann, odette)
     _together(make, world, ann, odette, people["coordinator"])
+    world.here.update(published.last_month(make, council, neighbour))
+    world.here.update(settings_world.visits(make, neighbour, people["coordinator"]))
+    for found, organisation in ((world.here, council), (world.elsewhere, neighbour)):
+        found.update(report_places.world(make, organisation))
+    with make.tx() as tx:
+        for found, organisation in ((world.here, council), (world.elsewhere, neighbour)):
+            found.update(inputs_world.world(tx, organisation))
+            found.update(sets_world.world(tx, organisation))
     with make.tx() as tx:
         for found, person in ((world.here, ann), (world.elsewhere, odette)):
             found.update(record_world.world(tx, person))
             found.update(renewal_world.world(tx, person, people["HR officer"] if found is world.here else odette))
+    with make.tx() as tx:
+        for found, where in ((world.here, council), (world.elsewhere, neighbour)):
+            found.update(census_world.world(tx, where, people["HR officer"]))
     with make.tx() as tx:
         for found, person in ((world.here, ann), (world.elsewhere, odette)):
             found["kind"] = "after"
@@ -298,6 +314,14 @@ def _supervision(make: Make, world: World, people: dict[str, int], ann: int, ode
             row = supervised.cells("nobody@westmarch.example", "nobody@westmarch.example", "1/3/2026")
             found.update(supervised.entries(tx, person, by), supervision_import=supervised.stage(tx, sender, "dates.csv", row))
             found["portfolio_import"] = moving_world.staged(tx, sender, "portfolios.csv", person="E999")
+
+
+def _talent(make: Make, world: World, people: dict[str, int], ann: int, odette: int) -> None:
+    """Each on the list of a pool of their own organisation, kept by a principal social worker of it."""
+    keeper = make.person("Another Keeper", organisation=make.row(Person, odette).organisation_id).id
+    here = talent_world.of_person(make, make.row(Person, ann), people["line manager"], people["principal social worker"])
+    world.here |= here
+    world.elsewhere |= talent_world.of_person(make, make.row(Person, odette), keeper, keeper)
 
 
 def _pathways(make: Make, world: World, people: dict[str, int], ann: int, odette: int) -> None:

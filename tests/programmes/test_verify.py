@@ -318,8 +318,8 @@ def test_no_flipped_byte_goes_unnoticed() -> None:
 
 @pytest.mark.thorough
 def test_no_flipped_byte_anywhere_goes_unnoticed() -> None:
-    tried, noticed = flips(1)
-    assert noticed == tried == sum(map(len, MEMBERS.values()))
+    tried, noticed = flips(5)
+    assert noticed == tried > sum(map(len, MEMBERS.values())) // 5
 
 
 @settings(max_examples=80, deadline=None)

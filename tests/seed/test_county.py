@@ -23,7 +23,9 @@ from app.frameworks.models import Standard
 from app.hr import command
 from app.identity.operations import check_password
 from app.learning.models import Completion, Course, LearningRecord, PriorLearning
-from app.people.models import Duty, Membership, Person, Post, Responsibility, RoleHeld, Stage, Unit, UnitClosure
+from app.measures.models import MeasureCell, MonthClose
+from app.pathways.models import Progression
+from app.people.models import CareerStage, Duty, Membership, Person, Post, Responsibility, RoleHeld, Stage, Unit, UnitClosure
 from app.people.operations import create_unit
 from app.policy import Role
 from seed import county
@@ -221,6 +223,20 @@ def test_the_offer_can_be_searched(sqlite_county: Database) -> None:
     assert scalar(sqlite_county, select(func.count()).select_from(Course).where(Course.status == "published")) == 60
     assert scalar(sqlite_county, select(func.count()).select_from(Standard)) > 40
     assert scalar(sqlite_county, text("SELECT count(*) FROM courses_fts WHERE courses_fts MATCH 'neglect'")) >= 1
+
+
+def test_progression_is_more_than_promotion(sqlite_county: Database) -> None:
+    """Moves sideways are recorded with the stage, and the published figures tell the two apart."""
+    moves = rows(sqlite_county, select(Progression.__table__).where(Progression.kind == "sideways"))
+    ranks = {row.code: row.rank for row in rows(sqlite_county, select(CareerStage.code, CareerStage.rank))}
+    assert moves and all(row.from_stage != row.to_stage and ranks[row.from_stage] == ranks[row.to_stage] for row in moves)
+    newest = select(func.max(MonthClose.month_end)).scalar_subquery()
+    cells = select(MeasureCell.measure, MeasureCell.num, MeasureCell.den).join(MonthClose, MonthClose.id == MeasureCell.close_id)
+    both = cells.where(
+        MonthClose.month_end == newest, MeasureCell.breakdown == "all", MeasureCell.measure.in_(["promotion", "progression"])
+    )
+    found = {row.measure: (row.num, row.den) for row in rows(sqlite_county, both)}
+    assert found["progression"][0] > found["promotion"][0] > 0 and found["progression"][1] == found["promotion"][1]
 
 
 def test_the_clean_extract_says_what_the_county_already_knows(

@@ -112,6 +112,23 @@ def test_there_is_history_and_a_future() -> None:
     assert any(since > TODAY for person in people for since, _ in person.units[1:])
 
 
+@pytest.mark.parametrize("seed", [1, 2026])
+def test_some_came_to_their_role_from_beside(seed: int) -> None:
+    """Each in another stage of the same order under another title on the same day, no persona; some of them in the last twelve months."""
+    stages, force = content().stages, county(seed=seed)
+    moved = []
+    for i, person in enumerate(force.people):
+        for (_, before), (since, after) in zip(person.stages, person.stages[1:], strict=False):
+            assert before != after and stages[before].order <= stages[after].order
+            if stages[before].order == stages[after].order:
+                titles = [work.title for work in person.work if work.since < since][-1:], [w.title for w in person.work if w.since == since]
+                assert titles[0] and titles[1] and titles[0] != titles[1] and person.contract == "permanent"
+                assert i not in force.persona.values()
+                moved.append(since)
+    assert 5 <= len(moved) <= 30 and max(moved) < TODAY
+    assert 3 <= sum(since > add_months(TODAY, -12) for since in moved) < len(moved)
+
+
 def test_personas_sit_where_their_stories_say() -> None:
     force = county()
     manager, practitioner, new = (force.persona[key] for key in ("manager", "practitioner", "nqsw"))

@@ -27,6 +27,7 @@ from app.core.db import ONE, Database
 from app.core.facts import current
 from app.core.ledger import Audit, Outbox, entry, message
 from app.core.tx import SYSTEM, Tx, transaction
+from app.grants import roles_with
 from app.people.models import Absence, GroupMember, Membership, Person, Post, RoleHeld, UnitClosure
 
 WAITING: ColumnElement[bool] = literal_column(WAITING_SQL.replace("status", "bookings.status"))
@@ -235,14 +236,14 @@ def once(tx: Tx, key: str) -> bool:
 
 def coordinators(tx: Tx) -> list[int]:
     """People who hold the coordinator's role today: whoever may manage sessions."""
-    roles = [role.value for role, grants in policy.GRANTS.items() if policy.Can.MANAGE_SESSIONS in grants]
+    roles = roles_with(policy.Can.MANAGE_SESSIONS)
     held = select(RoleHeld.person_id).where(RoleHeld.role.in_(roles), current(RoleHeld, tx.today)).distinct()
     return [row.person_id for row in tx.rows(held.order_by(RoleHeld.person_id))]
 
 
 def coordinators_of(tx: Tx, people: Collection[int]) -> dict[int, list[int]]:
     """Who coordinates for each of these people today: the role is held for everybody, or for a part they belong to. Nobody else is told."""
-    roles = [role.value for role, grants in policy.GRANTS.items() if policy.Can.MANAGE_SESSIONS in grants]
+    roles = roles_with(policy.Can.MANAGE_SESSIONS)
     theirs = or_(RoleHeld.unit_id.is_(None), policy.in_unit(Person.id, RoleHeld.unit_id, tx.today))
     statement = (
         select(Person.id, RoleHeld.person_id)

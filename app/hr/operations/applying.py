@@ -17,7 +17,7 @@ from app.core.text import plural
 from app.core.tx import Tx
 from app.hr.directory_models import Departure, LeaverRun
 from app.hr.models import Import, ImportProblem, ImportRow, ImportUnit, Label
-from app.hr.operations import checks, leaving, leaving_effects, matching, periods
+from app.hr.operations import checks, leaving, leaving_effects, matching, periods, telling
 from app.hr.operations.expressions import end_after, lines
 from app.hr.operations.labelling import WATCHED
 from app.hr.operations.staging import SEPARATOR
@@ -44,11 +44,12 @@ _NEW = (
 
 
 @operation(Can.IMPORT_PEOPLE)
-def apply(tx: Tx, import_id: int, *, confirmed_leavers: int | None = None) -> dict[str, Any]:
+def apply(tx: Tx, import_id: int, *, confirmed_leavers: int | None = None, only_waiting: bool = False) -> dict[str, Any]:
     """Make the preview true; returns its counts.
 
     Refused with problems left, with more than 2% leavers unless their number is confirmed, and when people have changed since the
     preview was made (then it has to be made again). Applied by a program, that many leavers wait for a person to confirm them.
+    HR's officers hear of what no person applied; `only_waiting`: of nothing but leavers who wait for them.
     """
     found = find(tx, import_id, lock=True)
     _take_turns(tx, import_id)
@@ -70,6 +71,7 @@ def apply(tx: Tx, import_id: int, *, confirmed_leavers: int | None = None) -> di
     tx.db.execute(delete(ImportRow).where(lines(import_id, ImportRow.label.in_([Label.SAME.value, Label.PASSED_OVER.value]))))
     tx.update(Import, import_id, state="applied", applied_at=tx.now, applied_by=tx.actor.person_id, counts=counts)
     tx.record("import.applied", "imports", import_id, counts=counts)
+    telling.applied(tx, found, counts, only_waiting=only_waiting)
     return counts
 
 

@@ -42,6 +42,7 @@ def place(tx: Tx, config: Settings, organisation_id: int, person_id: int, before
         unit_id = inside[0].id if inside else None
     if moves and known:
         people.move_people(tx, [person_id], unit_id, tx.today)
+        return {"organization": after.organization, "division": after.division, "department": {"said": after.department, "unit": unit_id}}
     here = select(Membership.unit_id).where(
         Membership.person_id == person_id,
         Membership.superseded_at.is_(None),

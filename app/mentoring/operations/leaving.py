@@ -32,7 +32,7 @@ def part(tx: Tx, people: Sequence[int]) -> None:
     left = set(people)
     for row in found:
         for person_id in {row.giver_id, row.receiver_id} - left:
-            tell(tx, "together_ended", row.id, person_id)
+            tell(tx, "email.together_ended", row.id, person_id)
     up = (Notice.person_id.in_(people), Notice.closed_at.is_(None))
     tx.db.execute(update(Notice).where(*up).values(closed_at=tx.now, version=Notice.version + 1))
     member = (SetMember.person_id.in_(people), SetMember.left_on.is_(None))

@@ -89,7 +89,7 @@ def _ask(tx: Tx, wish: _Wish, aim: str, since: date | None, guard: Decision | No
     key = tx.insert(Pairing, **who, **settled.fields, since=since or tx.today, state="asked", asked_by=me, asked_at=tx.now, **agreed)
     checking.note(tx, settled, "pairings", key)
     tx.record("pairing.asked", "pairings", key, person_id=me, kind=wish.kind, need=wish.need)
-    tell(tx, "together_asked", key, wish.other)
+    tell(tx, "email.together_asked", key, wish.other)
     return key
 
 
@@ -112,7 +112,7 @@ def bring_together(tx: Tx, *, kind: str, need: str, giver: int, receiver: int, n
     key = tx.insert(Pairing, **values, state="asked", asked_by=me, asked_at=tx.now, **agreed)
     tx.record("pairing.suggested", "pairings", key, person_id=receiver, kind=kind, need=need)
     for person_id in {giver, receiver} - {me}:
-        tell(tx, "together_asked", key, person_id)
+        tell(tx, "email.together_asked", key, person_id)
     return key
 
 
@@ -137,7 +137,7 @@ def answer(tx: Tx, pairing_id: int, version: int, *, accepted: bool) -> None:
         _found(tx, row)
     if state in ("active", "declined"):
         for person_id in {row.giver_id, row.receiver_id, row.asked_by} - {tx.actor.person_id}:
-            tell(tx, "together_answered", row.id, person_id, state=state)
+            tell(tx, "email.together_answered", row.id, person_id, state=state)
 
 
 def _found(tx: Tx, row: Row[Any]) -> None:
@@ -172,7 +172,7 @@ def end(tx: Tx, pairing_id: int, version: int, why: str) -> None:
     checks.unchanged(row, version)
     tx.update(Pairing, row.id, state="ended", ended_on=tx.today, ended_why=why, version=row.version + 1)
     tx.record("pairing.ended", "pairings", row.id, person_id=tx.actor.person_id, state="ended", reason=why)
-    tell(tx, "together_ended", row.id, row.receiver_id if row.giver_id == tx.actor.person_id else row.giver_id)
+    tell(tx, "email.together_ended", row.id, row.receiver_id if row.giver_id == tx.actor.person_id else row.giver_id)
 
 
 # Which -------------------------------------------------------------------------------------------------------------
@@ -208,4 +208,4 @@ def _taken(tx: Tx, notice_id: int) -> int:
 
 def tell(tx: Tx, kind: str, pairing_id: int, person_id: int, **facts: Any) -> None:
     """Queue one message about a pairing; the worker adds who it is with."""
-    tx.insert(Outbox, **message(f"email.{kind}", tx.now, "pairings", person_id, facts), subject_id=pairing_id)
+    tx.insert(Outbox, **message(kind, tx.now, "pairings", person_id, facts), subject_id=pairing_id)

@@ -15,7 +15,7 @@ from app.core.tx import Tx
 from app.frameworks import queries as frameworks
 from app.frameworks.models import SupervisionRule
 from app.people.models import Person
-from app.people.operations import replace_period
+from app.people.periods import replace_period
 from app.supervision.models import SupervisionPause, SupervisionTerm
 
 AGREED: dict[str, tuple[int, int]] = {  # what may be agreed beside the rule, and its least and most

@@ -14,7 +14,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.tx import Tx
 from app.frameworks.models import SupervisionRule
 from app.people.models import Unit
-from app.people.operations import replace_period
+from app.people.periods import replace_period
 from app.policy import Can, operation
 from app.supervision.action_models import SupervisionDefault
 

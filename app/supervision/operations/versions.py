@@ -10,6 +10,7 @@ from sqlalchemy import Row, func, select, update
 from app.core.db import FOREVER
 from app.core.errors import Changed, Invalid, NotFound
 from app.core.frozen import MARK
+from app.core.text import normal
 from app.core.tx import Tx
 from app.guarding.checking import Decision, Settled, note, settle
 from app.learning.drafts import KEY
@@ -92,12 +93,12 @@ def redact(tx: Tx, table: Any, owner: dict[str, int], number: int) -> None:
 
 def words_of(text: str, most: int, what: str, errors: list[dict[str, str]]) -> str:
     """Somebody's words on one line; `errors` gets what is wrong with them."""
-    found = " ".join(text.split())
+    found = normal(text)
     if not found:
         errors.append({"field": "words", "message": f"Say {what}"})
     elif len(found) > most:
         errors.append({"field": "words", "message": f"Use at most {most} characters"})
-    elif "\x00" in found:
+    elif "\x00" in text:
         errors.append({"field": "words", "message": "Use letters, numbers and signs only"})
     return found
 

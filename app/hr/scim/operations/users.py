@@ -44,39 +44,64 @@ def create(tx: Tx, config: Settings, organisation_id: int, wanted: UserState) ->
     409 if the directory has this user already, or somebody else has their address or number. Returns the person's id.
     """
     _check(UserState(user_name=""), wanted)
-    key = users.name_key(wanted.user_name)
-    known = select(ScimUser.person_id).where(ScimUser.organisation_id == organisation_id, ScimUser.user_name_key == key)
-    if tx.scalar(known.where(ScimUser.deleted_at.is_(None))) is not None:
+    named = _named(tx, organisation_id, wanted)
+    if any(row.deleted_at is None and row.user_name_key == users.name_key(wanted.user_name) for row in named):
         raise ScimRefusal("A user with this userName is already here.", "uniqueness", 409)
     active = wanted.active is not False
-    person_id = _known(tx, organisation_id, wanted)
-    here = person_id is not None
-    if person_id is None:
-        personal = {name: getattr(wanted, name) for name in ("first_name", "last_name", "email", "employee_number")}
-        person_id = people.create_person(tx, organisation_id, **personal)
-    else:
-        _come_back(tx, person_id)
-    values = dict(user_name=wanted.user_name, user_name_key=key, active=active, updated_at=tx.now, deleted_at=None)
-    again = update(ScimUser).where(ScimUser.person_id == person_id, ScimUser.deleted_at.is_not(None))
-    if not here or tx.db.execute(again.values(**values, external_id=None, version=ScimUser.version + 1)).rowcount == 0:
-        new = dict(person_id=person_id, organisation_id=organisation_id, details={}, created_at=tx.now, version=1)
-        tx.db.execute(insert(ScimUser), {**new, **values, "external_id": None})
-    tx.record("scim.user-created", "people", person_id, person_id=person_id, known=here)
-    before = users.state(users.found(tx, organisation_id, person_id))
-    told = {name: value for name, value in asdict(wanted).items() if value is not None}
-    _apply(tx, config, organisation_id, person_id, before, replace(before, **told))
-    if here or not active:
+    known = _known(tx, organisation_id, wanted, [row for row in named if row.deleted_at is not None])
+    if known is not None:
+        _come_back(tx, known)
+    with tx.recording_together():
+        person_id = _again(tx, organisation_id, known, wanted) if known is not None else _new(tx, organisation_id, wanted)
+        tx.record("scim.user-created", "people", person_id, person_id=person_id, known=known is not None)
+        before, details = UserState(wanted.user_name, active=active, **{name: getattr(wanted, name) for name in _PERSONAL}), {}
+        if known is not None:
+            row = users.found(tx, organisation_id, person_id)
+            before, details = users.state(row), row.details
+        told = {name: value for name, value in asdict(wanted).items() if value is not None}
+        _apply(tx, config, organisation_id, person_id, before, replace(before, **told), details)
+    if known is not None or not active:
         directory.set_active(tx, person_id, active)
     return person_id
 
 
-def _known(tx: Tx, organisation_id: int, wanted: UserState) -> int | None:
+_PERSONAL = ("first_name", "last_name", "email", "employee_number")
+
+
+def _new(tx: Tx, organisation_id: int, wanted: UserState) -> int:
+    """A person whom nobody knows yet, as a user."""
+    person_id = people.create_person(tx, organisation_id, **{name: getattr(wanted, name) for name in _PERSONAL})
+    _add(tx, organisation_id, person_id, wanted)
+    return person_id
+
+
+def _again(tx: Tx, organisation_id: int, person_id: int, wanted: UserState) -> int:
+    """Somebody who is here, as a user: for the first time, or once more."""
+    gone = update(ScimUser).where(ScimUser.person_id == person_id, ScimUser.deleted_at.is_not(None))
+    if tx.db.execute(gone.values(**_values(tx, wanted), external_id=None, version=ScimUser.version + 1)).rowcount == 0:
+        _add(tx, organisation_id, person_id, wanted)
+    return person_id
+
+
+def _values(tx: Tx, wanted: UserState) -> dict[str, Any]:
+    key = users.name_key(wanted.user_name)
+    active = wanted.active is not False
+    return dict(user_name=wanted.user_name, user_name_key=key, active=active, updated_at=tx.now, deleted_at=None)
+
+
+def _add(tx: Tx, organisation_id: int, person_id: int, wanted: UserState) -> None:
+    new = dict(person_id=person_id, organisation_id=organisation_id, details={}, created_at=tx.now, version=1)
+    tx.db.execute(insert(ScimUser), {**new, **_values(tx, wanted), "external_id": None})
+
+
+def _known(tx: Tx, organisation_id: int, wanted: UserState, before: Sequence[Row[Any]]) -> int | None:
     """Who of the organisation this is, by the first of these that finds somebody; docs/scim.md says the order and why.
 
     1. The employee number. 2. Whom this directory had before under the same `externalId`, whatever number and address they have now.
     3. The e-mail address; as in HR's extracts, a number nobody has yet still finds somebody without one. 4. Whom it had before under the
     same `userName`: with the same address, or, since directories give user names to others later, with nothing that says otherwise.
 
+    `before`: whom this directory had and took away, under the same `externalId` or `userName`; who was taken away last comes first.
     409 if the `externalId` tells of one person and the number or the address of another: neither may get the other's history.
     """
     number, email = wanted.employee_number, wanted.email.lower() if wanted.email is not None else None
@@ -86,7 +111,6 @@ def _known(tx: Tx, organisation_id: int, wanted: UserState) -> int | None:
     of_number = next((int(row.id) for row in rows if number is not None and row.employee_number == number), None)
     by_email = next((row for row in rows if email is not None and row.email == email), None)
     of_email = None if by_email is None else int(by_email.id)
-    before = _before(tx, organisation_id, wanted)
     had = [int(row.person_id) for row in before if wanted.external_id and row.external_id == wanted.external_id]
     for what, found in (("employee number", of_number), ("e-mail address", of_email)):
         if had and found is not None and found not in had:
@@ -106,15 +130,15 @@ def _known(tx: Tx, organisation_id: int, wanted: UserState) -> int | None:
     return None
 
 
-def _before(tx: Tx, organisation_id: int, wanted: UserState) -> Sequence[Row[Any]]:
-    """Whom this directory had and took away, under the same `externalId` or `userName`; who was taken away last comes first."""
+def _named(tx: Tx, organisation_id: int, wanted: UserState) -> Sequence[Row[Any]]:
+    """Users, and who was one, under the same `userName` or `externalId`; who was taken away last comes first."""
     named = [ScimUser.user_name_key == users.name_key(wanted.user_name)]
     if wanted.external_id:
         named.append(ScimUser.external_id == wanted.external_id)
-    its = (ScimUser.person_id, ScimUser.external_id, ScimUser.user_name_key, Person.employee_number, Person.email)
-    mine = (Person.organisation_id == organisation_id, ScimUser.organisation_id == organisation_id, ScimUser.deleted_at.is_not(None))
-    gone = select(*its).join(Person, Person.id == ScimUser.person_id).where(*mine, or_(*named))
-    return tx.rows(gone.order_by(ScimUser.deleted_at.desc()))
+    its = (ScimUser.person_id, ScimUser.external_id, ScimUser.user_name_key, ScimUser.deleted_at, Person.employee_number, Person.email)
+    mine = (Person.organisation_id == organisation_id, ScimUser.organisation_id == organisation_id)
+    found = select(*its).join(Person, Person.id == ScimUser.person_id).where(*mine, or_(*named))
+    return tx.rows(found.order_by(ScimUser.deleted_at.desc()))
 
 
 def _come_back(tx: Tx, person_id: int) -> None:
@@ -131,7 +155,9 @@ def change(tx: Tx, config: Settings, organisation_id: int, person_id: int, befor
     """Make what changed between these two true, from today. Refused as a whole if any of it cannot be."""
     policy.person(tx, Can.PROVISION, person_id, lock=True)
     _check(before, after)
-    _apply(tx, config, organisation_id, person_id, before, after)
+    details = tx.scalar(select(ScimUser.details).where(ScimUser.person_id == person_id))
+    with tx.recording_together():
+        _apply(tx, config, organisation_id, person_id, before, after, details)
 
 
 @operation(Can.PROVISION)
@@ -157,29 +183,27 @@ def _check(before: UserState, after: UserState) -> None:
             raise ScimRefusal(f"{CALLED[name]} is needed.")
 
 
-def _apply(tx: Tx, config: Settings, organisation_id: int, person_id: int, before: UserState, after: UserState) -> None:
+def _apply(
+    tx: Tx, config: Settings, organisation_id: int, person_id: int, before: UserState, after: UserState, known: dict[str, Any] | None
+) -> None:
+    """`known`: what the user's row keeps of the directory's own words."""
     old, new = asdict(before), asdict(after)
     changed = sorted(name for name in new if new[name] != old[name])
     if not changed:
         return
-    personal = {name: new[name] for name in ("first_name", "last_name", "email", "employee_number") if name in changed}
+    personal = {name: new[name] for name in _PERSONAL if name in changed}
     if personal:
         people.change_person(tx, person_id, **personal)
     values: dict[str, Any] = {"updated_at": tx.now, "version": ScimUser.version + 1}
     for name, what in _CHANGES.items():
         if name in changed:
             values |= what(tx, config, organisation_id, person_id, after)
-    details = _details(tx, person_id)
-    details |= {"displayName": after.display_name, "primary": after.primary}
+    details = {**(known or {}), "displayName": after.display_name, "primary": after.primary}
     if {"department", "division", "organization"} & set(changed):
         details |= placing.place(tx, config, organisation_id, person_id, before, after)
     kept = {name: value for name, value in details.items() if value is not None}
     tx.db.execute(update(ScimUser).where(ScimUser.person_id == person_id).values(**values, details=kept))
     tx.record("scim.user-changed", "people", person_id, person_id=person_id, fields=changed)
-
-
-def _details(tx: Tx, person_id: int) -> dict[str, Any]:
-    return dict(tx.scalar(select(ScimUser.details).where(ScimUser.person_id == person_id)) or {})
 
 
 def _user_name(_tx: Tx, _config: Settings, _organisation_id: int, _person_id: int, after: UserState) -> dict[str, Any]:

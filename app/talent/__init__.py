@@ -1,0 +1,1 @@
+"""The talent pipeline: pools for roles, who is nominated and ready, what they say themselves."""
