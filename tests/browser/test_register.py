@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from sqlalchemy import select
 
 from app.bookings import operations
@@ -115,6 +115,21 @@ def test_marks_made_without_a_connection_are_kept_and_sent(chromium: Browser, he
         expect(state).to_have_text("All saved", timeout=20_000)
         assert here.marks() == {"Farah Khan": "partly", "Bola Ade": "present", "Carys Pugh": "absent"} and kept(page) == 0
         tab.take_complaints()  # of the connection that was not there
+
+
+def test_finishing_waits_for_what_is_on_its_way(chromium: Browser, here: Class) -> None:
+    with here.window(chromium, here.trainer) as tab:
+        tab.open(here.register, width=NARROWEST)
+        held: list[Route] = []
+        tab.page.route("**/register/marks", lambda route: route.continue_() if held else held.append(route))
+        with tab.page.expect_request("**/register/marks"):
+            mark(tab.page, "Bola Ade", "Attended")
+        mark(tab.page, "Carys Pugh", "Absent")  # while the first is on its way
+        tab.page.get_by_role("button", name="Finish the register").click()
+        assert here.marks() == {} and tab.page.url.endswith("/register")
+        held[0].continue_()
+        tab.page.wait_for_url("**/register/finish")
+        assert here.marks() == {"Bola Ade": "present", "Carys Pugh": "absent"}
 
 
 def test_marks_survive_that_the_page_is_closed(chromium: Browser, here: Class) -> None:

@@ -21,7 +21,7 @@ function start(form) {
   const state = form.querySelector("[data-state]");
   const people = [...form.querySelectorAll("[data-booking]")];
   let waiting = read();
-  let sending = false;
+  let sending = null; // the promise of what is on its way, so that whoever finishes the register waits for it
   let failures = 0;
   let timer = 0;
   let touched = false;
@@ -95,39 +95,48 @@ function start(form) {
     state.textContent = [left ? `${left} not yet sent` : touched && !words ? "All saved" : "", words].filter(Boolean).join(". ");
   }
 
-  async function send() {
-    if (sending || !count()) return;
-    sending = true;
+  /** Send what waits, one batch after another; whoever calls while some is on its way waits for that. */
+  function send() {
+    sending ??= sendAll().finally(() => {
+      sending = null;
+    });
+    return sending;
+  }
+
+  async function sendAll() {
     clearTimeout(timer);
+    while (count() && (await sendBatch()));
+    if (count()) timer = setTimeout(send, Math.min(RETRY * 2 ** (failures - 1), 60_000));
+  }
+
+  /** Whether the service answered for the batch; what it took or refused waits no longer. */
+  async function sendBatch() {
     const batch = Object.entries(waiting).slice(0, 200);
     const body = new URLSearchParams({
       marks: JSON.stringify(batch.map(([which, [mark, at, reason]]) => [...which.split(":").map(Number), mark, at, reason])),
     });
     let words = "";
+    let answered = false;
     try {
       const reply = await fetch(form.dataset.send, { method: "POST", body, redirect: "manual" });
       if (reply.ok) {
         for (const [which, [, at]] of batch) if (waiting[which]?.[1] === at) delete waiting[which];
-        failures = 0;
         touched = true;
+        answered = true;
       } else if (reply.type === "opaqueredirect") {
         words = "Sign in again in another tab: your marks are kept";
-        failures += 1;
       } else if ([403, 404, 409, 422].includes(reply.status)) {
         const said = reply.headers.get("content-type")?.includes("json") ? (await reply.json()).message : "You cannot take this register";
         words = `${count() === 1 ? "1 mark was" : `${count()} marks were`} not taken: ${said}`;
         waiting = {};
-      } else {
-        failures += 1;
+        answered = true;
       }
     } catch {
-      failures += 1;
+      // no connection: what waits is sent again later
     }
-    sending = false;
+    failures = answered ? 0 : failures + 1;
     write();
     say(words);
-    if (!count()) return;
-    if (failures) timer = setTimeout(send, Math.min(RETRY * 2 ** (failures - 1), 60_000));
-    else await send();
+    return answered;
   }
 }
