@@ -38,7 +38,7 @@ test: ## Everything CI checks: style, types, tests (PROFILE=thorough for the lon
 lint: $(INSTALLED) ## Style and types only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 format: $(INSTALLED) ## Put the code in the house's style
 	$(BIN)/ruff check --fix-only .

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from seed.personas import PERSONAS
 from tests.browser.house import Server, Window, serving, window
 from tests.county import Filled, Template, seeded
 from tests.markup import markup
+from tests.pages.reading import Reading, skeleton, validate
 from tests.pages.test_states import lengthen
 from tests.tour import TOUR, Stop
 from tests.visit import Finder
@@ -66,37 +69,51 @@ def test_names_that_never_end(
     assert {address: wrong for address, wrong in found.items() if wrong} == {}
 
 
+@dataclass
+class Known:
+    """What the stops of the tour look like to their own personas, whom `test_page_in_a_browser` and tests/pages show them to."""
+
+    drawn: dict[str, set[tuple[str, str]]]  # by page, the markup that a browser has drawn
+    valid: set[bytes]  # skeletons of the pages that the validator has read
+
+
 @pytest.fixture(scope="module")
-def drawn(tab: Window) -> dict[str, set[tuple[str, str]]]:
-    """By page, the markup that `test_page_in_a_browser` draws: every stop of the tour as its own persona."""
-    known: dict[str, set[tuple[str, str]]] = defaultdict(set)
+def known(tab: Window) -> Known:
+    found = Known(defaultdict(set), set())
     for stop in STOPS:
         tab.sign_in(stop.persona)
-        known[stop.path] |= markup(tab.ask(find(tab.server, stop))[1])
-    return known
+        html = tab.ask(find(tab.server, stop))[1]
+        found.drawn[stop.path] |= markup(html)
+        found.valid.add(skeleton(html))
+    return found
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("key", [persona.key for persona in PERSONAS])
-def test_every_page_as_every_persona(key: str, tab: Window, drawn: dict[str, set[tuple[str, str]]]) -> None:
-    """Whoever opens it, whether they may or not, it is an accessible page. Refusals are all alike, so one of each is enough; a page is
-    drawn where its markup is other than what was drawn of it before, for this persona or another."""
+def test_every_page_as_every_persona(key: str, tab: Window, known: Known, tmp_path: Path) -> None:
+    """Whoever opens it, whether they may or not: an accessible, sound and valid page, or a way to it; never a fault. Refusals are all
+    alike, so one of each is drawn; of the others each whose markup is other than what was drawn before, for this persona or another; and
+    the slow validator reads each that differs from all before it in more than words and addresses."""
     tab.sign_in(key)
-    found, refused = {}, set()
-    for stop in STOPS:
-        if stop.persona == key:
-            continue
+    found: dict[str, list[str]] = {}
+    refused: set[int] = set()
+    may_show = {stop.path for stop in STOPS if stop.joining_link}  # of a session of their own, whoever they are
+    may_show |= {"/sign-in", "/sign-in/emergency"}  # which lead home whoever has signed in
+    for number, stop in enumerate(stop for stop in STOPS if stop.persona != key):
         address = find(tab.server, stop)
         status, html = tab.ask(address)
-        if status in refused:
-            continue
-        if status >= 400:
-            refused.add(status)
-        elif (new := markup(html)) <= drawn[stop.path]:
-            continue
-        else:
-            drawn[stop.path] |= new
-        wrong = faults(tab, address, status)
-        if wrong or status >= 500:
+        wrong = Reading(html).faults(joining_link=stop.path in may_show or key in ("coordinator", "trainer"))
+        wrong += [] if status in (200, 403, 404, 409) else [str(status)]
+        if (bones := skeleton(html)) not in known.valid:
+            known.valid.add(bones)
+            (tmp_path / f"{number}.html").write_text(html)
+        new = markup(html) - known.drawn[stop.path]
+        if new if status == 200 else status not in refused:
+            known.drawn[stop.path] |= new if status == 200 else set()
+            refused |= {status} - {200}
+            wrong += faults(tab, address, status)
+        if wrong:
             found[stop.name] = [str(status), *wrong]
     assert found == {}
+    if any(tmp_path.iterdir()):
+        assert validate(tmp_path) == ""

@@ -90,4 +90,4 @@ def test_a_few_made_up_requests(filled: Filled) -> None:
 
 @pytest.mark.thorough
 def test_many_made_up_requests(filled: Filled) -> None:
-    try_all(filled, 40 if filled.app.state.database.sqlite else 15)  # the same ones; making them up takes longer than answering them
+    try_all(filled, 20 if filled.app.state.database.sqlite else 8)  # the same ones; making them up takes longer than answering them

@@ -69,4 +69,4 @@ def test_no_acknowledged_booking_is_lost(make: Make) -> None:
 
 @pytest.mark.thorough
 def test_not_in_a_long_race_with_many_kills_either(make: Make) -> None:
-    race_and_kill(make, 1000, [50, 200, 450, 600, 900])
+    race_and_kill(make, 500, [40, 120, 220, 300, 440])

@@ -105,7 +105,7 @@ def test_nor_where_parts_are_big_enough_to_be_shown(seed: int) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("seed", range(1000, 1070))
+@pytest.mark.parametrize("seed", range(1000, 1040))
 def test_nothing_hidden_can_be_worked_out_of_many_more(seed: int) -> None:
     assert list(exposed(seed, most=40)) == []
 
@@ -287,7 +287,7 @@ def test_nor_from_the_months_around_it(seed: int) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("seed", range(100, 116))
+@pytest.mark.parametrize("seed", range(100, 108))
 def test_nor_from_the_months_around_it_of_many_more(seed: int) -> None:
     assert narrowed(seed) == []
 

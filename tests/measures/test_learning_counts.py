@@ -27,7 +27,7 @@ from tests.measures import oracle
 from tests.measures.counted import both, measures
 from tests.measures.histories import NEVER, History, begin
 
-HISTORIES = int(os.environ.get("ACADEMY_MEASURES", "0")) or (12 if THOROUGH else 2)
+HISTORIES = int(os.environ.get("ACADEMY_MEASURES", "0")) or (6 if THOROUGH else 2)
 QUESTIONS = 12
 
 

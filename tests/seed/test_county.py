@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from seed import county
 from seed.county import last_moment
 from seed.extract import county_extract
 from seed.personas import PASSWORD, PERSONAS, persona
+from tests.county import KINDS, Filled, Template
 
 TODAY = date(2026, 11, 20)  # a Friday: sessions of the same day are still to come
 PEOPLE = 320
@@ -41,10 +43,14 @@ RANDOM_COLUMNS |= {f"chain_entries.{name}" for name in ("canonical", "hash", "pr
 RANDOM_FACTS = ("hash", "reference")
 
 
-@pytest.fixture
-def loaded(database: Database) -> Database:
+def fill(database: Database) -> None:
     county.load(database, people=PEOPLE, seed=5, today=TODAY)
-    return database
+
+
+@pytest.fixture(params=KINDS)
+def loaded(request: pytest.FixtureRequest, templates: Callable[[str, Filled], Template]) -> Iterator[Database]:
+    with templates(request.param, fill).copy() as database:
+        yield database
 
 
 def scalar(database: Database, statement: Any) -> Any:
@@ -100,13 +106,9 @@ def test_a_persona_can_sign_in_with_the_shared_password(who: Any, sqlite_county:
 
 
 @pytest.fixture(scope="module")
-def sqlite_county(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Any:
-    path = tmp_path_factory.mktemp("county") / "county.sqlite3"
-    path.write_bytes(sqlite_template.read_bytes())
-    database = connect(f"sqlite:///{path}", pool=2)
-    county.load(database, people=PEOPLE, seed=5, today=TODAY)
-    yield database
-    database.dispose()
+def sqlite_county(templates: Callable[[str, Filled], Template]) -> Iterator[Database]:
+    with templates("sqlite", fill).copy() as database:
+        yield database
 
 
 def test_personas_hold_the_roles_they_name(sqlite_county: Database) -> None:
@@ -186,11 +188,15 @@ def _said(row: Any) -> tuple[Any, ...]:
     return tuple({k: v for k, v in value.items() if k not in RANDOM_FACTS} if isinstance(value, dict) else value for value in row)
 
 
-def test_the_same_seed_and_date_load_the_same_rows(sqlite_county: Database, tmp_path: Path, sqlite_template: Path) -> None:
+def test_the_same_seed_and_date_load_the_same_rows(
+    sqlite_county: Database, tmp_path: Path, sqlite_template: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "again.sqlite3"
     path.write_bytes(sqlite_template.read_bytes())
     again = connect(f"sqlite:///{path}", pool=2)
-    county.load(again, people=PEOPLE, seed=5, today=TODAY)
+    options = Namespace(people=PEOPLE, seed=5, today=TODAY, if_empty=False)
+    assert county.run(again, options, settings(demo=True)) == 0
+    assert "ready" in capsys.readouterr().out
     first, second = everything(sqlite_county), everything(again)
     again.dispose()
     assert [name for name in first if first[name] != second[name]] == []
@@ -215,8 +221,6 @@ def test_without_demonstration_mode_nothing_is_loaded(database: Database, capsys
     assert county.run(database, options, settings(demo=False)) == 2
     assert scalar(database, select(func.count()).select_from(Person)) == 0
     assert "ACADEMY_DEMO" in capsys.readouterr().out
-    assert county.run(database, options, settings(demo=True)) == 0
-    assert "ready" in capsys.readouterr().out
 
 
 def test_the_offer_can_be_searched(sqlite_county: Database) -> None:
