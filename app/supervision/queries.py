@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -14,6 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.db import ONE, Key, UtcDateTime
 from app.core.facts import current, recorded
+from app.core.ready import Ready
 from app.core.tx import Tx
 from app.frameworks.models import SupervisionRule
 from app.people.models import Absence, Duty, Person, Responsibility
@@ -61,6 +62,7 @@ _TERMS = (
     .join(SupervisionRule, SupervisionRule.id == SupervisionTerm.rule_id)
     .where(recorded(SupervisionTerm, _KNOWN_AT))
 )
+_TERMS_OF_ONE = Ready(_TERMS.where(SupervisionTerm.person_id == standing.PERSON).union_all(standing.DEFAULTS))  # on everybody's first page
 
 
 def _joined(rows: Iterable[Row[Any]]) -> list[tuple[Term, list[Span]]]:
@@ -84,8 +86,11 @@ def terms_of(tx: Tx, whom: Whom, as_at: date, known_at: datetime, *, ended: bool
     latest: dict[int, tuple[Term, list[Span]]] = {}
     over: dict[int, tuple[Term, list[Span]]] = {}
     own: dict[int, list[Span]] = defaultdict(list)
-    both = _TERMS.where(SupervisionTerm.person_id.in_(whom)).union_all(standing.DEFAULTS)
-    rows = tx.rows(both, known_at=known_at, as_at=as_at)
+    if (person := standing.alone(whom)) is not None:
+        rows = tx.rows(_TERMS_OF_ONE, person=person, known_at=known_at, as_at=as_at)
+    else:
+        both = _TERMS.where(SupervisionTerm.person_id.in_(whom)).union_all(standing.DEFAULTS)
+        rows = tx.rows(both, known_at=known_at, as_at=as_at)
     rules = {row.unit_id: row for row in rows if row.person_id is None}
     for term, holes in _joined(row for row in rows if row.person_id is not None):
         edges = [term.valid_from, *(edge for hole in holes for edge in hole), term.valid_to]
@@ -136,6 +141,15 @@ MEETINGS = select(
 ).where(recorded(Supervision, _KNOWN_AT), Supervision.held_on >= bindparam("since", type_=Date), Supervision.held_on <= _AS_AT)
 
 
+def _clock(of: Callable[[Any], ColumnElement[bool]]) -> Any:
+    """What was held and when the clock stood still, of the people that `of` narrows to."""
+    parts: tuple[Any, ...] = (MEETINGS, *STOPS)
+    return union_all(*(part.where(of(part.selected_columns[0])) for part in parts)).order_by("person_id", "starts", "id")
+
+
+_CLOCK_OF_ONE = Ready(_clock(lambda whose: whose == standing.PERSON))
+
+
 def _compared(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at: datetime) -> list[tuple[Held, list[Span]]]:
     """Each term compared with what was held, and when its clock stood still: one statement for each piece."""
     return [each for start in range(0, len(found), AT_ONCE) for each in _compare(tx, found[start : start + AT_ONCE], as_at, known_at)]
@@ -146,9 +160,12 @@ def _compare(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at
     since = min(term.valid_from for term, _ in found)
     stops: dict[int, list[Span]] = defaultdict(list)
     meetings: dict[int, list[Meeting]] = defaultdict(list)
-    parts: tuple[Any, ...] = (MEETINGS, *STOPS)
-    both = union_all(*(part.where(part.selected_columns[0].in_(people)) for part in parts))
-    for row in tx.rows(both.order_by("person_id", "starts", "id"), since=since, as_at=as_at, known_at=known_at):
+    moments: dict[str, Any] = dict(since=since, as_at=as_at, known_at=known_at)
+    if (person := standing.alone(people)) is not None:
+        rows = tx.rows(_CLOCK_OF_ONE, person=person, **moments)
+    else:
+        rows = tx.rows(_clock(lambda whose: whose.in_(people)), **moments)
+    for row in rows:
         if row.kind is None:
             stops[row.person_id].append((row.starts, row.ends))
         else:

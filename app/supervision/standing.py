@@ -15,6 +15,7 @@ from sqlalchemy import Date, Row, Select, String, bindparam, cast, null, select,
 
 from app.core.db import ONE, Key, UtcDateTime
 from app.core.facts import current, known, recorded
+from app.core.ready import Ready
 from app.core.tx import Tx
 from app.frameworks.models import SupervisionRule
 from app.people.models import Membership, Person, Post, UnitClosure
@@ -54,6 +55,13 @@ _POSTS = (
     .join(Person, Person.id == Post.person_id)
     .where(recorded(Post, _KNOWN_AT), Post.is_primary)
 )
+PERSON: Any = bindparam("person", type_=Key)
+_PLACES_OF_ONE = Ready(union_all(_BELOW.where(Membership.person_id == PERSON), _POSTS.where(Post.person_id == PERSON)))
+
+
+def alone(whom: Collection[int] | Select[Any]) -> int | None:
+    """The only person it is about, if it is one: for whom statements are made once."""
+    return None if isinstance(whom, Select) or len(whom) != 1 else next(iter(whom))
 
 
 def anywhere(today: Any) -> Select[Any]:
@@ -78,12 +86,16 @@ def terms(
         return []
     below: dict[int, list[Row[Any]]] = defaultdict(list)
     posts: dict[int, list[Row[Any]]] = defaultdict(list)
-    parts = [
-        _BELOW.where(UnitClosure.ancestor_id.in_(sorted(rules)), Membership.person_id.in_(whom)),
-        _POSTS.where(Post.person_id.in_(whom)),
-    ]
-    for row in tx.rows(union_all(*parts), known_at=known_at):
-        (posts if row.depth is None else below)[row.person_id].append(row)
+    if (person := alone(whom)) is not None:
+        places = tx.rows(_PLACES_OF_ONE, person=person, known_at=known_at)
+    else:
+        under = _BELOW.where(UnitClosure.ancestor_id.in_(sorted(rules)), Membership.person_id.in_(whom))
+        places = tx.rows(union_all(under, _POSTS.where(Post.person_id.in_(whom))), known_at=known_at)
+    for row in places:
+        if row.depth is None:
+            posts[row.person_id].append(row)
+        elif row.unit_id in rules:
+            below[row.person_id].append(row)
     found = []
     for person_id, held in posts.items():
         employed = _around(merged((row.valid_from, row.valid_to) for row in held), as_at)
