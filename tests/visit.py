@@ -285,9 +285,10 @@ class Finder:
         return found.session_id, found.id
 
     def editable_session(self) -> int:
-        """A session to come that is on one day in one room."""
+        """A session that is on one day in one room, and far enough ahead for rules that need days of notice."""
         rooms = select(Part.session_id).group_by(Part.session_id).having(func.count() == 1, func.count(Part.room_id) == 1)
-        return int(self._the(self._to_come().where(Session.id.in_(rooms)), "one-day session"))
+        ahead = Session.starts_at > self.tx.now + timedelta(days=3)
+        return int(self._the(self._to_come().where(Session.id.in_(rooms), ahead), "one-day session"))
 
     def bookable(self, person: int, most: int = 5) -> list[Any]:
         """Sessions to come that this person can book at once: rows of id, slug, title and starts_at, soonest first."""

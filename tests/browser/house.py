@@ -95,7 +95,7 @@ class Window:
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
     who: str | None = None
     complaints: list[str] = field(default_factory=list)
-    client: httpx2.Client = field(default_factory=lambda: httpx2.Client(follow_redirects=True, timeout=30))
+    client: httpx2.Client | None = None  # of `ask`; whoever made it closes it
     styles: set[str] = field(default_factory=set)  # in which text has been looked at
 
     def __post_init__(self) -> None:
@@ -134,6 +134,7 @@ class Window:
     def ask(self, address: str) -> tuple[int, str]:
         """Status and HTML of what this persona would be shown there, redirections followed; nothing is drawn."""
         cookie = {} if self.who is None else {"cookie": f"academy={self.cookies[self.who]['value']}"}
+        assert self.client is not None, "a tab of window() can ask"
         reply = self.client.get(self.server.address + address, headers=cookie)
         return reply.status_code, reply.text
 
@@ -196,6 +197,7 @@ def window(browser: Browser, server: Server, **options: Any) -> Iterator[Window]
     context = browser.new_context(locale="en-GB", timezone_id="Europe/London", reduced_motion="reduce", **options)
     context.set_default_timeout(10_000)
     try:
-        yield Window(server, context, context.new_page())
+        with httpx2.Client(follow_redirects=True, timeout=30) as client:
+            yield Window(server, context, context.new_page(), client=client)
     finally:
         context.close()
