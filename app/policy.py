@@ -14,10 +14,10 @@ from typing import cast as typed
 
 from sqlalchemy import Row, Select, and_, bindparam, exists, false, literal_column, or_, select, true
 from sqlalchemy import cast as sql_cast
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.db import ONE, AnySelect, Key, few, is_postgresql
+from app.core.declared import aliased
 from app.core.errors import Forbidden, NotFound
 from app.core.facts import current
 from app.core.tx import Actor, Tx

@@ -12,7 +12,6 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, literal_column, or_, select
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.bookings.clocks import after_working_days
@@ -21,6 +20,7 @@ from app.bookings.terms import Policy, cut_off
 from app.bookings.terms import policy as figures
 from app.core.calendar import from_london, london, working_day
 from app.core.db import ONE, few
+from app.core.declared import aliased
 from app.core.facts import current
 from app.core.ready import Ready
 from app.core.tx import Tx

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, func, literal_column, or_, select
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.bookings.models import Booking, Session
 from app.bookings.policy_models import CancelReason, Consequence, Journal
 from app.core.calendar import london
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.listing import csv_bytes, safe
 from app.core.ready import Ready

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Date, Row, and_, bindparam, case, func, literal_column, null, select
-from sqlalchemy.orm import aliased
 
 from app.bookings import rules
 from app.bookings.models import Booking, Place, Quota, Session
 from app.core.db import Key
+from app.core.declared import aliased
 from app.core.tx import Tx
 from app.people.models import Group, Unit
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model, append_only
+from app.core.declared import Mapped, mapped_column
 
 
 class BookingPolicy(Model):

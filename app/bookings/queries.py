@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, case, func, literal_column, null, or_, select
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.bookings import kept
 from app.bookings.models import Booking, Part, PartTrainer, Room, Session
 from app.bookings.terms import LATE_DAYS
 from app.core.db import UtcDateTime, matches
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.facts import current
 from app.core.ledger import Audit

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, func, literal_column, or_, select
-from sqlalchemy.orm import aliased
 
 from app.bookings.models import RESERVED_SQL, Booking, Session
 from app.bookings.operations.reservations import answers_for
 from app.bookings.queries import part_count, span_columns
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.facts import current
 from app.core.tx import Tx

@@ -9,13 +9,13 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, case, exists, func, literal_column, null, or_, select
-from sqlalchemy.orm import aliased
 
 from app.bookings import approvals
 from app.bookings.event_models import Interest
 from app.bookings.models import HOLDS_SQL, LIVE_SQL, WAITING_SQL, Booking, Part, Place, Quota, Session
 from app.core.calendar import clock, deadline, london, long_date, working_day
 from app.core.db import ONE, AnySelect
+from app.core.declared import aliased
 from app.core.facts import current
 from app.core.tx import Tx
 from app.learning.models import Completion, Course, Prerequisite

@@ -15,11 +15,15 @@ from typing import Any, ClassVar, TypeAlias
 from sqlalchemy import (
     DDL,
     BigInteger,
+    Boolean,
+    Date,
     Dialect,
     Engine,
     Integer,
+    LargeBinary,
     MetaData,
     Select,
+    String,
     Table,
     bindparam,
     create_engine,
@@ -32,10 +36,11 @@ from sqlalchemy import (
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
+
+from app.core.declared import Declared, Mapped, mapped_column
 
 ONE: ColumnElement[int] = literal_column("1")  # for EXISTS
 AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"  # a select of whatever columns
@@ -79,19 +84,24 @@ def _read_instant(stored: str | None) -> datetime | None:
     return None if stored is None else datetime.fromisoformat(stored + "+00:00")  # six times as quick as replacing the zone
 
 
-class Base(DeclarativeBase):
-    """Tables are declared as classes for their typed columns; rows are read and written with Core statements (docs/decisions/0002)."""
+class Base(Declared):
+    """A table declared as a class; its rows are read and written with Core statements (docs/decisions/0002)."""
 
-    __table__: ClassVar[Table]  # every class here declares a real table
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime(), int: Key}
+    __kinds__: ClassVar[dict[Any, Any]] = {
+        int: Key,
+        str: String(),
+        bool: Boolean(),
+        bytes: LargeBinary(),
+        date: Date(),
+        datetime: UtcDateTime(),
+    }
 
 
 class Model(Base):
     """A table whose rows are numbered."""
 
-    __abstract__ = True
-    id: Mapped[int] = mapped_column(Key, primary_key=True, sort_order=-1)
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
 
 
 def _sqlite_setup(connection: Any, _record: Any) -> None:

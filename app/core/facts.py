@@ -6,10 +6,10 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import and_, or_
-from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.db import FOREVER
+from app.core.declared import Mapped, mapped_column
 
 
 class Period:

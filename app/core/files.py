@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy import CheckConstraint, bindparam, select, text, update
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.config import Settings
 from app.core.db import Base, Database, UtcDateTime
+from app.core.declared import Mapped, mapped_column
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.file_kinds import CHUNK, KINDS, Kind, NotTaken, clean_name, decide
 from app.core.frozen import refuse

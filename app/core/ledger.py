@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, Insert, bindparam, insert, literal, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Model, append_only, is_postgresql, on_postgresql
+from app.core.declared import Mapped, mapped_column
 
 WAITING = text("sent_at IS NULL AND parked_at IS NULL")
 Json = JSON().with_variant(JSONB(), "postgresql")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import UniqueConstraint
-from sqlalchemy.orm import Mapped
 
 from app.core.db import Model
+from app.core.declared import Mapped
 
 
 class JobRun(Model):

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import lru_cache
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import ClauseElement, Insert, Row, Update, bindparam, insert, select, update
 from sqlalchemy.engine import Connection
@@ -20,6 +20,8 @@ from app.core.calendar import london
 from app.core.db import AnySelect, Base, Database, is_postgresql
 from app.core.errors import Conflict, NotFound
 from app.core.ready import Ready
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,18 +186,23 @@ class Tx:
 # Written once for each table: SQLAlchemy takes longer to build such a statement than the database to answer it.
 
 
-@lru_cache(maxsize=500)
+def _once(make: F) -> F:
+    """Kept by the table, for as long as the process."""
+    return cast("F", cache(make))
+
+
+@_once
 def _whole(table: Any, lock: bool) -> AnySelect:
     statement = select(table.__table__).where(table.__table__.c.id == bindparam("key"))
     return statement.with_for_update(key_share=True) if lock else statement
 
 
-@lru_cache(maxsize=250)
+@_once
 def _new(table: Any) -> Insert:
     return insert(table)
 
 
-@lru_cache(maxsize=250)
+@_once
 def _changed(table: Any) -> Update:
     return update(table).where(table.__table__.c.id == bindparam("its_key"))
 

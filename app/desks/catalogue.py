@@ -29,7 +29,6 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.bookings import words
@@ -38,6 +37,7 @@ from app.bookings.models import Room, Session
 from app.bookings.queries import NOW, ONE, held, waiting
 from app.core.calendar import london, london_day, month_and_year
 from app.core.db import UtcDateTime, matches
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.ready import Ready
 from app.core.text import query_words

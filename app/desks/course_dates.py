@@ -9,12 +9,12 @@ from typing import Any
 
 from markupsafe import Markup
 from sqlalchemy import Date, Row, and_, bindparam, exists, literal_column, select
-from sqlalchemy.orm import aliased
 
 from app.bookings import kept, rules, words
 from app.bookings.models import HOLDS_SQL, Booking, Part, Session
 from app.bookings.queries import NOW, ONE, held, part_count, span_columns, waiting
 from app.core.calendar import london
+from app.core.declared import aliased
 from app.core.facts import current
 from app.core.ready import Ready
 from app.core.tx import Tx

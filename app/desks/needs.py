@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Date, Integer, Row, String, and_, bindparam, cast, exists, func, literal_column, null, or_, select, union_all
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.bookings.event_models import EvaluationAsk
@@ -19,6 +18,7 @@ from app.bookings.policy_models import Consequence
 from app.bookings.queries import NOW, ONE, held, leads_line, may_book_others, waiting
 from app.core.calendar import deadline, london, long_date
 from app.core.db import UtcDateTime
+from app.core.declared import aliased
 from app.core.ledger import Outbox
 from app.core.ready import Ready
 from app.core.tx import Tx

@@ -9,9 +9,9 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model, append_only
+from app.core.declared import Mapped, mapped_column
 from app.core.frozen import of_a_draft, unless_draft
 from app.core.ledger import Json
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Model, append_only
+from app.core.declared import Mapped, mapped_column
 from app.core.ledger import Json
 
 REASONS = {

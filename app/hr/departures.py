@@ -8,12 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, String, and_, case, cast, func, literal, null, or_, select, union_all
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.bookings.models import Booking, Session
 from app.core.calendar import london, long_date
 from app.core.db import UtcDateTime
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.tx import Tx
 from app.frameworks.models import ProgrammeVersion

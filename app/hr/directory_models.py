@@ -6,9 +6,9 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model
+from app.core.declared import Mapped, mapped_column
 from app.core.ledger import Json
 
 HERE = text("deleted_at IS NULL")

@@ -196,7 +196,7 @@ def tell(tx: Tx, which: Any, last: int) -> int:
         .subquery()
     )
     place = func.row_number().over(order_by=(once.c.audit_id, once.c.resource, once.c.resource_id))
-    names = [Change.number, Change.audit_id, Change.at, Change.event, Change.resource, Change.resource_id, Change.person_id]
+    names: list[Any] = [Change.number, Change.audit_id, Change.at, Change.event, Change.resource, Change.resource_id, Change.person_id]
     numbered = select(
         literal(last, Change.number.type) + place,
         once.c.audit_id,

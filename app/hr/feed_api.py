@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, BeforeValidator, Field
 from sqlalchemy import exists, select
-from sqlalchemy.orm import aliased
 
 from app.apidoor import api
 from app.core.db import ONE
+from app.core.declared import aliased
 from app.core.errors import Forbidden, Invalid
 from app.core.listing import BIGGEST_ID, Closed, InstantOut, Key
 from app.core.tx import Tx

@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Model
+from app.core.declared import Mapped, mapped_column
 from app.core.ledger import Json
 
 

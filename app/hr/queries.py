@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, case, false, func, or_, select, true
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from app import policy
 from app.core.calendar import long_date
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.facts import current
 from app.core.tx import Tx

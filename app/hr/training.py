@@ -109,7 +109,7 @@ _COMPLETION_MARK: ColumnElement[str] = (
     + func.coalesce(cast(Completion.expires_on, String), "-")
     + case((Completion.superseded_at.is_(None), ""), else_=" withdrawn")
 )
-_PROGRAMME_MARK: ColumnElement[str] = func.coalesce(Enrolment.outcome, "") + " " + cast(Enrolment.decision_id, String)
+_PROGRAMME_MARK: ColumnElement[Any] = func.coalesce(Enrolment.outcome, "") + " " + cast(Enrolment.decision_id, String)
 _PROGRESSION_MARK: ColumnElement[str] = (
     cast(Progression.on_date, String)
     + " "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, false, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Key, Model
+from app.core.declared import Mapped, mapped_column
 
 MAPS = text("ended_at IS NULL")
 EVERYWHERE = text("ended_at IS NULL AND unit_id IS NULL")

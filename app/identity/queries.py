@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.core.config import Settings
 from app.core.db import ONE
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.ledger import Audit
 from app.core.tx import Tx

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, and_, or_, select
-from sqlalchemy.orm import aliased
 from starlette.responses import Response
 
 from app import policy
+from app.core.declared import aliased
 from app.core.ledger import Audit
 from app.core.tx import Tx
 from app.core.web import url

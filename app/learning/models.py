@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text, true
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model, full_text
+from app.core.declared import Mapped, mapped_column
 from app.core.ledger import Json
 from app.core.tx import meaning
 

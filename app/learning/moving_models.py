@@ -6,9 +6,9 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, true
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Model
+from app.core.declared import Mapped, mapped_column
 from app.core.ledger import Json
 
 FILES = {"completions": "Past completions", "learning": "CPD and other learning"}

@@ -7,10 +7,10 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, func, select
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.core.calendar import add_months
+from app.core.declared import aliased
 from app.core.errors import Changed, Conflict, Forbidden, Invalid, NotFound
 from app.core.forms import Problems
 from app.core.ledger import Outbox, message

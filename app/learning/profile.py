@@ -13,12 +13,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, distinct, func, or_, select
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from app import policy
 from app.core.calendar import add_months, long_date
 from app.core.db import AnySelect
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.facts import current
 from app.core.suppression import Sum, hidden

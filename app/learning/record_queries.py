@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, exists, func, or_, select
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.core.calendar import long_date
 from app.core.db import ONE
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.text import duration
 from app.core.tx import Tx

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text, true
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model, append_only
+from app.core.declared import Mapped, mapped_column
 from app.core.frozen import refuse
 from app.core.tx import meaning
 

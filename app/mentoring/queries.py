@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, case, func, or_, select
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.core.db import ONE
+from app.core.declared import aliased
 from app.core.facts import current
 from app.core.tx import Tx
 from app.mentoring import checks

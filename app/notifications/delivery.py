@@ -18,10 +18,10 @@ from typing import Any
 
 from jinja2 import TemplateError
 from sqlalchemy import Row, Update, exists, literal_column, or_, select, update
-from sqlalchemy.orm import aliased
 
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.declared import aliased
 from app.core.ledger import Outbox
 from app.core.mail import MailRefused, Sends, build, mailer
 from app.core.tx import Tx

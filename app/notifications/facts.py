@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, and_, exists, func, literal_column, or_, select
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.bookings.models import Booking, Part, Room, Session
+from app.core.declared import aliased
 from app.core.facts import current
 from app.core.ledger import Audit, Outbox
 from app.core.tx import Tx

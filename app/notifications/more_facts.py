@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, func, literal_column, select
-from sqlalchemy.orm import aliased
 
 from app.bookings.models import Booking, PartTrainer, Session
 from app.bookings.models import Part as SessionPart
 from app.bookings.policy_models import Consequence
+from app.core.declared import aliased
 from app.core.ledger import Outbox
 from app.core.tx import Tx
 from app.learning.models import Course, PriorLearning

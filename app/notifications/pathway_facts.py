@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, select
-from sqlalchemy.orm import aliased
 
+from app.core.declared import aliased
 from app.core.tx import Tx
 from app.notifications.by_subject import Facts, Rows, by_subject, looked_up
 from app.pathways.models import Endorsement, EndorsementAsk, Step

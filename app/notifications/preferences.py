@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from sqlalchemy import Row, delete, exists, func, insert, literal, literal_column, select, update
-from sqlalchemy.orm import aliased
 
 from app.core.calendar import from_london, london, working_day
+from app.core.declared import aliased
 from app.core.errors import Invalid
 from app.core.ledger import Outbox, message
 from app.core.tx import Tx

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Row, select
-from sqlalchemy.orm import aliased
 
+from app.core.declared import aliased
 from app.core.ledger import Audit, Outbox
 from app.core.tx import Tx
 from app.frameworks.models import DocumentTemplate, ProgrammeVersion

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import select
-from sqlalchemy.orm import aliased
 
+from app.core.declared import aliased
 from app.core.tx import Tx
 from app.mentoring.models import KINDS, NEEDS, LearningSet, Pairing
 from app.notifications.by_subject import Facts, Rows, by_subject

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Model
+from app.core.declared import Mapped, mapped_column
 
 OPEN = "told_above_at IS NULL AND kind <> 'lapsing'"  # what those above may still have to be told
 

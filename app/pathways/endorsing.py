@@ -7,10 +7,10 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import Date, Integer, Row, and_, cast, exists, func, literal, null, or_, select, union_all, update
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.core.db import FOREVER, ONE, UtcDateTime
+from app.core.declared import aliased
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.facts import current
 from app.core.tx import Tx

@@ -9,9 +9,9 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import FOREVER, Base, Model
+from app.core.declared import Mapped, mapped_column
 from app.core.frozen import of_a_draft, refuse
 from app.core.ledger import Json
 from app.core.tx import meaning

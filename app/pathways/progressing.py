@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Row, and_, select
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.core.db import FOREVER
+from app.core.declared import aliased
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.facts import current
 from app.core.forms import Problems

@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 from sqlalchemy import Date, Float, Select, and_, bindparam, or_, select, type_coerce
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from app import policy
 from app.core.calendar import london
 from app.core.db import matches
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.facts import current
 from app.core.listing import DayOut, Instant, InstantOut, Key, ListQuery, Words, moment

@@ -7,9 +7,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, false, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model, full_text, no_overlap
+from app.core.declared import Mapped, mapped_column
 from app.core.facts import Fact
 from app.core.tx import meaning
 

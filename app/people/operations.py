@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, literal, select, update
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.core.db import FOREVER, is_postgresql
+from app.core.declared import aliased
 from app.core.errors import Changed, Conflict, Invalid, NotFound
 from app.core.text import normal, search_words
 from app.core.tx import Tx

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Model
+from app.core.declared import Mapped, mapped_column
 from app.core.ledger import Json
 
 

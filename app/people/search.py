@@ -24,10 +24,10 @@ from sqlalchemy import (
     text,
     union,
 )
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.core.db import ONE, Key, few, is_postgresql, match_query, matching
+from app.core.declared import aliased
 from app.core.facts import current
 from app.core.ready import Ready
 from app.core.text import query_words

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, exists, or_, select
-from sqlalchemy.orm import aliased
 
 from app.core.db import ONE, is_postgresql
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.tx import Tx
 from app.policy import Can, Reach, require, terms, within_reach

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Row, func, select
-from sqlalchemy.orm import aliased
 from starlette.responses import Response
 
 from app.core import file_pages, forms
 from app.core.config import ROOT
+from app.core.declared import aliased
 from app.core.errors import Conflict, NotFound
 from app.core.files import File
 from app.core.tx import Tx

@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Numeric, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import FOREVER, Base, Key, Model, append_only, no_overlap
+from app.core.declared import Mapped, mapped_column
 from app.core.frozen import redactable
 from app.core.ledger import Json
 from app.core.tx import meaning
@@ -72,7 +72,7 @@ class Enrolment(Model):
     """One person on one version of a programme, from start to outcome."""
 
     __tablename__ = "enrolments"
-    id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True, sort_order=-1)  # said because a foreign key holds it too
+    id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=True)  # said because a foreign key holds it too
     reference: Mapped[str]  # random, public: what signatures and exports call it
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
     cohort_id: Mapped[int] = mapped_column(ForeignKey("cohorts.id"), index=True)

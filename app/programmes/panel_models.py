@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model
+from app.core.declared import Mapped, mapped_column
 from app.core.frozen import redactable
 from app.core.ledger import Json
 from app.core.tx import meaning

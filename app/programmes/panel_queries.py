@@ -6,9 +6,9 @@ from collections import defaultdict
 from typing import Any
 
 from sqlalchemy import Row, bindparam, exists, func, select
-from sqlalchemy.orm import aliased
 
 from app.core.db import ONE
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.tx import Tx
 from app.frameworks.models import ProgrammeVersion

@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Row, bindparam, exists, select
-from sqlalchemy.orm import aliased
 
 from app.core.db import ONE
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.tx import Tx
 from app.frameworks.models import DocumentTemplate, ProgrammeStage, ProgrammeVersion, Standard

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, false, or_, select, true
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from app import policy
+from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.tx import Tx
 from app.measures.models import MonthClose

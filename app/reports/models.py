@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Model
+from app.core.declared import Mapped, mapped_column
 from app.core.frozen import of_a_draft, unless_draft
 from app.core.tx import meaning
 

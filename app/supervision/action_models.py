@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Model, no_overlap
+from app.core.declared import Mapped, mapped_column
 from app.core.facts import Fact
 from app.core.tx import meaning
 from app.supervision.pdr_models import LIVE, SAVED, SENT, stands

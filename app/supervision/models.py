@@ -6,9 +6,9 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model, no_overlap
+from app.core.declared import Mapped, mapped_column
 from app.core.facts import Fact
 from app.core.frozen import refuse
 from app.core.ledger import Json

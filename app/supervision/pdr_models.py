@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Model, no_overlap
+from app.core.declared import Mapped, mapped_column
 from app.core.frozen import MARK, refuse
 from app.core.tx import meaning
 

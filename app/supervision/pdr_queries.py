@@ -8,11 +8,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Date, Row, Select, and_, bindparam, case, exists, func, or_, select
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from app import policy
 from app.core.db import ONE, Key, UtcDateTime
+from app.core.declared import aliased
 from app.core.facts import current, known, recorded
 from app.core.tx import Tx
 from app.learning.models import Completion, Course

@@ -12,10 +12,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, Subquery, and_, bindparam, case, func, or_, select, text
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.db import FOREVER, ONE, AnySelect, Key, is_postgresql
+from app.core.declared import aliased
 from app.core.facts import known
 from app.core.listing import PageNumbers
 from app.core.tx import Tx

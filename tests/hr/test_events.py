@@ -10,12 +10,12 @@ from pathlib import Path
 
 from app import models
 from app.core.config import ROOT
-from app.core.db import Base
+from app.core.db import Base, Model
 from app.hr import events, feed
 from app.hr.events import EVENTS, KEPT_HERE, LOOKED_THROUGH, RESOURCES, SILENT
 
 TABLES = {table.name for table in models.metadata.sorted_tables}
-CLASSES = {mapper.class_.__name__: mapper.class_.__tablename__ for mapper in Base.registry.mappers}
+CLASSES = {each.__name__: each.__tablename__ for each in [*Base.__subclasses__(), *Model.__subclasses__()] if each is not Model}
 ACTION = re.compile(r"[a-z-]+\.[a-z-]+")
 
 

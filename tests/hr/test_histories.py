@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import aliased
 
+from app.core.declared import aliased
 from app.hr import operations
 from app.hr.mapping import Mapping
 from app.people.models import Membership, Person, Post, Responsibility, Stage, Unit

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, and_, case, delete, insert, literal_column, null, or_, select, update
-from sqlalchemy.orm import aliased
 
 from app.bookings.models import HOLDS_SQL, Booking, Part, Place, Room, Session, Status
 from app.bookings.operations.timetable import PartNew, same
 from app.core.calendar import clock, london, when
+from app.core.declared import aliased
 from app.core.ledger import Audit, Outbox, entry, message
 from app.core.tx import Tx
 from app.learning.models import Course

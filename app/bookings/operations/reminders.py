@@ -7,12 +7,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import String, and_, cast, exists, insert, literal, literal_column, select
-from sqlalchemy.orm import aliased
 
 from app.bookings.event_models import Notice
 from app.bookings.models import Booking, Session
 from app.bookings.terms import policy
 from app.core.calendar import from_london, london, london_day
+from app.core.declared import aliased
 from app.core.ledger import Audit, Outbox, message
 from app.core.tx import Tx
 

@@ -7,9 +7,9 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, insert, literal, or_, select
-from sqlalchemy.orm import aliased
 
 from app import policy
+from app.core.declared import aliased
 from app.core.facts import current
 from app.core.tx import Tx
 from app.hr.models import ImportProblem, ImportRow

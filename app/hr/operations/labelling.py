@@ -12,10 +12,10 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import and_, bindparam, case, delete, false, func, insert, literal, not_, or_, select, true, update
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.db import FOREVER
+from app.core.declared import aliased
 from app.core.errors import Conflict
 from app.core.ledger import Audit
 from app.core.tx import Tx

@@ -12,11 +12,11 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, and_, func, insert, or_, select, update
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.bookings.operations.leavers import pieces
 from app.core.db import AnySelect, is_postgresql
+from app.core.declared import aliased
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.ledger import Audit, entry
 from app.core.text import normal
@@ -83,6 +83,7 @@ def _known(tx: Tx, keys: Sequence[int]) -> list[Row[Any]]:
                 Departure.run_id,
                 done.label("done"),
             )
+            .select_from(Person)
             .outerjoin(Departure, and_(Departure.person_id == Person.id, open_))
             .where(Person.id.in_(piece))
             .order_by(Person.id)

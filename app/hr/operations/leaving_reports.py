@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, and_, insert, literal_column, or_, select, update
-from sqlalchemy.orm import aliased
 
 from app.bookings.approvals import HIGHEST
+from app.core.declared import aliased
 from app.core.facts import current
 from app.core.ledger import Audit, entry
 from app.core.tx import Tx

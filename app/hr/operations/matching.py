@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
-from sqlalchemy.orm import aliased
 
+from app.core.declared import aliased
 from app.core.tx import Tx
 from app.hr.models import ImportRow
 from app.hr.operations.expressions import lines

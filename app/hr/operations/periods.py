@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Date, and_, case, false, func, insert, literal, null, or_, select, true, update
-from sqlalchemy.orm import aliased
 
+from app.core.declared import aliased
 from app.core.tx import Tx
 from app.hr.models import ImportCut, ImportRow
 from app.hr.operations.expressions import day, later, lines, reaches

@@ -10,8 +10,8 @@ from typing import Any
 from unicodedata import normalize
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, func, select
-from sqlalchemy.orm import aliased
 
+from app.core.declared import aliased
 from app.core.facts import current
 from app.core.text import normal
 from app.core.tx import Tx

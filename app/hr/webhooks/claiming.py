@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic_core import to_json
 from sqlalchemy import Row, and_, exists, or_, select
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.db import ONE, Database
+from app.core.declared import aliased
 from app.core.tx import Tx
 from app.core.work import job, take
 from app.hr import feed

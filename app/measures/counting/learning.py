@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, null, or_, select, union
-from sqlalchemy.orm import aliased
 
 from app.bookings.models import Booking, Place, Session, Status
 from app.core.calendar import london_day
 from app.core.db import AnySelect, Key
+from app.core.declared import aliased
 from app.core.facts import recorded
 from app.core.ledger import Audit
 from app.core.tx import Tx

@@ -12,10 +12,10 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import Date, Integer, String, and_, case, cast, func, literal, null, select, union_all
-from sqlalchemy.orm import aliased
 
 from app.core.calendar import add_months
 from app.core.db import AnySelect, Key
+from app.core.declared import aliased
 from app.core.errors import Conflict
 from app.core.facts import known, recorded
 from app.core.tx import Tx

@@ -13,10 +13,10 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, exists, func, select
-from sqlalchemy.orm import aliased
 
 from app import policy
 from app.core.db import ONE
+from app.core.declared import aliased
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.facts import current
 from app.core.tables_out import Cell

@@ -10,10 +10,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, case, exists, func, or_, select, update
-from sqlalchemy.orm import aliased
 
 from app.core.calendar import long_date
 from app.core.db import ONE
+from app.core.declared import aliased
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.tx import Tx
 from app.learning.models import LearningRecord

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, and_, exists, func, literal_column, or_, select
-from sqlalchemy.orm import aliased
 
 from app.core.calendar import london, long_date
 from app.core.db import ONE
+from app.core.declared import aliased
 from app.core.facts import current
 from app.core.ledger import Outbox, message
 from app.core.tx import Tx

@@ -8,9 +8,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Row, or_, select
-from sqlalchemy.orm import aliased
 
 from app.core.calendar import from_london, london, long_date
+from app.core.declared import aliased
 from app.core.facts import current
 from app.core.ledger import Outbox, message
 from app.core.tx import Tx
