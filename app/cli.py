@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import json
 import os
@@ -13,6 +14,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +26,7 @@ from app.core.config import ROOT, Settings, SettingsError, settings
 from app.core.db import Database, connect
 
 SWITCH = 0.0005  # seconds
+M_ARENA_MAX = -8  # of glibc's malloc.h
 CONNECTIONS = 16_384  # open files of one process, if the system lets it have them
 
 
@@ -167,7 +170,8 @@ def serve(options: argparse.Namespace, config: Settings) -> int:
     if alone:
         _answer(app, listener)
         return 0
-    warm()
+    _share_one_heap()
+    warm(app.state.database)
     tally = sharing.Tally.of(options.processes)
     gc.collect()
     gc.freeze()  # else looking for garbage would write to every page of memory that the processes share
@@ -192,6 +196,12 @@ def serve(options: argparse.Namespace, config: Settings) -> int:
             os._exit(0)
         children[child] = [*again, "worker"]
     return supervisor.become(supervisor.Charge(children))
+
+
+def _share_one_heap() -> None:
+    """Threads of one process take turns at Python anyway: a heap for each would only keep more memory. glibc knows how; others need not."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def _allow_many_connections() -> None:
@@ -240,15 +250,19 @@ def _answer(app: Any, listener: socket.socket, tally: int | None = None, number:
     server.run(sockets=[listener])
 
 
-def warm() -> None:
-    """Load what every web process needs sooner or later, so that they share it."""
+def warm(database: Database) -> None:
+    """Load and compile what every web process needs sooner or later, so that they share it."""
     from uvicorn.loops.auto import auto_loop_factory
 
+    from app.core import ready
     from app.core.web import environment
+    from app.desks import needs
 
-    for name in ("uvicorn.lifespan.on", "uvicorn.protocols.http.auto"):
+    for name in ("uvicorn.lifespan.on", "uvicorn.protocols.http.auto", "app.patience", "app.sharing"):
         import_module(name)
     auto_loop_factory()
+    needs.prepare()
+    ready.compile_all(database.read.dialect)
     pages = environment()
     for name in pages.list_templates(filter_func=lambda name: not name.startswith(("govuk_frontend_jinja/", "email/"))):
         pages.get_template(name)

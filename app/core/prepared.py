@@ -32,8 +32,8 @@ class Prepared(Compiled):
     as PostgreSQL keeps them, which both sides are quicker at than at text.
     """
 
-    def __init__(self, statement: Any, dialect: Dialect, parameters: dict[str, Any]) -> None:
-        super().__init__(statement, dialect, parameters)
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        super().__init__(statement, dialect)
         numbers = _Numbers()
         self._text = (self.sql % numbers).encode()
         self._names = list(numbers)

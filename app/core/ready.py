@@ -10,11 +10,19 @@ from collections import namedtuple
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import Dialect
 from sqlalchemy.engine import Connection
 
 Processor = Callable[[Any], Any]
+_made: WeakSet[Ready] = WeakSet()
+
+
+def compile_all(dialect: Dialect) -> None:
+    """Every statement that there is by now, for this kind of database: before processes part, so that they share what is made."""
+    for each in list(_made):
+        each.compiled(dialect)
 
 
 class Ready:
@@ -23,6 +31,14 @@ class Ready:
     def __init__(self, statement: Any) -> None:
         self.statement = statement
         self._compiled: dict[str, Compiled] = {}
+        _made.add(self)
+
+    def compiled(self, dialect: Dialect) -> Compiled:
+        """For this kind of database; made at the first use, if not before."""
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            found = self._compiled[dialect.name] = _kind(dialect)(self.statement, dialect)
+        return found
 
     def rows(self, connection: Connection, parameters: dict[str, Any], *, plainly: bool = False) -> Sequence[Any]:
         """What SQLAlchemy would answer; `plainly`: it does, as it does where somebody listens to its statements.
@@ -33,11 +49,8 @@ class Ready:
         if plainly or connection.engine.dispatch.before_cursor_execute:
             return connection.execute(self.statement, parameters).all()
         dialect = connection.dialect
-        compiled = self._compiled.get(dialect.name)
-        if compiled is None:
-            compiled = self._compiled[dialect.name] = _kind(dialect)(self.statement, dialect, parameters)
         try:
-            return compiled.rows(connection, parameters)
+            return self.compiled(dialect).rows(connection, parameters)
         except dialect.loaded_dbapi.Error:
             return connection.execute(self.statement, parameters).all()
 
@@ -45,13 +58,13 @@ class Ready:
 class Compiled:
     """One statement in one dialect: its text, and how values go in and come out."""
 
-    def __init__(self, statement: Any, dialect: Dialect, parameters: dict[str, Any]) -> None:
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
         made = statement.compile(dialect=dialect)
-        state = made.construct_expanded_state(parameters)  # its own lists of values, such as statuses, written out
+        given = {name for bind, name in made.bind_names.items() if bind.required}
+        state = made.construct_expanded_state(dict.fromkeys(given))  # its own lists of values, such as statuses, written out
         self.sql: str = state.statement
         self._order: Sequence[str] | None = state.positiontup if made.positional else None
         writers = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in made.bind_names.items()}
-        given = {name for bind, name in made.bind_names.items() if bind.required}
         self._fixed = {name: _written(writers.get(name), value) for name, value in state.parameters.items() if name not in given}
         self._writers = [(name, writers[name]) for name in given]
         columns = made._result_columns

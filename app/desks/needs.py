@@ -238,6 +238,12 @@ def _statement(leads: bool, books: bool, trains: bool) -> Ready:
     return Ready(union_all(*parts))
 
 
+def prepare() -> None:
+    """Build the statement of those whom most readers are: people without duties, with and without colleagues to book for."""
+    _statement(leads=False, books=False, trains=False)
+    _statement(leads=False, books=True, trains=False)
+
+
 _ORDER = (
     "offer",
     "reserved",
@@ -275,7 +281,7 @@ def _asked(tx: Tx) -> Sequence[Row[Any]]:
     )
     if trains:
         given |= dict(opening=tx.now + OPENS, untaken=tx.now - UNTAKEN)
-    return tx.rows(_statement(leads, may_book_others(tx), trains), **given)
+    return tx.rows(_statement(leads=leads, books=may_book_others(tx), trains=trains), **given)
 
 
 def _standing(tx: Tx, rows: Sequence[Row[Any]]) -> Standing:
