@@ -37,7 +37,9 @@ class _Column:
         if nullable and len(several) == 1:
             (kind,) = several
         typed = [] if kind not in kinds or any(self._is_type(each) for each in self.said) else [kinds[kind]]
-        return Column(name, *typed, *self.said, **{"nullable": nullable, **self.options})
+        column = Column(*typed, *self.said, **{"nullable": nullable, **self.options})
+        column.name = column.key = name  # a plain string: Column would make a quoted_name of it, which readers of rows are slow with
+        return column
 
     @staticmethod
     def _is_type(said: Any) -> bool:
