@@ -26,9 +26,8 @@ WORKER = "import app.cli, app.worker"
 WEB = f"""{WORKER}
 from app.core.config import settings
 from app.main import create_app
-create_app(settings())
-app.cli.warm()"""
-MOST = {"worker": 96, "web": 142}  # megabytes of its own when it has started
+app.cli.warm(create_app(settings()).state.database)"""
+MOST = {"worker": 78, "web": 125}  # megabytes of its own when it has started
 
 
 @pytest.mark.parametrize(("kind", "start"), [("worker", WORKER), ("web", WEB)])
