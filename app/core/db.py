@@ -113,7 +113,7 @@ def _sqlite_setup(connection: Any, _record: Any) -> None:
         "foreign_keys=on",
         # A small county's file is read as memory that all processes share. Of a large one only the beginning is: the rest would add up to
         # its whole size, for a fifth of a millisecond of a search; the system keeps it in memory anyway.
-        "cache_size=-2000",
+        "cache_size=-4000",
         "mmap_size=16777216",
     ):
         connection.execute("pragma " + pragma)
