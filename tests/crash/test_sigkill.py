@@ -69,4 +69,4 @@ def test_no_acknowledged_booking_is_lost(make: Make) -> None:
 
 @pytest.mark.thorough
 def test_not_in_a_long_race_with_many_kills_either(make: Make) -> None:
-    race_and_kill(make, 500, [40, 120, 220, 300, 440])
+    race_and_kill(make, 300, [40, 100, 150, 200, 260])
