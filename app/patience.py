@@ -1,4 +1,6 @@
-"""How long a connection may take its time: one that sends its request byte by byte, or does not read its answer, holds nothing for ever.
+"""What a connection is to the web server: how long it may take its time, and that an answer leaves in one piece.
+
+One that sends its request byte by byte, or does not read its answer, holds nothing for ever.
 
 The web server has no such limits of its own. A request's head (its address and headers) must be complete within some seconds and be no
 larger than it need be; its body has its own limit in `core.web.Edge`, where it can be refused in words. No thread waits meanwhile: requests
@@ -17,6 +19,39 @@ _LATE = "408 Request Timeout", "The request took too long to arrive."
 _LARGE = "431 Request Header Fields Too Large", "The request's headers are larger than this service accepts."
 
 
+class Together:
+    """A transport that sends the head of an answer along with what follows it: one packet, and one call of the system instead of two.
+
+    The web server writes them one after the other. What follows later, as of an answer made while it is sent, is not waited for.
+    """
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._loop.call_soon(self._send)
+            return
+        self._transport.write(data)
+
+    def _send(self) -> None:
+        if self._head:
+            data, self._head = self._head, b""
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class Patient:
     """A connection whose patience ends; goes before the web server's own protocol in the order of classes."""
 
@@ -30,7 +65,7 @@ class Patient:
     _head = 0  # bytes of a head that is not complete
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)  # type: ignore[misc]
+        super().connection_made(Together(transport, self.loop))  # type: ignore[misc]
         self._late = self.loop.call_later(self.seconds, self._too_late)
 
     def connection_lost(self, exc: Exception | None) -> None:

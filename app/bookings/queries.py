@@ -11,7 +11,7 @@ from app import policy
 from app.bookings import kept
 from app.bookings.models import Booking, Part, PartTrainer, Room, Session
 from app.bookings.terms import LATE_DAYS
-from app.core.db import UtcDateTime, matches
+from app.core.db import AnySelect, UtcDateTime, matches
 from app.core.declared import aliased
 from app.core.errors import NotFound
 from app.core.facts import current
@@ -49,18 +49,22 @@ def ahead() -> Any:
     return case((Booking.status == "waiting", found.scalar_subquery()), else_=null())
 
 
-def next_part(column: Any, *, room: bool = False) -> Any:
-    """A column of the first part that is not over of the enclosing statement's session (scalar subquery)."""
-    found = select(column).select_from(Part)
-    if room:
-        found = found.join(Room, Room.id == Part.room_id)
-    return (
-        found.where(Part.session_id == Session.id, Part.ends_at >= NOW)
+NEXT: Any = aliased(Part, name="next_part")  # the first part that is not over, where a statement joins it with `with_next`
+NEXT_ROOM: Any = aliased(Room, name="next_room")
+
+
+def with_next(found: Any) -> AnySelect:
+    """A statement about sessions, with the first part of each that is not over (NEXT) and its room (NEXT_ROOM)."""
+    first = (
+        select(Part.id)
+        .where(Part.session_id == Session.id, Part.ends_at >= NOW)
         .order_by(Part.starts_at)
         .limit(1)
         .correlate(Session)
         .scalar_subquery()
     )
+    joined: AnySelect = found.outerjoin(NEXT, NEXT.id == first).outerjoin(NEXT_ROOM, NEXT_ROOM.id == NEXT.room_id)
+    return joined
 
 
 def part_count() -> Any:
@@ -189,26 +193,25 @@ _ABOUT = (
     Course.title,
     Course.slug,
 )
-_MINE = (
+_MINE = with_next(
     select(
         *_ABOUT,
         part_count().label("parts"),
-        *span_columns(),
-        next_part(Part.starts_at).label("next_starts"),
-        next_part(Part.ends_at).label("next_ends"),
-        next_part(Room.name, room=True).label("room"),
-        case((Booking.status == "booked", next_part(Part.link)), else_=null()).label("link"),
+        NEXT.starts_at.label("next_starts"),
+        NEXT.ends_at.label("next_ends"),
+        NEXT_ROOM.name.label("room"),
+        case((Booking.status == "booked", NEXT.link), else_=null()).label("link"),
         ahead().label("ahead"),
         case((Booking.status == "waiting", waiting()), else_=null()).label("waiting"),
     )
+    .select_from(Booking)
     .join(Session, Session.id == Booking.session_id)
     .join(Course, Course.id == Session.course_id)
-    .where(Booking.person_id == bindparam("person"))
 )
-_COMING_OF = _MINE.where(Session.ends_at >= NOW, Booking.status.in_(("booked", "requested", "offered", "waiting"))).order_by(
-    Session.starts_at, Booking.id
-)
-_COMING = Ready(_COMING_OF)
+_COMING_OF = _MINE.where(
+    Booking.person_id == bindparam("person"), Session.ends_at >= NOW, Booking.status.in_(("booked", "requested", "offered", "waiting"))
+).order_by(Session.starts_at, Booking.id)
+_COMING = Ready(_COMING_OF.add_columns(*span_columns()))
 _FIRST_COMING = Ready(_COMING_OF.limit(bindparam("most")))
 _PAST = Ready(
     select(*_ABOUT, func.count().over().label("found"))

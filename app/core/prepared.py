@@ -18,11 +18,21 @@ _NUMBER = count(1)
 
 
 class _Numbers(dict[str, str]):
-    """Turns the driver's names of parameters into PostgreSQL's numbers, in their order."""
+    """Turns the driver's names of parameters into PostgreSQL's numbers, in their order; what is always the same is written out, for its
+    planner to see and for nobody to send."""
+
+    def __init__(self, fixed: dict[str, Any]) -> None:
+        super().__init__({name: _literal(value) for name, value in fixed.items() if type(value) is str})
+        self.names: list[str] = []
 
     def __missing__(self, name: str) -> str:
-        self[name] = f"${len(self) + 1}"
+        self.names.append(name)
+        self[name] = f"${len(self.names)}"
         return self[name]
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 class Prepared(Compiled):
@@ -34,10 +44,10 @@ class Prepared(Compiled):
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         super().__init__(statement, dialect)
-        numbers = _Numbers()
+        numbers = _Numbers(self._fixed)
         self._text = (self.sql % numbers).encode()
-        self._names = list(numbers)
-        self._formats = [PyFormat.AUTO] * len(numbers)
+        self._names = numbers.names
+        self._formats = [PyFormat.AUTO] * len(numbers.names)
 
     def rows(self, connection: Connection, parameters: dict[str, Any]) -> Sequence[Any]:
         """Ask; what goes wrong is an error of the driver's, as from its cursor."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import re
-import secrets
 import sys
 import time
 from collections.abc import Sequence
@@ -73,7 +73,7 @@ class Edge:
             return
         started = time.perf_counter()
         given: dict[bytes, bytes] = dict(scope["headers"])
-        request_id = secrets.token_hex(8)
+        request_id = f"{random.getrandbits(64):016x}"
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
         path: str = scope["path"]
         status = 500

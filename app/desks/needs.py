@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Date, Integer, Row, String, and_, bindparam, cast, exists, func, literal_column, null, or_, select, union_all
+from sqlalchemy import Date, Integer, Row, String, and_, bindparam, case, cast, exists, func, literal_column, null, or_, select, union_all
 
 from app import policy
 from app.bookings.event_models import EvaluationAsk
@@ -17,7 +17,7 @@ from app.bookings.models import Part as SessionPart
 from app.bookings.policy_models import Consequence
 from app.bookings.queries import NOW, ONE, held, leads_line, may_book_others, waiting
 from app.core.calendar import deadline, london, long_date
-from app.core.db import UtcDateTime
+from app.core.db import UtcDateTime, few
 from app.core.declared import aliased
 from app.core.ledger import Outbox
 from app.core.ready import Ready
@@ -76,10 +76,10 @@ class Standing:
 _AT = UtcDateTime()
 
 
-def _row(kind: str, key: Any, title: Any, at: Any, number: Any = ONE) -> tuple[Any, ...]:
+def _row(kind: Any, key: Any, title: Any, at: Any, number: Any = ONE) -> tuple[Any, ...]:
     until = (cast(null(), String).label("slug"), cast(null(), Date).label("until"))
     return (
-        literal_column(f"'{kind}'").label("kind"),
+        (literal_column(f"'{kind}'") if isinstance(kind, str) else kind).label("kind"),
         key.label("key"),
         title.label("title"),
         at.label("at"),
@@ -88,29 +88,27 @@ def _row(kind: str, key: Any, title: Any, at: Any, number: Any = ONE) -> tuple[A
     )
 
 
-def _of_booking(kind: str, at: Any, extra: Any = None) -> Any:
-    """Something about a booking of the reader's, with its course; `extra` is joined to the booking."""
-    found = select(*_row(kind, Booking.id, Course.title, at)).select_from(Booking)
-    if extra is not None:
-        found = found.join(extra, extra.booking_id == Booking.id)
-    return found.join(Session, Session.id == Booking.session_id).join(Course, Course.id == Session.course_id)
-
-
-_OFFERS = _of_booking("offer", Booking.offer_ends_at).where(
-    Booking.person_id == ME, literal_column("bookings.status = 'offered'"), Booking.offer_ends_at > NOW
+# What waits about bookings of the reader's: which one, and until when or since when. Their courses are looked up for all of them at once,
+# since on most days there is nothing, and to make a database ready for a join takes longer than finding that out.
+_told = union_all(
+    select(literal_column("'offer'").label("kind"), Booking.id.label("booking_id"), Booking.offer_ends_at.label("at")).where(
+        Booking.person_id == ME, literal_column("bookings.status = 'offered'"), Booking.offer_ends_at > NOW
+    ),
+    select(literal_column("'charge'"), Consequence.booking_id, Consequence.appeal_by).where(
+        Consequence.person_id == ME, Consequence.state == "stands", Consequence.appeal_by > NOW
+    ),
+    select(EvaluationAsk.kind, EvaluationAsk.booking_id, EvaluationAsk.asked_at).where(
+        EvaluationAsk.person_id == ME, EvaluationAsk.answered_at.is_(None), EvaluationAsk.asked_at > bindparam("asked", type_=_AT)
+    ),
+).subquery("told")
+_BOOKINGS = (
+    select(*_row(_told.c.kind, Booking.id, Course.title, _told.c.at))
+    .select_from(_told)
+    .join(Booking, Booking.id == _told.c.booking_id)
+    .join(Session, Session.id == Booking.session_id)
+    .join(Course, Course.id == Session.course_id)
+    .where(few(_told.c.booking_id))
 )
-_CHARGES = _of_booking("charge", Consequence.appeal_by, Consequence).where(
-    Consequence.person_id == ME, Consequence.state == "stands", Consequence.appeal_by > NOW
-)
-_EVALUATIONS = [
-    _of_booking(kind, EvaluationAsk.asked_at, EvaluationAsk).where(
-        EvaluationAsk.person_id == ME,
-        EvaluationAsk.kind == kind,
-        EvaluationAsk.answered_at.is_(None),
-        EvaluationAsk.asked_at > bindparam("asked", type_=_AT),
-    )
-    for kind in ("after", "impact")
-]
 _RESERVED = (
     select(*_row("reserved", func.min(Booking.id), Course.title, func.min(Booking.name_by), func.count()))
     .join(Session, Session.id == Booking.session_id)
@@ -152,7 +150,8 @@ _MESSAGES = (  # what went out by e-mail has been told; these are nowhere but in
 )
 
 
-_FOLLOWED = supervision.FOLLOWED.with_only_columns(*_row("supervised", Person.id, cast(null(), String), cast(null(), _AT)))
+_follower = supervision.FOLLOWED.selected_columns[0]
+_FOLLOWED = supervision.FOLLOWED.with_only_columns(*_row("supervised", _follower, cast(null(), String), cast(null(), _AT)))
 _ACTIONS = (
     select(*_row("action", cast(null(), Integer), cast(null(), String), cast(null(), _AT), func.count()))
     .select_from(SupervisionAction)
@@ -167,23 +166,23 @@ _CONFIRM = (
     .having(func.count() > 0)
 )
 
+# How long each course that the reader completed still counts; only those that lapse soon, or have, are looked up. All others are one row.
+_warn_until = bindparam("soon", type_=Date())
+_latest = (
+    select(Completion.course_id, func.max(func.coalesce(Completion.expires_on, FOREVER)).label("until"))
+    .where(Completion.person_id == ME, Completion.superseded_at.is_(None))
+    .group_by(Completion.course_id)
+    .subquery("latest")
+)
+_lapsing = case((_latest.c.until <= _warn_until, _latest.c.course_id))
 _refresher = aliased(Course, name="refresher")
 _slug = func.coalesce(_refresher.slug, Course.slug)
 _STANDING = (
-    select(
-        literal_column("'standing'"),
-        Course.id,
-        Course.title,
-        null(),
-        ONE,
-        _slug,
-        func.max(func.coalesce(Completion.expires_on, FOREVER)),
-    )
-    .select_from(Completion)
-    .join(Course, Course.id == Completion.course_id)
+    select(literal_column("'standing'"), _lapsing, Course.title, null(), func.count(), _slug, func.max(_latest.c.until))
+    .select_from(_latest)
+    .outerjoin(Course, Course.id == _lapsing)
     .outerjoin(_refresher, _refresher.id == Course.refresher_id)
-    .where(Completion.person_id == ME, Completion.superseded_at.is_(None))
-    .group_by(Course.id, Course.title, _slug)
+    .group_by(_lapsing, Course.title, _slug)
 )
 
 
@@ -196,22 +195,24 @@ _PROGRAMME = (
 )
 _change, _whose, _proposed = asked.MINE.selected_columns
 _AGREE = asked.MINE.with_only_columns(*_row("agree", _change, _whose, _proposed))
-_ENDORSE = (
-    select(*_row("endorse", EndorsementAsk.person_id, Person.name, EndorsementAsk.asked_at))
-    .join(Person, Person.id == EndorsementAsk.person_id)
-    .where(EndorsementAsk.asked_of == ME, literal_column("endorsement_asks.state = 'asked'"))
-)
-
-_TOGETHER = (
-    select(*_row("together", Pairing.id, Person.name, Pairing.asked_at))
-    .join(Person, Person.id == Pairing.asked_by)
-    .where(
+# Colleagues who ask something of the reader, likewise: their names are looked up for both kinds at once.
+_by = union_all(
+    select(
+        literal_column("'endorse'").label("kind"), EndorsementAsk.person_id.label("key"), EndorsementAsk.person_id, EndorsementAsk.asked_at
+    ).where(EndorsementAsk.asked_of == ME, literal_column("endorsement_asks.state = 'asked'")),
+    select(literal_column("'together'"), Pairing.id, Pairing.asked_by, Pairing.asked_at).where(
         or_(
             and_(Pairing.giver_id == ME, Pairing.giver_agreed_at.is_(None)),
             and_(Pairing.receiver_id == ME, Pairing.receiver_agreed_at.is_(None)),
         ),
         literal_column("pairings.state = 'asked'"),
-    )
+    ),
+).subquery("by")
+_COLLEAGUES = (
+    select(*_row(_by.c.kind, _by.c.key, Person.name, _by.c.asked_at))
+    .select_from(_by)
+    .join(Person, Person.id == _by.c.person_id)
+    .where(few(_by.c.person_id))
 )
 
 
@@ -219,10 +220,8 @@ _TOGETHER = (
 def _statement(leads: bool, books: bool, trains: bool) -> Ready:
     """Everything of the reader's own in one statement; of managers, of those who book for others and of trainers a little more."""
     parts = [
-        _OFFERS,
-        _CHARGES,
+        _BOOKINGS,
         _RENEW,
-        *_EVALUATIONS,
         _MESSAGES,
         _DOCUMENTS,
         _AGREE,
@@ -230,8 +229,7 @@ def _statement(leads: bool, books: bool, trains: bool) -> Ready:
         _FOLLOWED,
         _CONFIRM,
         _ACTIONS,
-        _ENDORSE,
-        _TOGETHER,
+        _COLLEAGUES,
         _STANDING,
     ]
     parts += [part for wanted, part in ((leads, _REQUESTS), (books, _RESERVED), (trains, _REGISTERS)) if wanted]
@@ -276,6 +274,7 @@ def _asked(tx: Tx) -> Sequence[Row[Any]]:
         me=tx.actor.person_id,
         now=tx.now,
         today=tx.today,
+        soon=tx.today + SOON,
         asked=tx.now - ASKED,
         year_ago=tx.today - YEAR,
     )
@@ -285,10 +284,11 @@ def _asked(tx: Tx) -> Sequence[Row[Any]]:
 
 
 def _standing(tx: Tx, rows: Sequence[Row[Any]]) -> Standing:
-    own = sorted((row for row in rows if row.kind == "standing"), key=lambda row: (row.until, row.title))
-    lapsed = [row for row in own if row.until < tx.today]
+    own = [row for row in rows if row.kind == "standing"]
+    lapsing = sorted((row for row in own if row.key is not None), key=lambda row: (row.until, row.title))
+    lapsed = [row for row in lapsing if row.until < tx.today]
     programme = next((str(row.title) for row in rows if row.kind == "programme"), "")
-    return Standing(len(own), lapsed, [row for row in own if tx.today <= row.until <= tx.today + SOON], programme)
+    return Standing(sum(row.number for row in own), lapsed, lapsing[len(lapsed) :], programme)
 
 
 def _own(rows: Sequence[Row[Any]]) -> Iterator[Need]:

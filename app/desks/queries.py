@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Date, Row, and_, bindparam, cast, exists, func, literal_column, or_, select, union_all
 
 from app import policy
-from app.bookings.models import Booking, PartTrainer, Room, Session
+from app.bookings.models import Booking, PartTrainer, Session
 from app.bookings.models import Part as SessionPart
-from app.bookings.queries import NOW, ONE, held, leads_line, next_part, part_count, span_columns, waiting
+from app.bookings.queries import NEXT, NEXT_ROOM, NOW, ONE, held, leads_line, part_count, span_columns, waiting, with_next
 from app.core.db import Key
 from app.core.facts import current
 from app.core.ready import Ready
@@ -56,7 +56,7 @@ MINE_TO_ANSWER: Any = and_(
 # Sessions I deliver ------------------------------------------------------------------------------------------------
 
 _delivered = select(SessionPart.session_id).join(PartTrainer, PartTrainer.part_id == SessionPart.id).where(PartTrainer.person_id == ME)
-_DELIVERING = (
+_DELIVERING = with_next(
     select(
         Session.id,
         Session.reference,
@@ -68,16 +68,16 @@ _DELIVERING = (
         Session.status,
         Course.title,
         part_count().label("parts"),
-        next_part(SessionPart.starts_at).label("next_starts"),
-        next_part(SessionPart.ends_at).label("next_ends"),
-        next_part(Room.name, room=True).label("room"),
-        next_part(SessionPart.link).label("link"),
+        NEXT.starts_at.label("next_starts"),
+        NEXT.ends_at.label("next_ends"),
+        NEXT_ROOM.name.label("room"),
+        NEXT.link.label("link"),
         held().label("held"),
         waiting().label("waiting"),
     )
+    .select_from(Session)
     .join(Course, Course.id == Session.course_id)
-    .where(Session.id.in_(_delivered))
-)
+).where(Session.id.in_(_delivered))
 _DELIVER_NEXT = Ready(
     _DELIVERING.where(Session.ends_at >= NOW, Session.status != "cancelled")
     .order_by(literal_column("next_starts"), Session.id)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
-from sqlalchemy import Integer, and_, bindparam, cast, exists, func, literal_column, or_, select, update
+from sqlalchemy import Integer, and_, bindparam, case, cast, func, literal_column, or_, select, update
 from sqlalchemy.types import String
 
 from app.core.config import Settings
@@ -77,14 +77,18 @@ class SignedIn:
 _today: Any = bindparam("today")
 
 
-def _holds(duty: Duty) -> Any:
-    return exists(
-        select(literal_column("1")).where(
-            Responsibility.kind == duty.value, Responsibility.holder_id == Person.id, current(Responsibility, _today)
-        )
-    )
-
-
+# What people answer for makes them managers, assessors and trainers: a bit each, from one look at all that they answer for
+_FOLLOWS = ((Role.MANAGER, (Duty.MANAGER, Duty.DEPUTY)), (Role.ASSESSOR, (Duty.ASSESSOR,)), (Role.TRAINER, (Duty.TRAINER,)))
+_bits: list[Any] = [
+    func.max(case((Responsibility.kind.in_(duties), literal_column(str(1 << place))), else_=literal_column("0")))
+    for place, (_, duties) in enumerate(_FOLLOWS)
+]
+_follows = (
+    select(sum(_bits[1:], _bits[0]))
+    .where(Responsibility.holder_id == Person.id, current(Responsibility, _today))
+    .correlate(Person)
+    .scalar_subquery()
+)
 _roles = (
     select(func.aggregate_strings(RoleHeld.role + ":" + func.coalesce(cast(RoleHeld.unit_id, String), ""), ","))
     .where(
@@ -103,10 +107,7 @@ _SIGNED_IN = Ready(
         Person.name,
         Person.organisation_id,
         _roles.label("roles"),
-        cast(_holds(Duty.MANAGER), Integer).label("manages"),
-        cast(_holds(Duty.DEPUTY), Integer).label("deputises"),
-        cast(_holds(Duty.ASSESSOR), Integer).label("assesses"),
-        cast(_holds(Duty.TRAINER), Integer).label("trains"),
+        _follows.label("follows"),
     )
     .select_from(SignIn)
     .join(Person, Person.id == SignIn.person_id)
@@ -141,9 +142,7 @@ def signed_in(tx: Tx, token: str, settings: Settings) -> SignedIn | None:
         role, _, unit = pair.partition(":")
         if role:
             held.append((role, int(unit) if unit else None))
-    for follows, role_name in ((row.manages or row.deputises, Role.MANAGER), (row.assesses, Role.ASSESSOR), (row.trains, Role.TRAINER)):
-        if follows:
-            held.append((role_name.value, None))
+    held += [(role.value, None) for place, (role, _) in enumerate(_FOLLOWS) if (row.follows or 0) & 1 << place]
     actor = Actor("person", row.id, row.name, tuple(sorted(held, key=str)), organisation_id=row.organisation_id)
     return SignedIn(actor, token_hash, row.last_seen_at)
 

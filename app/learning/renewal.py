@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Date, Integer, Row, Select, and_, bindparam, case, cast, false, func, literal, or_, select
+from sqlalchemy import Date, Integer, Row, Select, and_, bindparam, case, cast, exists, false, func, literal, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from app import policy
@@ -235,9 +235,15 @@ def to_renew(me: Any, today: Any, year_ago: Any) -> Select[Any]:
     rule = select(asked.items, asked.with_peer).where(asked.first_year <= today).order_by(asked.first_year.desc()).limit(1).subquery()
     tick = and_(RenewalTick.person_id == me, RenewalTick.superseded_at.is_(None), RenewalTick.year >= year_ago)
 
-    def ticked(*what: ColumnElement[bool]) -> Any:
-        return select(func.count()).select_from(RenewalTick).where(tick, *what).scalar_subquery()
+    def ticked(what: ColumnElement[bool]) -> Any:
+        return func.count().filter(what)
 
+    missing = or_(
+        ticked(RenewalTick.step == "form") == 0,
+        ticked(RenewalTick.step == "fee") == 0,
+        ticked(RenewalTick.step == "cpd") < rule.c["items"],
+        ticked(RenewalTick.with_peer.is_(True)) < rule.c.with_peer,
+    )
     return (
         select(func.max(told.about).label("closes"))
         .join(rule, literal(True))
@@ -245,12 +251,7 @@ def to_renew(me: Any, today: Any, year_ago: Any) -> Select[Any]:
             told.person_id == me,
             told.kind == "remind",
             told.about >= today,
-            or_(
-                ticked(RenewalTick.step == "form") == 0,
-                ticked(RenewalTick.step == "fee") == 0,
-                ticked(RenewalTick.step == "cpd") < rule.c["items"],
-                ticked(RenewalTick.with_peer.is_(True)) < rule.c.with_peer,
-            ),
+            exists(select(func.count()).select_from(RenewalTick).where(tick).having(missing).correlate(rule)),
         )
         .having(func.count() > 0)
     )

@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
     text,
     union,
+    union_all,
 )
 
 from app import policy
@@ -65,6 +66,11 @@ class Asked:
         return all(len(word) > 2 for word in self.words)
 
     @property
+    def exact(self) -> bool:
+        """Could it be somebody's e-mail address or number?"""
+        return "@" in self.q or any(letter.isdigit() for letter in self.q)
+
+    @property
     def anything(self) -> bool:
         """Is there enough to search by? One letter alone is not."""
         return any(len(word) > 1 for word in self.words) or self.unit_id is not None or bool(self.stage)
@@ -103,7 +109,8 @@ def search(tx: Tx, asked: Asked, number: int = 1) -> Found:
         "stage": asked.stage,
         "skip": (number - 1) * PAGE,
     }
-    shape = _Shape(postgresql, kinds, narrow, bool(asked.words), asked.teams_too, asked.unit_id is not None, bool(asked.stage), asked.left)
+    unit, stage = asked.unit_id is not None, bool(asked.stage)
+    shape = _Shape(postgresql, kinds, narrow, bool(asked.words), asked.teams_too, asked.exact, unit, stage, asked.left)
     statement = _search(shape)
     rows = tx.rows(statement, **values)
     if not narrow and rows[0].candidates > MOST:
@@ -138,20 +145,22 @@ class _Shape:
     narrow: bool
     words: bool
     teams: bool
+    exact: bool
     unit: bool
     stage: bool
     left: bool
+
+    @property
+    def told_at_once(self) -> bool:
+        """Does a hit say itself whether it is among those found, without another look at tables?"""
+        return not self.narrow and Reach.ALL in self.kinds and not (self.unit or self.stage)
 
 
 @lru_cache(maxsize=500)
 def _search(shape: _Shape) -> Ready:
     """Everybody is looked at once, in `hits`; the page and both numbers come from there, and only those on the page are joined to more."""
     hits = (_reach_set(shape.kinds) if shape.narrow else _hits(shape)).cte("hits")
-    number = select(func.count()).select_from(hits).scalar_subquery()
-    chosen = _of_reach(shape, hits) if shape.narrow else select(hits.c.id, hits.c.rank, hits.c.sort_name).where(number <= MOST)
-    found = chosen.where(*_conditions(shape, Person if shape.narrow else hits.c)).cte("found")
-    page = select(found).order_by(found.c.rank, found.c.sort_name, found.c.id).limit(PAGE).offset(bindparam("skip")).cte("page")
-    numbers = select(number.label("candidates"), select(func.count()).select_from(found).scalar_subquery().label("total")).subquery()
+    numbers, page = _told_at_once(shape, hits) if shape.told_at_once else _found_first(shape, hits)
     manager, duty = aliased(Person), aliased(Responsibility)
     return Ready(
         select(
@@ -181,14 +190,46 @@ def _search(shape: _Shape) -> Ready:
     )
 
 
+def _found_first(shape: _Shape, hits: CTE) -> tuple[Any, Any]:
+    """The numbers, and the page: whether a hit is among those found is worth asking once."""
+    number = select(func.count()).select_from(hits).scalar_subquery()
+    chosen = _of_reach(shape, hits) if shape.narrow else select(hits.c.id, hits.c.rank, hits.c.sort_name).where(number <= MOST)
+    found = chosen.where(*_conditions(shape, Person if shape.narrow else hits.c)).cte("found")
+    numbers = select(number.label("candidates"), select(func.count()).select_from(found).scalar_subquery().label("total"))
+    return numbers.subquery(), _page(found).cte("page")
+
+
+def _told_at_once(shape: _Shape, hits: CTE) -> tuple[Any, Any]:
+    """The numbers, and the page: a hit says itself whether it is among those found, so both are read from the hits. Of too many the page
+    is drawn for nothing."""
+    fits = _conditions(shape, hits.c)
+    total = func.count().filter(*fits) if fits else func.count()
+    numbers = select(func.count().label("candidates"), total.label("total")).select_from(hits)
+    return numbers.subquery(), _page(hits).where(*fits).cte("page")
+
+
+def _page(found: CTE) -> Select[Any]:
+    wanted = select(found.c.id, found.c.rank, found.c.sort_name)
+    return wanted.order_by(found.c.rank, found.c.sort_name, found.c.id).limit(PAGE).offset(bindparam("skip"))
+
+
 _EXACT = or_(Person.email == bindparam("email"), Person.swe_number == bindparam("number"), Person.employee_number == bindparam("number"))
-_RANK = case((_EXACT, literal_column("0")), else_=literal_column("1")).label("rank")
-_HIT = Person.id, _RANK, Person.sort_name, Person.leaving_on  # what is needed to sort, count and leave out
+
+
+def _rank(shape: _Shape) -> Any:
+    """First whose address or number it is: looked at only if it could be one."""
+    same: ColumnElement[Any] = literal_column("1")
+    return (case((_EXACT, literal_column("0")), else_=same) if shape.exact else same).label("rank")
+
+
+def _hit(shape: _Shape) -> tuple[Any, ...]:
+    """What is needed to sort, count and leave out."""
+    return Person.id, _rank(shape), Person.sort_name, Person.leaving_on
 
 
 def _of_reach(shape: _Shape, reach: CTE) -> Select[Any]:
     """Those in a narrow reach; it is their words that are looked at."""
-    everyone = select(Person.id, _RANK, Person.sort_name).join(reach, reach.c.id == Person.id).where(few(reach.c.id))
+    everyone = select(Person.id, _rank(shape), Person.sort_name).join(reach, reach.c.id == Person.id).where(few(reach.c.id))
     if not shape.words:
         return everyone
     own = _own_words(shape.postgresql)
@@ -222,9 +263,9 @@ def _own_ids() -> Select[Any]:
     return matched.limit(MOST + 1)
 
 
-def _with_rows(ids: Select[Any] | CompoundSelect[Any]) -> Select[Any]:
+def _with_rows(shape: _Shape, ids: Select[Any] | CompoundSelect[Any]) -> Select[Any]:
     hit = ids.subquery()
-    return select(*_HIT).join(hit, hit.c.id == Person.id).where(few(hit.c.id))
+    return select(*_hit(shape)).join(hit, hit.c.id == Person.id).where(few(hit.c.id))
 
 
 def _teams(postgresql: bool) -> Select[Any]:
@@ -249,15 +290,17 @@ def _hits(shape: _Shape) -> Select[Any]:
         of_teams = _members(UnitClosure.ancestor_id.in_(_teams(shape.postgresql))).limit(MOST + 1)
         if not shape.postgresql:  # numbers are put together sooner than rows
             own = _own_ids()
-            return _with_rows(union(select(own.subquery()), select(of_teams.subquery()))) if shape.teams else _with_rows(own)
-        mine = select(*_HIT).where(_own_words(shape.postgresql)).limit(MOST + 1)
+            return _with_rows(shape, union(select(own.subquery()), select(of_teams.subquery())) if shape.teams else own)
+        mine = select(*_hit(shape)).where(_own_words(shape.postgresql)).limit(MOST + 1)
         if not shape.teams:
             return mine
-        return select(union(select(mine.subquery()), select(_with_rows(of_teams).subquery())).subquery())
+        named = mine.cte("named")  # seldom of a team as well, so that what is asked is whether a member is among them
+        others = _with_rows(shape, select(of_teams.subquery()).distinct()).where(Person.id.not_in(select(named.c.id)))
+        return select(union_all(select(named), others).subquery())
     if shape.unit:
-        return _with_rows(_members(UnitClosure.ancestor_id == bindparam("unit")).limit(MOST + 1))
+        return _with_rows(shape, _members(UnitClosure.ancestor_id == bindparam("unit")).limit(MOST + 1))
     at_stage = select(Stage.person_id.label("id")).where(Stage.stage == bindparam("stage"), current(Stage, TODAY))
-    return _with_rows(at_stage.limit(MOST + 1))
+    return _with_rows(shape, at_stage.limit(MOST + 1))
 
 
 # Reach as a set ----------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from app.core.db import FOREVER
 from app.core.tx import Tx
 from app.supervision.due import Span, Window, merged
 from app.supervision.held import Meeting, Term, compare, windows_of
-from app.supervision.queries import AT_ONCE, MEETINGS, STOPS, terms_of
+from app.supervision.queries import AT_ONCE, terms_of
+from app.supervision.sources import MEETINGS, STOPS
 
 
 def fell_due(tx: Tx, whom: Select[Any], since: date, as_at: date, known_at: datetime) -> list[tuple[int, int, int]]:
@@ -62,7 +63,7 @@ def _meetings(tx: Tx, mine: Sequence[tuple[Term, list[Span], list[Window]]], as_
     if mine:
         first = min(turns[0].starts for _, _, turns in mine)
         for row in _rows(tx, (MEETINGS,), [term.person_id for term, _, _ in mine], since=first, as_at=as_at, known_at=known_at):
-            one = Meeting(row.person_id, row.starts, row.kind, row.minutes, bool(row.registered), bool(row.confirmed))
+            one = Meeting(row.person_id, row.valid_from, row.kind, row.minutes, bool(row.registered), bool(row.confirmed))
             found[row.person_id].append(one)
     return found
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Boolean, Date, Float, Row, Select, String, and_, bindparam, cast, exists, null, or_, select, type_coerce, union_all
+from sqlalchemy import Date, Float, Row, Select, String, and_, bindparam, cast, exists, null, or_, select, type_coerce, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.core.db import ONE, Key, UtcDateTime
+from app.core.db import ONE, Key
 from app.core.facts import current, recorded
-from app.core.ready import Ready
 from app.core.tx import Tx
-from app.frameworks.models import SupervisionRule
-from app.people.models import Absence, Duty, Person, Responsibility
+from app.people.models import Duty, Person, Responsibility
 from app.people.models import Post as PostRow
 from app.supervision import standing
 from app.supervision.due import Span, Window, merged
@@ -35,34 +33,14 @@ from app.supervision.held import (
     promised_minutes,
     windows_of,
 )
-from app.supervision.models import Caseload, ProtectedTime, Supervision, SupervisionPause, SupervisionTerm, Supervisor
+from app.supervision.models import Caseload, ProtectedTime, Supervision, SupervisionTerm, Supervisor
+from app.supervision.sources import AS_AT, DEFAULTS, KNOWN_AT, MEETINGS, STOPS, TERMS, OfOne, alone, of_one
 
 Whom = Collection[int] | Select[Any]  # people by id, or a select of their ids
-_AS_AT: Any = bindparam("as_at", type_=Date)
-_KNOWN_AT: Any = bindparam("known_at", type_=UtcDateTime)
 AT_ONCE = 2000  # people in one statement, so that it does not grow with the council
 
 
 # Terms -------------------------------------------------------------------------------------------------------------
-
-_TERMS = (
-    select(
-        SupervisionTerm.person_id,
-        SupervisionTerm.subject,
-        SupervisionTerm.rule_id,
-        SupervisionRule.code,
-        SupervisionRule.title,
-        SupervisionRule.definition,
-        SupervisionTerm.anchor,
-        SupervisionTerm.valid_from,
-        SupervisionTerm.valid_to,
-        SupervisionTerm.agreed,
-        cast(null(), Key).label("unit_id"),
-    )
-    .join(SupervisionRule, SupervisionRule.id == SupervisionTerm.rule_id)
-    .where(recorded(SupervisionTerm, _KNOWN_AT))
-)
-_TERMS_OF_ONE = Ready(_TERMS.where(SupervisionTerm.person_id == standing.PERSON).union_all(standing.DEFAULTS))  # on everybody's first page
 
 
 def _joined(rows: Iterable[Row[Any]]) -> list[tuple[Term, list[Span]]]:
@@ -71,26 +49,27 @@ def _joined(rows: Iterable[Row[Any]]) -> list[tuple[Term, list[Span]]]:
     for row in sorted(rows, key=lambda row: (row.person_id, row.valid_from)):
         pieces[row.person_id, row.subject, row.rule_id, row.anchor].append(row)
     found = []
-    for of_one in pieces.values():
-        first, last = of_one[0], of_one[-1]
-        holes = [(one.valid_to, other.valid_from) for one, other in pairwise(of_one)]
+    for piece in pieces.values():
+        first, last = piece[0], piece[-1]
+        holes = [(one.valid_to, other.valid_from) for one, other in pairwise(piece)]
         same = (first.person_id, first.subject, first.rule_id, first.code, first.title, first.definition, first.anchor)
         term = Term(*same, first.valid_from, last.valid_to, last.agreed or {})
         found.append((term, [hole for hole in holes if hole[0] < hole[1]]))
     return found
 
 
-def terms_of(tx: Tx, whom: Whom, as_at: date, known_at: datetime, *, ended: bool = False) -> list[tuple[Term, list[Span]]]:
+def terms_of(
+    tx: Tx, whom: Whom, as_at: date, known_at: datetime, *, ended: bool = False, one: OfOne | None = None
+) -> list[tuple[Term, list[Span]]]:
     """The term that each person is in on `as_at`, by a rule of their own or else by that of where they belong; with `ended` also the latest
-    one that is over, for those who are in none."""
+    one that is over, for those who are in none. `one`: what is known of them already, if `whom` is one person."""
     latest: dict[int, tuple[Term, list[Span]]] = {}
     over: dict[int, tuple[Term, list[Span]]] = {}
     own: dict[int, list[Span]] = defaultdict(list)
-    if (person := standing.alone(whom)) is not None:
-        rows = tx.rows(_TERMS_OF_ONE, person=person, known_at=known_at, as_at=as_at)
+    if one is not None:
+        rows: Sequence[Row[Any]] = one.terms
     else:
-        both = _TERMS.where(SupervisionTerm.person_id.in_(whom)).union_all(standing.DEFAULTS)
-        rows = tx.rows(both, known_at=known_at, as_at=as_at)
+        rows = tx.rows(TERMS.where(SupervisionTerm.person_id.in_(whom)).union_all(DEFAULTS), known_at=known_at, as_at=as_at)
     rules = {row.unit_id: row for row in rows if row.person_id is None}
     for term, holes in _joined(row for row in rows if row.person_id is not None):
         edges = [term.valid_from, *(edge for hole in holes for edge in hole), term.valid_to]
@@ -101,7 +80,8 @@ def terms_of(tx: Tx, whom: Whom, as_at: date, known_at: datetime, *, ended: bool
             kept[term.person_id] = (term, holes)
     others = whom if isinstance(whom, Select) else [key for key in whom if key not in latest]
     if not isinstance(others, list) or others:
-        latest |= {term.person_id: (term, []) for term in standing.terms(tx, others, as_at, known_at, own, rules)}
+        theirs = standing.terms(tx, others, as_at, known_at, own, rules, one.places if one else None)
+        latest |= {term.person_id: (term, []) for term in theirs}
     if ended:
         latest = over | latest
     return list(latest.values())
@@ -109,7 +89,7 @@ def terms_of(tx: Tx, whom: Whom, as_at: date, known_at: datetime, *, ended: bool
 
 def terms_for(tx: Tx, subjects: Collection[str], as_at: date, known_at: datetime) -> list[tuple[Term, list[Span]]]:
     """The terms of these subjects that have begun by `as_at`, current or over; the latest of each subject."""
-    found = _joined(tx.rows(_TERMS.where(SupervisionTerm.subject.in_(subjects)), known_at=known_at))
+    found = _joined(tx.rows(TERMS.where(SupervisionTerm.subject.in_(subjects)), known_at=known_at))
     latest = {term.subject: (term, holes) for term, holes in sorted(found, key=lambda each: each[0].valid_to) if term.valid_from <= as_at}
     return list(latest.values())
 
@@ -117,37 +97,10 @@ def terms_for(tx: Tx, subjects: Collection[str], as_at: date, known_at: datetime
 # Supervision -------------------------------------------------------------------------------------------------------
 
 
-def _stop(table: Any) -> Select[Any]:
-    """Spans in which the clock stands still, in the columns of `MEETINGS`; their kind is none."""
-    nothing = (cast(null(), String), cast(null(), Key), cast(null(), Boolean), cast(null(), Boolean))
-    return select(table.person_id, table.valid_from, table.valid_to, *nothing, table.id).where(recorded(table, _KNOWN_AT))
-
-
-STOPS = (_stop(SupervisionPause), _stop(Absence))
-_REGISTERED = exists(select(ONE).where(Supervisor.supervision_id == Supervision.id, Supervisor.registered))
-MEETINGS = select(
-    Supervision.person_id,
-    Supervision.held_on.label("starts"),
-    Supervision.held_on.label("ends"),
-    Supervision.kind,
-    Supervision.minutes,
-    _REGISTERED.label("registered"),
-    or_(
-        Supervision.recorded_by.is_(None),
-        Supervision.recorded_by != Supervision.person_id,
-        and_(Supervision.confirmed_at.is_not(None), Supervision.confirmed_at <= _KNOWN_AT),
-    ).label("confirmed"),
-    Supervision.id,
-).where(recorded(Supervision, _KNOWN_AT), Supervision.held_on >= bindparam("since", type_=Date), Supervision.held_on <= _AS_AT)
-
-
-def _clock(of: Callable[[Any], ColumnElement[bool]]) -> Any:
-    """What was held and when the clock stood still, of the people that `of` narrows to."""
+def _clock(people: Collection[int]) -> Any:
+    """What was held, and when the clock stood still."""
     parts: tuple[Any, ...] = (MEETINGS, *STOPS)
-    return union_all(*(part.where(of(part.selected_columns[0])) for part in parts)).order_by("person_id", "starts", "id")
-
-
-_CLOCK_OF_ONE = Ready(_clock(lambda whose: whose == standing.PERSON))
+    return union_all(*(part.where(part.selected_columns[0].in_(people)) for part in parts)).order_by("person_id", "valid_from", "id")
 
 
 def _compared(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at: datetime) -> list[tuple[Held, list[Span]]]:
@@ -155,22 +108,19 @@ def _compared(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_a
     return [each for start in range(0, len(found), AT_ONCE) for each in _compare(tx, found[start : start + AT_ONCE], as_at, known_at)]
 
 
-def _compare(tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at: datetime) -> list[tuple[Held, list[Span]]]:
+def _compare(
+    tx: Tx, found: list[tuple[Term, list[Span]]], as_at: date, known_at: datetime, one: OfOne | None = None
+) -> list[tuple[Held, list[Span]]]:
     people = sorted({term.person_id for term, _ in found})
     since = min(term.valid_from for term, _ in found)
     stops: dict[int, list[Span]] = defaultdict(list)
     meetings: dict[int, list[Meeting]] = defaultdict(list)
-    moments: dict[str, Any] = dict(since=since, as_at=as_at, known_at=known_at)
-    if (person := standing.alone(people)) is not None:
-        rows = tx.rows(_CLOCK_OF_ONE, person=person, **moments)
-    else:
-        rows = tx.rows(_clock(lambda whose: whose.in_(people)), **moments)
-    for row in rows:
+    for row in one.clock if one else tx.rows(_clock(people), since=since, as_at=as_at, known_at=known_at):
         if row.kind is None:
-            stops[row.person_id].append((row.starts, row.ends))
-        else:
-            one = Meeting(row.person_id, row.starts, row.kind, row.minutes, bool(row.registered), bool(row.confirmed))
-            meetings[row.person_id].append(one)
+            stops[row.person_id].append((row.valid_from, row.valid_to))
+        elif row.valid_from >= since:
+            held = Meeting(row.person_id, row.valid_from, row.kind, row.minutes, bool(row.registered), bool(row.confirmed))
+            meetings[row.person_id].append(held)
     answer, drawn = [], dict[Any, list[Window]]()
     for term, holes in found:
         still = merged([*stops[term.person_id], *holes])
@@ -186,9 +136,13 @@ def held_against_due(
 ) -> dict[int, Held]:
     """By person: what was held against what was due, for everybody of `whom` who is in a term on `as_at` (today where it is left out).
 
-    Four statements up to AT_ONCE of them. Whoever calls has narrowed `whom` to those the reader may see.
+    Three statements up to AT_ONCE of them, and one for one. Whoever calls has narrowed `whom` to those the reader may see.
     """
     as_at, known_at = as_at or tx.today, known_at or tx.now
+    if (person_id := alone(whom)) is not None:
+        one = of_one(tx, person_id, as_at, known_at)
+        found = terms_of(tx, whom, as_at, known_at, ended=ended, one=one)
+        return {held.term.person_id: held for held, _ in (_compare(tx, found, as_at, known_at, one) if found else ())}
     found = terms_of(tx, whom, as_at, known_at, ended=ended)
     return {held.term.person_id: held for held, _ in _compared(tx, found, as_at, known_at)}
 
@@ -204,7 +158,7 @@ def in_pieces(tx: Tx, whom: Select[Any], as_at: date | None = None) -> Iterator[
 
 _POSTS = select(
     PostRow.person_id, PostRow.valid_from, PostRow.valid_to, type_coerce(PostRow.fte, Float).label("fte"), PostRow.working_days
-).where(recorded(PostRow, _KNOWN_AT), PostRow.is_primary)
+).where(recorded(PostRow, KNOWN_AT), PostRow.is_primary)
 _TIME = select(
     ProtectedTime.person_id,
     ProtectedTime.on_date,
@@ -212,9 +166,9 @@ _TIME = select(
     cast(null(), Key).label("children"),
     cast(null(), Key).label("percent"),
     cast(null(), String).label("source"),
-).where(recorded(ProtectedTime, _KNOWN_AT), ProtectedTime.on_date >= bindparam("since", type_=Date), ProtectedTime.on_date <= _AS_AT)
+).where(recorded(ProtectedTime, KNOWN_AT), ProtectedTime.on_date >= bindparam("since", type_=Date), ProtectedTime.on_date <= AS_AT)
 _COUNTS = select(Caseload.person_id, Caseload.on_date, cast(null(), Key), Caseload.children, Caseload.percent, Caseload.source).where(
-    recorded(Caseload, _KNOWN_AT), Caseload.on_date >= bindparam("since", type_=Date), Caseload.on_date <= _AS_AT
+    recorded(Caseload, KNOWN_AT), Caseload.on_date >= bindparam("since", type_=Date), Caseload.on_date <= AS_AT
 )
 
 
@@ -373,30 +327,30 @@ TO_CONFIRM = (  # of the supervision that :me gave
 
 def followed(today: Any) -> ColumnElement[bool]:
     """Whoever (`Person.id`) follows a rule on a day, a programme's or that of where they belong; may be true of a few who left."""
-    return or_(exists(standing.anywhere(today)), _own(today))
+    return or_(exists(standing.anywhere(today)), _own(Person.id, today))
 
 
-def _own(today: Any) -> ColumnElement[bool]:
-    return exists(select(ONE).where(SupervisionTerm.person_id == Person.id, current(SupervisionTerm, today)))
+def _own(person: ColumnElement[int], today: Any) -> ColumnElement[bool]:
+    return exists(select(ONE).where(SupervisionTerm.person_id == person, current(SupervisionTerm, today)))
 
 
 # The reader and those they manage or assess, as far as supervision may be overdue: on the first page whoever follows a part's rule and was
 # supervised since `:lately` is not looked at any closer. Such a rule has windows of four weeks or more, so that nothing can be overdue.
 LATELY = timedelta(days=27)
+_us = union_all(select(cast(_ME, Key).label("id")), _THEIRS).subquery("us")  # somebody both managed and assessed stands in it twice
 _lately = exists(
     select(ONE).where(
-        Supervision.person_id == Person.id,
+        Supervision.person_id == _us.c.id,
         Supervision.superseded_at.is_(None),
         Supervision.kind.in_(COUNTS),
         Supervision.held_on >= bindparam("lately", type_=Date),
     )
 )
-_US: Any = union_all(select(cast(_ME, Key)), _THEIRS)  # one list of ids: of "either or" PostgreSQL asks everybody
-FOLLOWED = select(Person.id).where(Person.id.in_(_US), or_(_own(_TODAY), and_(exists(standing.anywhere(_TODAY)), ~_lately)))
+FOLLOWED = select(_us.c.id).where(or_(_own(_us.c.id, _TODAY), and_(exists(standing.anywhere(_TODAY)), ~_lately)))
 
 
 def overdue(tx: Tx, people: Collection[int]) -> tuple[date | None, int]:
-    """Since when the reader's own supervision is overdue, and of how many of these others it is. Four statements, none for nobody."""
+    """Since when the reader's own supervision is overdue, and of how many of these others it is. Few statements, none for nobody."""
     late = {key: held.overdue_since for key, held in held_against_due(tx, people).items() if held.overdue_since} if people else {}
     own = late.pop(tx.actor.person_id or 0, None)
     return own, len(late)

@@ -11,57 +11,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Date, Row, Select, String, bindparam, cast, null, select, union_all
+from sqlalchemy import Row, Select, select, union_all
 
-from app.core.db import ONE, Key, UtcDateTime
-from app.core.facts import current, known, recorded
-from app.core.ready import Ready
+from app.core.db import ONE
+from app.core.facts import current
 from app.core.tx import Tx
-from app.frameworks.models import SupervisionRule
-from app.people.models import Membership, Person, Post, UnitClosure
+from app.people.models import Membership, Post, UnitClosure
 from app.supervision.action_models import SupervisionDefault
 from app.supervision.due import Span, merged
 from app.supervision.held import Term
-
-_AS_AT: Any = bindparam("as_at", type_=Date)
-_KNOWN_AT: Any = bindparam("known_at", type_=UtcDateTime)
-
-# The rules of parts of the organisation, in the columns in which `queries` reads terms of people's own: those say nothing of these.
-DEFAULTS = (
-    select(
-        cast(null(), Key).label("person_id"),
-        cast(null(), String).label("subject"),
-        SupervisionDefault.rule_id,
-        SupervisionRule.code,
-        SupervisionRule.title,
-        SupervisionRule.definition,
-        cast(null(), Date).label("anchor"),
-        SupervisionDefault.valid_from,
-        SupervisionDefault.valid_to,
-        cast(null(), SupervisionRule.definition.type).label("agreed"),
-        SupervisionDefault.unit_id,
-    )
-    .join(SupervisionRule, SupervisionRule.id == SupervisionDefault.rule_id)
-    .where(known(SupervisionDefault, _AS_AT, _KNOWN_AT))
-)
-# Who belongs where: spans in teams below a part that has a rule, spans of employment, and the employer.
-_BELOW = (
-    select(Membership.person_id, UnitClosure.ancestor_id.label("unit_id"), UnitClosure.depth, Membership.valid_from, Membership.valid_to)
-    .join(UnitClosure, UnitClosure.descendant_id == Membership.unit_id)
-    .where(recorded(Membership, _KNOWN_AT))
-)
-_POSTS = (
-    select(Post.person_id, Person.organisation_id.label("unit_id"), cast(null(), Key).label("depth"), Post.valid_from, Post.valid_to)
-    .join(Person, Person.id == Post.person_id)
-    .where(recorded(Post, _KNOWN_AT), Post.is_primary)
-)
-PERSON: Any = bindparam("person", type_=Key)
-_PLACES_OF_ONE = Ready(union_all(_BELOW.where(Membership.person_id == PERSON), _POSTS.where(Post.person_id == PERSON)))
-
-
-def alone(whom: Collection[int] | Select[Any]) -> int | None:
-    """The only person it is about, if it is one: for whom statements are made once."""
-    return None if isinstance(whom, Select) or len(whom) != 1 else next(iter(whom))
+from app.supervision.sources import BELOW, POSTS
 
 
 def anywhere(today: Any) -> Select[Any]:
@@ -76,21 +35,21 @@ def terms(
     known_at: datetime,
     own: Mapping[int, Sequence[Span]],
     rules: Mapping[int, Row[Any]],
+    places: Sequence[Row[Any]] | None = None,
 ) -> list[Term]:
     """The terms that people are in on `as_at` by the rule of where they belong; nobody's while a programme's rule stands.
 
     `own`: each person's spans under rules of their own. They begin anew when one of these ends, and when they come under another part's
-    rule. `rules`: those of parts on the date, rows of DEFAULTS by their part. One statement, none where there is no rule.
+    rule. `rules`: those of parts on the date, rows of DEFAULTS by their part. One statement, none where there is no rule or the caller
+    knows the `places` already (rows of BELOW and POSTS).
     """
     if not rules:
         return []
     below: dict[int, list[Row[Any]]] = defaultdict(list)
     posts: dict[int, list[Row[Any]]] = defaultdict(list)
-    if (person := alone(whom)) is not None:
-        places = tx.rows(_PLACES_OF_ONE, person=person, known_at=known_at)
-    else:
-        under = _BELOW.where(UnitClosure.ancestor_id.in_(sorted(rules)), Membership.person_id.in_(whom))
-        places = tx.rows(union_all(under, _POSTS.where(Post.person_id.in_(whom))), known_at=known_at)
+    if places is None:
+        under = BELOW.where(UnitClosure.ancestor_id.in_(sorted(rules)), Membership.person_id.in_(whom))
+        places = tx.rows(union_all(under, POSTS.where(Post.person_id.in_(whom))), known_at=known_at)
     for row in places:
         if row.depth is None:
             posts[row.person_id].append(row)
