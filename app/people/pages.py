@@ -43,7 +43,7 @@ def find(tx: Tx, page: Page) -> Response:
         unit=queries.unit_name(tx, asked.unit_id) if asked.unit_id else "",
         unit_is_part=asked.unit_id is not None and any(key == asked.unit_id for key, _ in parts),
         parts_options=_options(parts, asked.unit_id),
-        stages=queries.stages(tx),
+        stage_options=_options(queries.stages_to_filter_by(tx), asked.stage),
         cells=[_cells(row, tx.today) for row in found.rows] if found else [],
         most=search.MOST,
         link=link,
@@ -57,10 +57,10 @@ def _cells(row: Any, today: date) -> tuple[Any, ...]:
 
 
 @lru_cache(maxsize=64)
-def _options(parts: tuple[tuple[int, str], ...], chosen: int | None) -> Markup:
+def _options(choices: tuple[tuple[int | str, str], ...], chosen: int | str | None) -> Markup:
     """What to choose a part of the organisation from: hundreds of lines that change a few times a year, so each list is written once."""
     line = Markup('<option value="{}"{}>{}</option>')
-    return Markup("").join(line.format(key, Markup(" selected") if key == chosen else "", words) for key, words in parts)
+    return Markup("").join(line.format(key, Markup(" selected") if key == chosen else "", words) for key, words in choices)
 
 
 @pages.get("/people/{person_id:int}", can=Can.READ_PERSON)

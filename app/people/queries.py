@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from time import monotonic
@@ -312,23 +312,37 @@ def unit_name(tx: Tx, unit_id: int) -> str:
 def parts_of_organisation(tx: Tx) -> tuple[tuple[int, str], ...]:
     """Services and localities to filter by, of the organisations the reader may see; teams are found by typing their name.
 
-    Every list of people offers them and they change a few times a year, so each process remembers them for PARTS_KEPT seconds.
+    Every list of people offers them and they change a few times a year, so each process remembers them for LISTS_KEPT seconds.
     """
     roots = _visible_roots(tx)
-    kept = _parts.setdefault(tx.db.engine, {})
-    key = None if roots is None else tuple(roots)
-    until, found = kept.get(key, (0.0, ()))
-    if monotonic() > until:
+
+    def ask() -> tuple[tuple[int, str], ...]:
         chosen = select(Unit.id, Unit.name).where(Unit.kind != UnitKind.TEAM, Unit.closed_on.is_(None))
         chosen = chosen if roots is None else chosen.where(Unit.organisation_id.in_(roots))
         rows = tx.rows(chosen.order_by(Unit.kind != UnitKind.ORGANISATION, Unit.name).limit(400))
-        found = tuple((row.id, row.name) for row in rows)
-        if len(kept) >= MOST_LISTS:
-            kept.clear()
-        kept[key] = monotonic() + PARTS_KEPT, found
+        return tuple((row.id, row.name) for row in rows)
+
+    found: tuple[tuple[int, str], ...] = _remembered(tx, None if roots is None else tuple(roots), ask)
     return found
 
 
-PARTS_KEPT = 15.0  # seconds
+def stages_to_filter_by(tx: Tx) -> tuple[tuple[str, str], ...]:
+    """`stages`, remembered likewise."""
+    found: tuple[tuple[str, str], ...] = _remembered(tx, "stages", lambda: tuple(stages(tx)))
+    return found
+
+
+def _remembered(tx: Tx, key: Any, ask: Callable[[], Any]) -> Any:
+    kept = _lists.setdefault(tx.db.engine, {})
+    until, found = kept.get(key, (0.0, ()))
+    if monotonic() > until:
+        found = ask()
+        if len(kept) >= MOST_LISTS:
+            kept.clear()
+        kept[key] = monotonic() + LISTS_KEPT, found
+    return found
+
+
+LISTS_KEPT = 15.0  # seconds
 MOST_LISTS = 100  # one for each organisation whose people look
-_parts: WeakKeyDictionary[Engine, dict[tuple[int, ...] | None, tuple[float, tuple[tuple[int, str], ...]]]] = WeakKeyDictionary()
+_lists: WeakKeyDictionary[Engine, dict[Any, tuple[float, Any]]] = WeakKeyDictionary()
