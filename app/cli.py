@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.core.config import ROOT, Settings, SettingsError, settings
 from app.core.db import Database, connect
@@ -254,15 +254,21 @@ def warm(database: Database) -> None:
     """Load and compile what every web process needs sooner or later, so that they share it."""
     from uvicorn.loops.auto import auto_loop_factory
 
-    from app.core import ready
+    from app.core import calendar, ready
+    from app.core.tx import SYSTEM, clock, transaction
     from app.core.web import environment
     from app.desks import needs
+    from app.pathways import ahead
 
     for name in ("uvicorn.lifespan.on", "uvicorn.protocols.http.auto", "app.patience", "app.sharing"):
         import_module(name)
     auto_loop_factory()
+    calendar.bank_holidays(clock().year)
     needs.prepare()
     ready.compile_all(database.read.dialect)
+    with suppress(SQLAlchemyError), transaction(database, SYSTEM, writes=False) as tx:  # no tables yet: `serve` says it is not ready
+        ahead.prepare(tx)
+    database.dispose()  # a connection belongs to one process
     pages = environment()
     for name in pages.list_templates(filter_func=lambda name: not name.startswith(("govuk_frontend_jinja/", "email/"))):
         pages.get_template(name)

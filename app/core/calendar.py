@@ -6,9 +6,14 @@ The functions that hot pages call for the same few sessions again and again reme
 
 from __future__ import annotations
 
+import sys
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
 from zoneinfo import ZoneInfo
 
 LONDON = ZoneInfo("Europe/London")
@@ -136,12 +141,21 @@ def month_and_year(day: date) -> str:
     return f"{MONTHS[day.month - 1]} {day.year}"
 
 
+def _holidays() -> Any:
+    """The package, with the United Kingdom and no other country: loading all of the world, as it does when one is asked for, takes 18 MB
+    in every process. Loaded here and not above because most commands need none."""
+    whole = "holidays.countries"
+    if whole not in sys.modules and (found := find_spec(whole)) is not None:
+        bare = ModuleType(whole)
+        bare.__path__ = list(found.submodule_search_locations or ())
+        sys.modules.setdefault(whole, bare)
+    return import_module("holidays")
+
+
 @cache
 def bank_holidays(year: int) -> frozenset[date]:
     """England's bank holidays in a calendar year, substitute days in place of the weekend days they stand for."""
-    import holidays  # a fifth of a second and some memory that most commands never need
-
-    found = holidays.country_holidays("GB", subdiv="ENG", years=year)
+    found = _holidays().country_holidays("GB", subdiv="ENG", years=year)
     # When Christmas falls on a Saturday the package lists both it and the Monday after; the bank holiday is the Monday only,
     # and someone who works weekends may work that Saturday.
     return frozenset(day for day in found if day.weekday() < 5)

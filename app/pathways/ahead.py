@@ -63,6 +63,13 @@ def ahead(tx: Tx, person_id: int) -> Ahead | None:
     return answer
 
 
+def prepare(tx: Tx) -> None:
+    """Have the statement built and compiled, by asking about nobody: before processes part, so that they share it."""
+    plan = _plan(tx)
+    if plan.statement is not None:
+        _asked(tx, plan, 0)
+
+
 def _asked(tx: Tx, plan: _Plan, person_id: int) -> Ahead | None:
     rows = tx.rows(plan.statement, whose=person_id, **values(When(tx.today)))
     ready = {"met", "lapsing"}
