@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -179,6 +180,15 @@ def safe(value: str | None) -> str:
     if not value:
         return ""
     return value if value[0].isalnum() or not value.lstrip(" ").startswith(_FORMULA) else "'" + value
+
+
+_SPECIAL = re.compile(r'[",\r\n]')
+
+
+def csv_cell(value: str) -> str:
+    """A cell as it stands in a CSV file, in quotation marks where it has to be (RFC 4180 §2): for long tables, most of whose cells are
+    dates and words of ours that need none."""
+    return '"' + value.replace('"', '""') + '"' if _SPECIAL.search(value) else value
 
 
 def csv_bytes(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

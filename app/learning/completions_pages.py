@@ -87,7 +87,7 @@ def export(tx: Tx, page: Page) -> Response:
             code="too-many-people",
             way_out="Choose a part of the organisation first, and take a file for each.",
         )
-    body = matrix.as_csv(tx, courses, rows)
+    body = matrix.as_csv(tx, asked, courses, rows)
     page.took("completions.exported", "completions", rows=len(rows), courses=len(courses), **_query(asked))
     name = f"completions-{tx.today.isoformat()}.csv"
     return Response(body, media_type="text/csv; charset=utf-8", headers={"content-disposition": f'attachment; filename="{name}"'})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from app.core.calendar import MONTHS
 from app.core.errors import NotFound
 from app.core.facts import current
-from app.core.listing import csv_bytes, safe
+from app.core.listing import csv_cell, safe
 from app.core.tx import Tx
 from app.learning.models import Completion, Course, Curriculum, CurriculumCourse
 from app.people.models import Membership, Person, Post, Unit, UnitClosure
@@ -169,33 +169,42 @@ def people(tx: Tx, asked: Asked, *, limit: int | None = None, offset: int = 0) -
 
 # Cells -------------------------------------------------------------------------------------------------------------
 
-# One text for a completion: its course, a colon, and the date it counts until, or "~" and the date of completing where it does not expire.
-# The greatest date of a person and a course is what counts, so that nothing has to be sorted, no date taken apart, and all of a person's
-# completions can come in one row: twenty thousand small rows would take longer to fetch than to find. Keys of ours are written into
-# the statement, since a thousand parameters take longer than all the rest of it.
-_lasts = func.coalesce(cast(Completion.expires_on, String), literal_column("'~'", String()) + cast(Completion.completed_on, String))
+# One text for a completion: its course, a colon or, where it does not expire, a "~", and the date it counts until or was completed on.
+# The greatest of a person and a course is what counts ("~" comes after ":"), so that nothing has to be sorted, no date taken apart, and
+# all of a person's completions can come in one row: twenty thousand small rows would take longer to fetch than to find.
+_lasts = func.coalesce(
+    literal_column("':'", String()) + cast(Completion.expires_on, String),
+    literal_column("'~'", String()) + cast(Completion.completed_on, String),
+)
 _LASTS = (
-    select(Completion.person_id, func.aggregate_strings(cast(Completion.course_id, String) + literal_column("':'", String()) + _lasts, ","))
-    .where(
-        Completion.superseded_at.is_(None),
-        Completion.person_id.in_(bindparam("people", expanding=True, literal_execute=True)),
-        Completion.course_id.in_(bindparam("courses", expanding=True, literal_execute=True)),
-    )
+    select(Completion.person_id, func.aggregate_strings(cast(Completion.course_id, String) + _lasts, ","))
+    .where(Completion.superseded_at.is_(None), Completion.course_id.in_(bindparam("courses", expanding=True, literal_execute=True)))
     .group_by(Completion.person_id)
 )
+# Keys of ours are written into the statement, since a thousand parameters take longer than all the rest of it.
+_LASTS_OF = _LASTS.where(Completion.person_id.in_(bindparam("people", expanding=True, literal_execute=True)))
+_DATE = len("2026-12-31")
 
 
-def _greatest(tx: Tx, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> dict[int, list[str]]:
-    """For each of these people the text of what counts, in the order of the courses; empty where nothing was completed."""
+def _greatest(tx: Tx, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]], *, whole: Asked | None = None) -> dict[int, list[str]]:
+    """For each of these people the text of what counts, without its course, in the order of the courses; empty where nothing was
+    completed. `whole`: they are all whom that asks for."""
     column = {str(course.id): number for number, course in enumerate(courses)}
     grid = {row.id: [""] * len(column) for row in rows}
     if not grid or not column:
         return grid
-    for person_id, completions in tx.db.execute(_LASTS, {"courses": [course.id for course in courses], "people": list(grid)}):
-        line = grid[person_id]
+    given: dict[str, Any] = {"courses": [course.id for course in courses]}
+    if whole is None:
+        found = tx.db.execute(_LASTS_OF, given | {"people": list(grid)})
+    else:
+        theirs = select(Person.id).where(or_(Person.leaving_on.is_(None), Person.leaving_on >= TODAY), *_whose(tx, whole))
+        found = tx.db.execute(_LASTS.where(Completion.person_id.in_(theirs)), given | {"today": tx.today})
+    for person_id, completions in found.all():
+        if (line := grid.get(person_id)) is None:
+            continue  # who came after the others were asked about
         for completion in completions.split(","):
-            course, _, lasts = completion.partition(":")
-            number = column[course]
+            number = column[completion[: -_DATE - 1]]
+            lasts = completion[-_DATE - 1 :]
             if lasts > line[number]:
                 line[number] = lasts
     return grid
@@ -209,10 +218,11 @@ class _Cells(dict[str, Cell]):
         self.today, self.soon = today.isoformat(), (today + SOON).isoformat()
 
     def __missing__(self, lasts: str) -> Cell:
+        day = lasts[1:]
         if lasts.startswith("~"):
-            cell = Cell("done", lasts[1:])
+            cell = Cell("done", day)
         else:
-            cell = Cell("lapsed" if lasts < self.today else "due soon" if lasts < self.soon else "in date", lasts)
+            cell = Cell("lapsed" if day < self.today else "due soon" if day < self.soon else "in date", day)
         self[lasts] = cell
         return cell
 
@@ -223,14 +233,21 @@ def cells(tx: Tx, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> dict
     return {key: [meaning[lasts] if lasts else None for lasts in line] for key, line in _greatest(tx, courses, rows).items()}
 
 
-def as_csv(tx: Tx, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> bytes:
-    """The whole matrix as a file: the same words as the page, with ISO dates that spreadsheets understand."""
-    grid, meaning = _greatest(tx, courses, rows), _Cells(tx.today)
+class _Texts(dict[str | None, str]):
+    """Texts as they stand in the file: teams and job titles come again and again."""
+
+    def __missing__(self, text: str | None) -> str:
+        self[text] = found = csv_cell(safe(text))
+        return found
+
+
+def as_csv(tx: Tx, asked: Asked, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> bytes:
+    """The whole matrix as a file: the same words as the page, with ISO dates that spreadsheets understand. `rows`: all of `asked`."""
+    grid, meaning, text = _greatest(tx, courses, rows, whole=asked), _Cells(tx.today), _Texts()
     every = set[str]().union(*grid.values())
     said = {lasts: meaning[lasts].text if lasts else "" for lasts in every}
-
-    def lines() -> Iterator[list[str]]:
-        for row in rows:
-            yield [safe(row.name), safe(row.employee_number), safe(row.job_title), safe(row.unit), *map(said.__getitem__, grid[row.id])]
-
-    return csv_bytes([*FIRST_COLUMNS, *(course.title for course in courses)], lines())
+    lines = [",".join([text[head] for head in (*FIRST_COLUMNS, *(course.title for course in courses))])]
+    for row in rows:
+        who = text[row.name], text[row.employee_number], text[row.job_title], text[row.unit]
+        lines.append(",".join([*who, *map(said.__getitem__, grid[row.id])]))
+    return ("\r\n".join(lines) + "\r\n").encode("utf-8-sig")

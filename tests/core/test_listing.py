@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import Invalid
-from app.core.listing import ListQuery, PageNumbers, after, csv_bytes, cursor, safe
+from app.core.listing import ListQuery, PageNumbers, after, csv_bytes, csv_cell, cursor, safe
 
 
 class Asked(ListQuery):
@@ -64,3 +64,9 @@ def test_a_file_reads_back_as_it_was_written(cells: list[str]) -> None:
 
 def test_words_stay_as_they_are() -> None:
     assert [safe(text) for text in ("O'Neill", "Zoë", "1 May", "", None)] == ["O'Neill", "Zoë", "1 May", "", ""]
+
+
+@given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), min_size=2, max_size=4))
+def test_a_cell_put_together_by_hand_is_read_as_it_was(cells: list[str]) -> None:
+    line = ",".join(map(csv_cell, cells)) + "\r\n"
+    assert list(csv.reader(io.StringIO(line, newline=""), strict=True)) == [cells]
