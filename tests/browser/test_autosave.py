@@ -22,7 +22,7 @@ from tests.factory import Make
 from tests.programmes.making import Enrolled, Programmes
 from tests.programmes.test_writing import Hands
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
 
 @dataclass

@@ -18,7 +18,7 @@ from tests.county import migrated
 from tests.factory import Make
 from tests.reports.world import World
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from tests.browser.house import NARROWEST, PHONE, Server, Window, serving
 from tests.county import migrated
 from tests.factory import Make
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 PHOTO = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
 )
@@ -86,7 +86,6 @@ def test_a_reflection_with_a_photo_though_the_connection_is_lost(chromium: Brows
     assert rows(served, select(RecordDraft.draft_key)) == []
 
 
-@pytest.mark.thorough
 def test_words_survive_a_closed_browser_and_what_is_wrong_leaves_the_photo_chosen(chromium: Browser, served: Server) -> None:
     ben = Make(served.database).person("Ben Field", employee_number="E-BEN", email="ben.field@westmarch.example")
     with phone(chromium, served, ben, NARROWEST) as context:
@@ -118,7 +117,6 @@ def test_words_survive_a_closed_browser_and_what_is_wrong_leaves_the_photo_chose
     assert said.count("Nobody has these words yet") == 1
 
 
-@pytest.mark.thorough
 def test_without_script_it_is_a_form(chromium: Browser, served: Server) -> None:
     cai = Make(served.database).person("Cai Field", employee_number="E-CAI", email="cai.field@westmarch.example")
     with phone(chromium, served, cai, java_script_enabled=False) as context:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.house import DESKTOP, NARROWEST, Server, Window, window
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 CODE = "learning-take-up"
 
 

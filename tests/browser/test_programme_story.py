@@ -27,7 +27,7 @@ from tests.programmes.asye import asye
 from tests.programmes.making import Enrolled, Programmes
 from tests.programmes.test_panels import YES
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,6 @@ def agreed(walk: Walk, address: str, *people: Any) -> None:
         walk.press("Give your answer")
 
 
-@pytest.mark.thorough
 def test_a_pause_another_assessor_and_an_extension(served: Server, make: Make, chromium: Browser) -> None:
     programmes = Programmes(make)
     cohort = programmes.cohort(asye(make), "Cohort of changes")
@@ -278,7 +277,6 @@ def test_a_pause_another_assessor_and_an_extension(served: Server, make: Make, c
         walk.clean()
 
 
-@pytest.mark.thorough
 def test_a_panel_returns_and_then_does_not_confirm(served: Server, make: Make, chromium: Browser) -> None:
     people: dict[str, Any] = dict(nqsw=make.person("Rhea Turned", swe_number="SW900313"), assessor=make.person("Ari Sessor"))
     there, cast, sitting = arranged(make, **people, line_manager=make.person("Lou Manager"))

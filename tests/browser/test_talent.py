@@ -23,7 +23,7 @@ from tests.county import migrated
 from tests.factory import Make
 from tests.talent.pools import Scene, scene
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 PURPOSE = "Succession planning meeting, 8 December"
 
 

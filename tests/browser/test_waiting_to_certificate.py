@@ -24,7 +24,7 @@ from tests.browser.house import DESKTOP, PHONE, Server, Window, window
 from tests.factory import Make
 from tests.visit import Finder
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
 
 @pytest.fixture

@@ -111,6 +111,7 @@ def test_the_service_counts_supervision_and_caseloads_of_those_facts() -> None:
     assert mine == {"supervision-held": "READ_SUPERVISION"} | dict.fromkeys(cases, "READ_WORKLOAD")
 
 
+@pytest.mark.thorough
 def test_in_the_demonstration_county(demo_county: Any) -> None:
     """HR and the board read the same figures of supervision; HR opens development reviews, the principal social worker supervision too."""
     expected = {

@@ -188,6 +188,7 @@ def _said(row: Any) -> tuple[Any, ...]:
     return tuple({k: v for k, v in value.items() if k not in RANDOM_FACTS} if isinstance(value, dict) else value for value in row)
 
 
+@pytest.mark.thorough
 def test_the_same_seed_and_date_load_the_same_rows(
     sqlite_county: Database, tmp_path: Path, sqlite_template: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
