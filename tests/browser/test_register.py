@@ -117,6 +117,21 @@ def test_marks_made_without_a_connection_are_kept_and_sent(chromium: Browser, he
         tab.take_complaints()  # of the connection that was not there
 
 
+def test_a_mark_that_is_lost_as_the_connection_returns_is_sent_at_once(chromium: Browser, here: Class) -> None:
+    """The browser says that it is connected again while a mark is still on its way, and then that mark is lost."""
+    with here.window(chromium, here.trainer) as tab:
+        page, state = tab.page, tab.page.get_by_role("status")
+        tab.open(here.register, width=NARROWEST)
+        held: list[Route] = []
+        page.route("**/marks", lambda route: held.append(route), times=1)
+        mark(page, "Farah Khan", "Attended")
+        expect(state).to_have_text("1 not yet sent")
+        page.evaluate("dispatchEvent(new Event('online'))")
+        held[0].abort()
+        expect(state).to_have_text("All saved", timeout=5_000)  # it would try again by itself after ten seconds
+        assert here.marks() == {"Farah Khan": "present"}
+
+
 def test_finishing_waits_for_what_is_on_its_way(chromium: Browser, here: Class) -> None:
     with here.window(chromium, here.trainer) as tab:
         tab.open(here.register, width=NARROWEST)

@@ -31,7 +31,10 @@ function start(form) {
     if (event.submitter?.hasAttribute("data-draft")) draft();
     else send();
   });
-  addEventListener("online", again);
+  addEventListener("online", () => {
+    failures = 0;
+    again();
+  });
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && failures && again());
 
   function key() {

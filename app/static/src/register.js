@@ -56,7 +56,7 @@ function start(form) {
     if (count()) state.scrollIntoView({ block: "center" });
     else location.href = event.target.href;
   });
-  addEventListener("online", send);
+  addEventListener("online", reconnected);
   addEventListener("visibilitychange", () => document.visibilityState === "visible" && send());
 
   function read() {
@@ -101,6 +101,13 @@ function start(form) {
       sending = null;
     });
     return sending;
+  }
+
+  /** What was on its way may just have been lost: once that is known everything is sent, without the long pause that follows many failures. */
+  async function reconnected() {
+    await sending;
+    failures = 0;
+    send();
   }
 
   async function sendAll() {
