@@ -13,6 +13,8 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 INSTALLED := $(VENV)/.installed
 
+# Where Python is told not to keep what it compiles, each of the processes that tests start would compile the whole service anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run test lint format types unit assets openapi bench lock clean
 

@@ -35,6 +35,7 @@ from app.identity.client_log import Calls
 from app.identity.limits import Limits
 from app.main import create_app
 from app.pathways import ahead
+from tests.client import Browser
 from tests.county import KINDS, careless, demo_app, demo_county, demo_settings, open_county, templates  # noqa: F401  # fixtures
 from tests.factory import Make
 
@@ -55,6 +56,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 # Which tests stay together -------------------------------------------------------------------------------------------
 
 LONG = (  # each of these is handed out by itself, before all others, so that no process is left with one at the end
+    "tests/browser/test_journeys.py::test_booking_by_keyboard_alone",  # makes the county, before others would have to wait for it
     "tests/property/test_oracle.py::test_the_engine_agrees_with_the_oracle",
     "tests/contract/test_requests.py::test_many_made_up_requests",
     "tests/browser/test_every_page.py::test_every_page_as_every_persona",
@@ -65,25 +67,25 @@ LONG = (  # each of these is handed out by itself, before all others, so that no
 
 # The quick profile asks these on SQLite alone: pages, whose statements the tests of operations and queries ask on both; and the rooms that
 # stand on the others. What every room stands on is asked on both: the core, people, signing in, the catalogue, booking and its queue and
-# races, messages, migrations. The thorough profile asks everything on both.
+# races, what is recorded once, migrations. The thorough profile asks everything on both.
 ON_SQLITE = re.compile(
     r"tests/pages/"
     r"|tests/\w+/test_\w*pages\w*\.py"
     r"|tests/contract/test_requests\.py"
     r"|tests/test_invariants\.py::test_(each_planted_violation_is_named|other_ways_to_break_a_rule)"
     r"|tests/seed/test_county\.py"
-    r"|tests/(census|equality|frameworks|hr|measures|mentoring|pathways|programmes|reports|supervision|talent)/"
+    r"|tests/(census|desks|equality|frameworks|hr|identity/sso|measures|mentoring|notifications|pathways|programmes|reports|supervision|talent)/"
 )
 
 
 class Groups(LoadScopeScheduling):  # type: ignore[misc]
-    """Hands the tests out to the processes, those of a file on one kind of database together: they share what its fixtures make."""
+    """Hands the tests out to the processes, those of a file together, but for those on PostgreSQL: they share what its fixtures make."""
 
     def _split_scope(self, nodeid: str) -> str:
         test, _, given = nodeid.partition("[")
         if test in LONG:
             return nodeid
-        return f"{test.partition('::')[0]} {next((kind for kind in KINDS if kind in given), '')}"
+        return f"{test.partition('::')[0]} {'postgresql' if 'postgresql' in given else ''}"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
@@ -260,7 +262,7 @@ def app(built_app: Any, database: Database) -> Any:
 @pytest.fixture
 def visitor(app: Any) -> Iterator[TestClient]:
     """A browser that nobody has signed in with. Redirects are not followed."""
-    with TestClient(app, follow_redirects=False) as browser:
+    with Browser(app) as browser:
         yield browser
 
 
@@ -271,7 +273,7 @@ def sign_in(app: Any, visitor: TestClient, database: Database, test_settings: Se
     def enter(person: Any) -> TestClient:
         with transaction(database, SYSTEM, writes=True) as tx:
             token = identity.sign_in(tx, person.id, "test browser", test_settings)
-        browser = TestClient(app, follow_redirects=False)
+        browser = Browser(app)
         browser.cookies.set(access.cookie_name(test_settings), token)
         return browser
 
@@ -288,7 +290,7 @@ def client(app: Any, visitor: TestClient, database: Database) -> Callable[..., T
             token, _ = clients.token(tx, client_id, secret, [], 60)
         limits: Limits = app.state.limits
         limits.take(limits.client_of(f"Bearer {token}", "testclient"))  # as in a process that has met it before
-        return TestClient(app, headers={"authorization": f"Bearer {token}"})
+        return Browser(app, follow_redirects=True, headers={"authorization": f"Bearer {token}"})
 
     return enter
 

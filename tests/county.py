@@ -35,6 +35,7 @@ from app.identity.limits import Limits
 from app.main import create_app
 from seed import county
 from seed.personas import persona
+from tests.client import Browser
 from tests.programmes import portfolio_world
 from tests.visit import Finder
 
@@ -47,7 +48,8 @@ _numbers = itertools.count(1)
 def careless(database: Database) -> Database:
     """The same database, on SQLite without waiting for the disk: nothing in a test has to survive a power cut."""
     if database.sqlite:
-        listen(database.write, "connect", lambda connection, _: connection.execute("pragma synchronous=off"))
+        for engine in (database.write, database.read):  # whichever is closed last writes what the other has left to be written
+            listen(engine, "connect", lambda connection, _: connection.execute("pragma synchronous=off"))
     return database
 
 
@@ -64,23 +66,37 @@ class Template:
     def copy(self) -> Iterator[Database]:
         """A database of one's own with the same rows; gone afterwards."""
         name = f"copy_{os.getpid()}_{next(_numbers)}"
-        path = Path(self.room) / f"{name}.sqlite3"
-        if self.kind == "sqlite":
-            shutil.copy(self.address, path)
-            url = f"sqlite:///{path}"
-        else:
-            _say(self.room, f"CREATE DATABASE {name} TEMPLATE {self.address}")
-            url = on_server(self.room, name)
+        url = f"sqlite:///{self._path(name)}" if self.kind == "sqlite" else on_server(self.room, name)
+        self._make(name)
         database = careless(connect(url, pool=POOL))
         try:
             yield database
         finally:
             database.dispose()
-            if self.kind == "sqlite":
-                for suffix in ("", "-wal", "-shm", ".writer"):
-                    Path(f"{path}{suffix}").unlink(missing_ok=True)
-            else:
-                _say(self.room, f"DROP DATABASE {name} WITH (FORCE)")
+            self._remove(name)
+
+    def refresh(self, copy: Database) -> None:
+        """Its rows are the template's again. What was compiled for it stays, which takes longer than the copying."""
+        copy.dispose()
+        name = copy.url.partition("?")[0].rpartition("/")[2].removesuffix(".sqlite3")
+        self._remove(name)
+        self._make(name)
+
+    def _path(self, name: str) -> Path:
+        return Path(self.room) / f"{name}.sqlite3"
+
+    def _make(self, name: str) -> None:
+        if self.kind == "sqlite":
+            shutil.copy(self.address, self._path(name))
+        else:
+            _say(self.room, f"CREATE DATABASE {name} TEMPLATE {self.address}")
+
+    def _remove(self, name: str) -> None:
+        if self.kind == "sqlite":
+            for suffix in ("", "-wal", "-shm", ".writer"):
+                Path(f"{self._path(name)}{suffix}").unlink(missing_ok=True)
+        else:
+            _say(self.room, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def on_server(server: str, name: str) -> str:
@@ -189,7 +205,7 @@ class County:
 
     def sign_in(self, key: str | None) -> TestClient:
         """A browser in which the persona with this key has signed in; without a key, nobody has. Redirects are not followed."""
-        browser = TestClient(self.app, follow_redirects=False)
+        browser = Browser(self.app)
         if key is not None:
             browser.cookies.set(access.cookie_name(self.settings), sign_in(self.database, key, self.settings))
         return browser

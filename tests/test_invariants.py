@@ -110,6 +110,7 @@ def broken_by(tx: Tx, plant: Callable[[Tx], object]) -> dict[str, invariants.Vio
     return found
 
 
+@pytest.mark.thorough
 def test_each_planted_violation_is_named(county: Make) -> None:
     missed = []
     with unguarded_tx(county) as tx:
@@ -166,6 +167,7 @@ def running(sql: str) -> Callable[[Tx], object]:
     return lambda tx: tx.db.execute(text(sql))
 
 
+@pytest.mark.thorough
 def test_other_ways_to_break_a_rule(county: Make) -> None:
     missed = []
     with unguarded_tx(county) as tx:

@@ -163,6 +163,7 @@ def until(condition: Callable[[], bool], seconds: float = 15) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.thorough
 def test_the_process_stops_at_once(make: Make, tmp_path: Path) -> None:
     database: Database = make.database
     environment = {**os.environ, "ACADEMY_DATABASE_URL": database.url, "ACADEMY_MAIL_DIR": str(tmp_path), "ACADEMY_LOG_LEVEL": "info"}

@@ -29,6 +29,7 @@ app.cli.warm(create_app(settings()).state.database)"""
 MOST = {"worker": 78, "web": 125}  # megabytes of its own when it has started
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("kind", "start"), [("worker", WORKER), ("web", WEB)])
 def test_what_starts_is_light(kind: str, start: str, tmp_path: Path) -> None:
     """Heavy libraries are imported in the functions that need them; and no pattern, table or template is enormous."""

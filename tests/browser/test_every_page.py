@@ -65,6 +65,7 @@ def test_barriers_are_found(tab: Window) -> None:
     assert [found.partition(":")[0] for found in tab.barriers()] == ["link-name"]
 
 
+@pytest.mark.thorough
 def test_names_that_never_end(
     chromium: Browser, templates: Callable[[str, Filled], Template], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -55,6 +55,7 @@ def follow(page: Page, name: str) -> None:
 # Booking, in every way people do it ----------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_newcomer_books_within_a_handful_of_pages(tab: Window, ask: Ask) -> None:
     offered = {f"/courses/{row.slug}" for row in ask(lambda finder: finder.bookable(finder.person("practitioner"), 20))}
     page, loads = tab.page, []
@@ -138,6 +139,7 @@ def _book_and_cancel(page: Page, server: Server, wanted: Any) -> None:
 # What each role comes for --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_session_from_its_making_to_the_waiting_list(tab: Window, ask: Ask) -> None:
     page, server = tab.page, tab.server
     course, day = ask(lambda finder: (finder.plain_course(), finder.free_day(*map(finder.person, ("practitioner", "nqsw", "trainer")))))
@@ -194,6 +196,7 @@ def _fill_session(page: Page, day: date) -> None:
     page.get_by_label("Fewest people").fill("1")
 
 
+@pytest.mark.thorough
 def test_a_manager_books_for_a_report_and_approves_a_request(tab: Window, ask: Ask) -> None:
     page, server = tab.page, tab.server
     report, name, wanted, request = ask(
@@ -227,6 +230,7 @@ def test_a_trainer_opens_the_roster_of_the_next_session(tab: Window) -> None:
     expect(tab.page.get_by_role("table").first).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_an_hr_officer_uploads_looks_and_applies(tab: Window, tmp_path: Path) -> None:
     page = tab.page
     starter = SAM | {"Employee Number": "880001", "First name": "Noor", "Surname": "Hale", "Work email": "noor.hale@westmarch.example"}
@@ -244,6 +248,7 @@ def test_an_hr_officer_uploads_looks_and_applies(tab: Window, tmp_path: Path) ->
     heading(page, "Import applied")
 
 
+@pytest.mark.thorough
 def test_an_administrator_gives_a_role_and_it_counts_at_once(tab: Window, ask: Ask) -> None:
     page, server = tab.page, tab.server
     someone = ask(lambda finder: finder.person("practitioner"))

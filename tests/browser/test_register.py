@@ -94,6 +94,7 @@ def kept(page: Page) -> int:
     return int(page.evaluate("Object.keys(localStorage).length"))
 
 
+@pytest.mark.thorough
 def test_marks_made_without_a_connection_are_kept_and_sent(chromium: Browser, here: Class) -> None:
     with here.window(chromium, here.trainer) as tab:
         page, state = tab.page, tab.page.get_by_role("status")
@@ -147,6 +148,7 @@ def test_finishing_waits_for_what_is_on_its_way(chromium: Browser, here: Class) 
         assert here.marks() == {"Bola Ade": "present", "Carys Pugh": "absent"}
 
 
+@pytest.mark.thorough
 def test_marks_survive_that_the_page_is_closed(chromium: Browser, here: Class) -> None:
     with here.window(chromium, here.trainer) as tab:
         tab.open(here.register, width=NARROWEST)
@@ -171,6 +173,7 @@ def test_without_script_the_form_is_a_form(chromium: Browser, here: Class) -> No
         assert here.marks() == {"Anneliese Featherstonehaugh-Cholmondeley": "present"}
 
 
+@pytest.mark.thorough
 def test_the_pages_are_clean_and_fit_a_narrow_phone(chromium: Browser, here: Class) -> None:
     with here.window(chromium, here.trainer) as tab:
         tab.open(here.register, width=NARROWEST)
@@ -196,6 +199,7 @@ def test_the_pages_are_clean_and_fit_a_narrow_phone(chromium: Browser, here: Cla
         assert tab.barriers() == [] and tab.overflow() == []
 
 
+@pytest.mark.thorough
 def test_the_code_counts_down_and_is_fetched_anew(chromium: Browser, here: Class) -> None:
     with transaction(here.server.database, SYSTEM, writes=True) as tx:
         check_in.open_check_in(tx, here.session_id)

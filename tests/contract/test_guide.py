@@ -134,6 +134,7 @@ def served(tmp_path: Path, sqlite_template: Path) -> Iterator[dict[str, str]]:
         server.wait(20)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not (TOOLS or REQUIRED), reason="the guide's commands need curl and jq")
 def test_the_guides_commands_run(served: dict[str, str], tmp_path: Path) -> None:
     blocks = re.findall(r"^```sh\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)

@@ -116,6 +116,7 @@ def discard(database: Database) -> None:
         tx.db.execute(update(Import).where(Import.id == newest).values(state="discarded", applied_at=None))
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not (TOOLS or REQUIRED), reason="the walk's commands need curl and jq")
 def test_the_walk_in_curl_and_once_more_after_an_interruption(night: tuple[dict[str, str], Database], tmp_path: Path) -> None:
     environment, database = night
@@ -140,6 +141,7 @@ def test_the_walk_in_curl_and_once_more_after_an_interruption(night: tuple[dict[
     assert done.returncode == 1 and "is discarded and nothing was changed" in done.stdout, done.stdout + done.stderr
 
 
+@pytest.mark.thorough
 def test_the_walk_in_python(night: tuple[dict[str, str], Database], tmp_path: Path) -> None:
     environment, database = night
     folder = tmp_path / "reader"

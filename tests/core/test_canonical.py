@@ -40,6 +40,7 @@ def keys(value: Any) -> int:
     return sum(1 + keys(one) for one in value.values()) if isinstance(value, dict) else 0
 
 
+@pytest.mark.thorough
 @settings(max_examples=300, deadline=None)
 @given(VALUES)
 def test_the_same_bytes_as_an_independent_writer(value: Any) -> None:

@@ -59,6 +59,7 @@ def test_a_wrong_setting_stops_the_service_and_is_named(setting: str, value: str
         load(**{setting: value})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("url", "arguments"),
     [

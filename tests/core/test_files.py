@@ -268,6 +268,7 @@ def in_processes(target: Callable[..., None], *arguments: tuple[Any, ...]) -> li
     return [process.exitcode for process in processes]
 
 
+@pytest.mark.thorough
 def test_a_crash_leaves_no_row_without_its_file(database: Database, store: Store) -> None:
     deaths = ("writing", "before the commit", "afterwards")
     assert in_processes(receive_and_die, *((database.url, store.folder, when) for when in deaths)) == [-signal.SIGKILL] * 3
@@ -277,6 +278,7 @@ def test_a_crash_leaves_no_row_without_its_file(database: Database, store: Store
     assert on_disk(store) == {kept.digest}
 
 
+@pytest.mark.thorough
 def test_two_processes_keep_the_same_content_at_once(database: Database, store: Store) -> None:
     assert in_processes(keep_again_and_again, *[(database.url, store.folder, 15)] * 2) == [0, 0]
     assert len(rows(database)) == 15 == len(on_disk(store)) and list(files.damaged(database, store)) == []

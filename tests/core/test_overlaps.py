@@ -95,6 +95,7 @@ def in_turn(groups: int, most: int, apart: int = APART, *, told: bool = True) ->
     return seen
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("groups", "most"), [(2, 9), (3, 6)])
 def test_several_things_of_the_same_people(groups: int, most: int) -> None:
     told, useful = attacked(together(groups, most), 4)
@@ -102,6 +103,7 @@ def test_several_things_of_the_same_people(groups: int, most: int) -> None:
     assert useful, "it must not protect by showing nothing at all"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("groups", "most"), [(2, 14), (3, 8)])
 def test_one_publication_after_another(groups: int, most: int) -> None:
     told, useful = attacked(in_turn(groups, most), 3)
@@ -133,6 +135,7 @@ def test_lines_are_hidden_of_all_that_is_published_together() -> None:
     assert hidden(lines, Sets(common), (0, 1, 2), (), 6, 24) == {"few", "some"}
 
 
+@pytest.mark.thorough
 def test_the_attack_succeeds_where_the_two_are_not_subtracted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overlaps, "_before", lambda *_: set())
     told, _ = attacked(in_turn(2, 14), 3)
@@ -179,6 +182,7 @@ def sought(groups: int, most: int, *, secret: tuple[int, ...]) -> tuple[list[Any
     return told, useful
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("groups", "most"), [(2, 15), (3, 10)])
 def test_of_no_group_it_is_told_that_all_are_on_a_secret_list(groups: int, most: int) -> None:
     told, useful = sought(groups, most, secret=(1, 2))

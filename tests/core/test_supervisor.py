@@ -63,6 +63,7 @@ def _serving(tmp_path: Path, *options: str) -> Iterator[tuple[psutil.Process, in
         running.wait()
 
 
+@pytest.mark.thorough
 def test_whoever_dies_is_replaced_and_all_stop_together(service: tuple[psutil.Process, int]) -> None:
     process, port = service
     first = {child.pid for child in process.children()}
@@ -83,6 +84,7 @@ def test_whoever_dies_is_replaced_and_all_stop_together(service: tuple[psutil.Pr
     _until(lambda: process.status() == "zombie", "the supervisor went on")
 
 
+@pytest.mark.thorough
 def test_background_work_has_a_process_of_its_own_that_is_replaced_too(tmp_path: Path) -> None:
     def listens(child: psutil.Process) -> bool:
         return any(each.status == "LISTEN" for each in child.net_connections("tcp"))
@@ -100,6 +102,7 @@ def test_background_work_has_a_process_of_its_own_that_is_replaced_too(tmp_path:
         _until(lambda: process.status() == "zombie", "somebody went on")
 
 
+@pytest.mark.thorough
 def test_the_supervisor_holds_nothing_of_the_service(service: tuple[psutil.Process, int]) -> None:
     process, _port = service
     assert process.memory_info().rss < 25e6
@@ -109,6 +112,7 @@ def _connections(port: int, child: psutil.Process) -> int:
     return sum(each.status == "ESTABLISHED" and each.laddr.port == port for each in child.net_connections("tcp"))
 
 
+@pytest.mark.thorough
 def test_connections_are_shared_out(service: tuple[psutil.Process, int]) -> None:
     process, port = service
     children = process.children()

@@ -63,6 +63,7 @@ def race_and_kill(make: Make, people: int, kills: list[int]) -> None:
     assert audit(make) == []
 
 
+@pytest.mark.thorough
 def test_no_acknowledged_booking_is_lost(make: Make) -> None:
     race_and_kill(make, 100, [35])
 

@@ -97,6 +97,7 @@ def test_declined_as_it_lapses(make: Make) -> None:
         assert Counter(here.states())["offered"] == 1, "and passed on once"
 
 
+@pytest.mark.thorough
 def test_workers_and_a_request_pass_on_at_once(make: Make) -> None:
     for _ in range(ROUNDS):
         here = List(make, waiting=5, places=3)
@@ -168,6 +169,7 @@ def test_fifty_join_while_places_are_given_up(make: Make) -> None:
     here.settled()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("hands", [4])
 def test_a_storm_in_processes(make: Make, hands: int) -> None:
     here = List(make, waiting=4, places=3)
@@ -205,6 +207,7 @@ def test_without_the_lock_somebody_is_offered_twice(make: Make, monkeypatch: pyt
 # Killed ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("when", ["before", "while"])
 def test_killed_between_giving_up_and_passing_on(make: Make, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     only_bookings(monkeypatch)

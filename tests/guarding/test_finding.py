@@ -181,6 +181,7 @@ UNITS = (
 )
 
 
+@pytest.mark.thorough
 def test_no_text_makes_it_slow() -> None:
     """Twice the text takes about twice the time, whatever it is made of: nothing here goes back over what it has read."""
     slow = {}

@@ -247,6 +247,7 @@ def text_in_zip(path: Path) -> None:
         package.writestr("extract.csv", as_csv([SAM]))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -281,6 +282,7 @@ def test_limits_on_size_and_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "cannot be opened" in refusal(tmp_path / "none.csv")
 
 
+@pytest.mark.thorough
 def test_memory_stays_flat_however_long_the_file(tmp_path: Path) -> None:
     def peak(count: int) -> int:
         path = write_csv(tmp_path / "e.csv", [SAM | {"Employee Number": str(n)} for n in range(count)])

@@ -281,6 +281,7 @@ def narrowed(seed: int, *, alone: bool = False) -> list[tuple[int, int, Name, in
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(6))
 def test_nor_from_the_months_around_it(seed: int) -> None:
     assert narrowed(seed) == []

@@ -7,6 +7,7 @@ from operator import attrgetter
 from random import Random
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from app.core.tx import SYSTEM, Actor, Tx, transaction
@@ -84,6 +85,7 @@ def all_alike(lines: dict[Name, Line], hidden: frozenset[Name], own: set[Name], 
     return true in (0, of) and of >= BELOW
 
 
+@pytest.mark.thorough
 def test_nothing_hidden_of_the_county_can_be_worked_out(demo_county: Any) -> None:
     chance = Random(26)
     with transaction(demo_county.database, SYSTEM, writes=False) as tx:
@@ -95,6 +97,7 @@ def test_nothing_hidden_of_the_county_can_be_worked_out(demo_county: Any) -> Non
             assert narrow(lines, hidden, insider, chance) == [], code
 
 
+@pytest.mark.thorough
 def test_it_could_be_where_only_small_numbers_are_hidden(demo_county: Any) -> None:
     with transaction(demo_county.database, SYSTEM, writes=False) as tx:
         measures = of_people(tx)
@@ -127,6 +130,7 @@ def of_few(cells: list[Any], hidden: set[Name]) -> list[tuple[Any, ...]]:
     return found
 
 
+@pytest.mark.thorough
 def test_no_manager_learns_of_few_others_from_amounts(demo_county: Any) -> None:
     """Nor of numbers of people; and of amounts they would, were only hidden what few people are behind."""
     with transaction(demo_county.database, SYSTEM, writes=False) as tx:

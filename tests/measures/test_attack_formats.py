@@ -427,6 +427,7 @@ def attacked(world: World, sign_in: SignIn, client: Client) -> tuple[dict[str, I
     return found, sum(said is None for said in told["board viewer"].values())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.thorough)])
 def test_nothing_hidden_can_be_worked_out_of_all_that_leaves(seed: int, make: Make, sign_in: SignIn, client: Client) -> None:
     found, hidden = attacked(World.of(make, seed), sign_in, client)
@@ -441,6 +442,7 @@ def only_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "hide_after", lambda _, own, below, **more: careless(own, below, **more))
 
 
+@pytest.mark.thorough
 def test_it_could_be_where_only_small_numbers_are_hidden(
     make: Make, sign_in: SignIn, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,7 @@ def found(seed: int, made: Organisation, told: dict[str, list[Line]], hidden: di
                     yield seed, code, name, low, high
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(12))
 def test_hidden_alike_they_tell_nothing_of_each_other(seed: int) -> None:
     assert list(exposed(seed)) == []

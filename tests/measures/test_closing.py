@@ -146,6 +146,7 @@ def _killed(url: str, organisation: int) -> None:
         closing.close_month(tx, organisation, DECEMBER)
 
 
+@pytest.mark.thorough
 def test_whoever_is_killed_in_the_middle_leaves_nothing(council: Make) -> None:
     url, here = council.database.url, council.organisation()
     dying = multiprocessing.get_context("spawn").Process(target=_killed, args=(url, here))

@@ -33,6 +33,7 @@ def table(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", [ALL, ONE])
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "json"])
 def test_the_same_question_gives_everybody_the_same_bytes(path: str, kind: str, make: Make, sign_in: SignIn) -> None:

@@ -396,6 +396,7 @@ def test_the_empty_file_has_a_line_for_every_figure_and_comes_back_when_it_is_fi
     assert [(row.measure, row.num, row.month_end, row.source) for row in world.rows()] == [("er-cases", 11, BEFORE, "HR list")]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(which("soffice") is None, reason="no LibreOffice here")
 def test_the_empty_workbook_opens_in_libreoffice_as_text(world: World, make: Make, sign_in: SignIn, tmp_path: Path) -> None:
     name = '=HYPERLINK("http://x","y")'

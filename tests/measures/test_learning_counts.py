@@ -53,6 +53,7 @@ def agree(make: Make, database: Database, area: str) -> None:
         assert kinds >= ({"some"} if code == "caseload-average" else {"some", "not all"}), (code, kinds)
 
 
+@pytest.mark.thorough
 def test_every_figure_of_learning_is_what_a_slow_count_of_the_rows_says(make: Make, database: Database) -> None:
     agree(make, database, "learning")
 
@@ -101,6 +102,7 @@ FAULTS: list[tuple[str, ModuleType, str, Any]] = [
 ]
 
 
+@pytest.mark.thorough
 def test_the_comparison_finds_faults(make: Make, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     begin(make)
     histories = [History(seed) for seed in (2, 3, 4)]

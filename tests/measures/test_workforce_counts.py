@@ -104,6 +104,7 @@ def disagreements(make: Make, database: Database, seeds: int, seen: Shown) -> It
                         seen.setdefault(measure.code, set()).update({"some"} if num else set(), {"not all"} if num != den else set())
 
 
+@pytest.mark.thorough
 def test_every_figure_of_the_workforce_is_what_a_slow_count_of_the_rows_says(make: Make, database: Database) -> None:
     seen: Shown = {}
     assert next(disagreements(make, database, HISTORIES, seen), None) is None
@@ -123,6 +124,7 @@ FAULTS: dict[str, tuple[str, Any, set[str]]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_wrong_count_is_found(make: Make, database: Database, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     if not database.sqlite:

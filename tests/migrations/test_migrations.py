@@ -87,6 +87,7 @@ def test_migrations_build_what_the_models_declare(bare: Database) -> None:
     assert {key: (migrated[key], declared[key]) for key in migrated if migrated[key] != declared[key]} == {}
 
 
+@pytest.mark.thorough
 def test_down_leaves_nothing_and_up_again_works(bare: Database) -> None:
     migrate(bare)
     first = catalogue(bare)

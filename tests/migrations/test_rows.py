@@ -19,6 +19,8 @@ from app.identity.models import Link
 from tests.conftest import migrate
 from tests.migrations.test_migrations import bare  # noqa: F401  # fixture
 
+pytestmark = pytest.mark.thorough  # what has been released is not changed any more
+
 NOW = datetime.now(UTC).replace(microsecond=0)
 SOON = NOW + timedelta(days=30)
 HOLDING = ("requested", "booked", "attended", "partly attended", "did not attend", "excused")

@@ -440,6 +440,7 @@ def unsent(make: Make) -> int:
     return int(make.rows(select(func.count()).select_from(Outbox).where(Outbox.sent_at.is_(None)))[0][0])
 
 
+@pytest.mark.thorough
 def test_two_workers_and_one_is_killed_while_sending(make: Make, inbox: Inbox) -> None:
     number = 120  # more than two batches, so that both workers have something to do
     session = make.session(places=number)

@@ -178,6 +178,7 @@ def nearest(path: str) -> Stop:
     return max(able, key=common)
 
 
+@pytest.mark.thorough
 def test_every_form_can_be_sent_empty(demo_county: County, tmp_path: Path) -> None:
     """Nothing typed is a mistake anyone can make: the form comes back sound, saying what is missing beside what was typed."""
     paths = sorted({route.path for route in page_routes() if "POST" in (route.methods or ())} - set(BUTTONS))
@@ -202,6 +203,7 @@ def _filled(path: str, stop: Stop, finder: Finder) -> str:
 # With nothing in them ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_every_page_of_a_service_that_holds_nothing(make: Make, sign_in: Callable[[Any], TestClient], tmp_path: Path) -> None:
     """The first day: one person who may do everything, and not a single course."""
     first = sign_in(make.person("First Day", roles=tuple(GIVEN)))

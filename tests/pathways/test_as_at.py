@@ -6,6 +6,7 @@ from dataclasses import astuple
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import insert, literal, select, update
 
 from app.core.db import Database
@@ -36,6 +37,7 @@ def answer(make: Make) -> bytes:
     return "\n".join("\t".join(map(str, astuple(line))) for line in lines).encode()
 
 
+@pytest.mark.thorough
 def test_thousands_of_later_changes_leave_an_answer_as_it_was(make: Make, database: Database) -> None:
     crowd.fill(database, PEOPLE)
     before = answer(make)

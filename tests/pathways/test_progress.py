@@ -59,6 +59,7 @@ def test_a_course_lapses_the_day_after_its_last_day_and_can_be_taken_again(make:
         assert list(progress.next_steps(tx, people, date(2023, 12, 31))) == []  # not in force yet
 
 
+@pytest.mark.thorough
 def test_a_kept_statement_says_what_a_new_one_says_and_follows_what_is_asked_for(make: Make) -> None:
     """Of several people, days and instants; with another version in force and another rule of supervision it is another statement."""
     steps.stages(make)

@@ -10,19 +10,20 @@ from __future__ import annotations
 import csv
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from starlette.testclient import TestClient
 
-from app.core.db import connect
+from app.core.db import Database, connect
 from app.identity.limits import Limits
 from app.main import create_app
 from app.policy import SCOPES
+from tests.client import Browser
 from tests.county import Filled, Template, migrated
 from tests.policy.routes import Asked, Way, about_somebody, apis, body, fill, form, pages
 from tests.policy.world import JOINING, NEEDS, OUTSIDER, OUTSIDERS_NEEDS, PRIVATE, ROLES, THEMSELVES, VISITOR, World, build, settings
@@ -42,26 +43,42 @@ Templates = Callable[[str, Filled], Template]
 
 @cache
 def service() -> FastAPI:
-    """One application for all walks; each copy of the world is put behind it in turn."""
+    """One application for all walks; a copy of the world is put behind it."""
     made = create_app(settings(), connect(f"sqlite:///{tempfile.gettempdir()}/never-opened.sqlite3"))
     made.state.calls.every = 3600.0  # the log of calls is not what is looked at here
     return made
 
 
+OPEN = ExitStack()
+COPIES: dict[str, Database] = {}  # by their template's address; what was compiled for one walk serves the next
+
+
+def fresh(template: Template) -> None:
+    """The service stands over a copy of the world that nobody has changed."""
+    if template.address in COPIES:
+        template.refresh(COPIES[template.address])
+    else:
+        COPIES[template.address] = OPEN.enter_context(template.copy())
+    service().state.database = COPIES[template.address]
+    service().state.limits = Limits(COPIES[template.address], settings().client_per_minute)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def copies() -> Iterator[None]:
+    yield
+    COPIES.clear()
+    OPEN.close()
+
+
 def walk(template: Template, ways: list[Way], ask: Callable[[Way], Any]) -> Cells:
     """Ask for each of these on a copy of the world, and go on with a fresh one once something was changed: order does not matter."""
     cells: Cells = {}
-    coming = list(ways)
-    while coming:
-        with template.copy() as database:
-            service().state.database = database
-            service().state.limits = Limits(database, settings().client_per_minute)
-            changed = False
-            while coming and not changed:
-                way = coming.pop(0)
-                reply = ask(way)
-                cells[way.key] = reply.status_code
-                changed = way.method != "GET" and reply.status_code < 400 and reply.headers.get("location") != "/sign-in"
+    fresh(template)
+    for way in ways:
+        reply = ask(way)
+        cells[way.key] = reply.status_code
+        if way.method != "GET" and reply.status_code < 400 and reply.headers.get("location") != "/sign-in":
+            fresh(template)
     return cells
 
 
@@ -71,7 +88,7 @@ def walk_pages(template: Template, role: str, *, elsewhere: bool = False, look: 
 
     def ask(way: Way) -> Any:
         ids = Asked(world.elsewhere if elsewhere else world.here)
-        browser = TestClient(service(), follow_redirects=False, headers={"sec-fetch-site": "same-origin"})
+        browser = Browser(service(), headers={"sec-fetch-site": "same-origin"})
         if role != VISITOR:
             browser.cookies.set("academy", world.cookies[role])
         address = fill(way, ids)
@@ -92,7 +109,7 @@ def walk_api(template: Template, client: str, *, elsewhere: bool = False) -> Cel
 
     def ask(way: Way) -> Any:
         ids = Asked(world.elsewhere if elsewhere else world.here)
-        return TestClient(service(), headers=headers).request(way.method, fill(way, ids), json=body(way, ids))
+        return Browser(service(), headers=headers).request(way.method, fill(way, ids), json=body(way, ids))
 
     return walk(template, [way for way in apis() if not elsewhere or about_somebody(way, world)], ask)
 
@@ -239,6 +256,7 @@ def write() -> None:
         write_table(PAGES, pages(), {role: walk_pages(template, role) for role in ROLES})
         write_table(ELSEWHERE, pages(), {role: walk_pages(template, role, elsewhere=True) for role in ROLES})
         write_table(API, apis(), {client: walk_api(template, client) for client in CLIENTS})
+        OPEN.close()
 
 
 if __name__ == "__main__":

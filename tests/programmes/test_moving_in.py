@@ -237,6 +237,7 @@ def hostile(kind: str) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "said"),
     [

@@ -178,6 +178,7 @@ def test_a_letter_that_no_typeface_of_ours_has_takes_the_claim_and_not_the_docum
     assert not claims_ua(pdf) and "wrote this." in text_of(pdf) and tags(pdf)
 
 
+@pytest.mark.thorough
 def test_long_names_and_texts_stay_on_the_page() -> None:
     data = small(question="Q" * 200, answer="A" * 300 + "\n\n" + "word " * 300, standards=[LONG_NAME])
     data["person"]["name"] = data["stages"][0]["title"] = LONG_NAME

@@ -117,6 +117,7 @@ def the_year(story: Story) -> None:
     assert story.ready() == "Ready Nothing is missing"
 
 
+@pytest.mark.thorough
 def test_a_year_from_enrolment_to_a_confirmed_pass(story: Story, test_settings: Settings, tmp_path: Path) -> None:
     if not (THOROUGH or story.make.database.sqlite):
         pytest.skip(LEFT_OUT)  # the longest of the stories; the others run on both
@@ -197,6 +198,7 @@ PAUSED = ["5 April 2027", "5 July 2027", "6 September 2027", "5 October 2027", "
 EXTENDED = ["5 April 2027", "2 August 2027", "4 October 2027", "2 November 2027", "2 November 2027"]
 
 
+@pytest.mark.thorough
 def test_a_pause_another_assessor_and_an_extension(story: Story) -> None:
     """Days by hand: months 6, 9, 11 and 12 from 7 September 2026, on Monday for a weekend; 28 days of pause; from May on 28 days more."""
     story.people["newcomer"] = story.make.person("Neo Newcomer", swe_number="SW900503", registration_status="registered")
@@ -269,6 +271,7 @@ def test_a_pause_another_assessor_and_an_extension(story: Story) -> None:
 # A panel that returns, and one that does not confirm ---------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_panel_returns_and_another_does_not_confirm(story: Story) -> None:
     story.enrol("ASYE-CF", FIRST_DAY, assessor="assessor", line_manager="manager")
     story.clock.go_to(date(2027, 8, 27))

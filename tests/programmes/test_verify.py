@@ -157,6 +157,7 @@ def test_both_write_and_read_the_same_canonical_text(value: Any) -> None:
 FIELDS = [(place, way) for place, entry in enumerate(ENTRIES, 1) for way in leaves(entry)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("care", [pytest.param("sloppy", marks=pytest.mark.thorough), "careful", "complete"])
 def test_any_field_of_any_entry_altered_in_an_export_is_found(care: str) -> None:
     """However much else was made to fit: the hash beside it, the manifest's lists, even its list of entries."""
@@ -187,6 +188,7 @@ def named(way: tuple[Any, ...], entry: Any) -> str:
     return f"{way[0]}.{way[1]}" if way[0] in ("what", "signer", "framework") else str(way[0])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("careful", [False, True], ids=["sloppy", "careful"])
 def test_any_opening_altered_removed_or_added_is_found_and_named(careful: bool) -> None:
     kept = json.loads(MEMBERS["openings.json"])["openings"]
@@ -264,6 +266,7 @@ def test_files_and_the_document_to_read() -> None:
         assert ("member", None, name) in found({key: data for key, data in MEMBERS.items() if key != name})
 
 
+@pytest.mark.thorough
 def test_every_field_of_the_manifest() -> None:
     manifest = json.loads(MEMBERS["manifest.json"])
     for way in leaves(manifest):
@@ -311,6 +314,7 @@ def flips(step: int) -> tuple[int, int]:
     return tried, noticed
 
 
+@pytest.mark.thorough
 def test_no_flipped_byte_goes_unnoticed() -> None:
     tried, noticed = flips(61)
     assert noticed == tried > 300
@@ -332,6 +336,7 @@ def test_any_bytes_put_anywhere_are_noticed(data: st.DataObject) -> None:
     assert bool(found({**MEMBERS, name: made})) == (made != MEMBERS[name])
 
 
+@pytest.mark.thorough
 def test_a_damaged_zip_is_altered_or_unreadable_and_never_a_crash(tmp_path: Path) -> None:
     """Bits of the packing itself: either nothing that counts was hit, or it is said."""
     whole_zip = written(bundle(whole()))

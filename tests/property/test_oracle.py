@@ -14,7 +14,7 @@ from tests.factory import Make
 from tests.property.game import History, Table, failure, shortest
 from tests.queues import only_bookings
 
-HISTORIES = int(os.environ.get("ACADEMY_HISTORIES", "0")) or (450 if THOROUGH else 120)
+HISTORIES = int(os.environ.get("ACADEMY_HISTORIES", "0")) or (450 if THOROUGH else 60)
 ON_POSTGRESQL = HISTORIES * 2 // 5 if THOROUGH else HISTORIES // 3  # where each statement is a round trip
 PARTS = 8  # so that several processes share them
 

@@ -164,6 +164,7 @@ def table(shared: Table, monkeypatch: pytest.MonkeyPatch) -> Table:
     return shared
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_shows(table: Table, fault: str) -> None:
     with planted(FAULTS[fault]):
@@ -172,6 +173,7 @@ def test_each_fault_shows(table: Table, fault: str) -> None:
     assert found is not None, f"{fault}: no history shows it"
 
 
+@pytest.mark.thorough
 def test_without_a_fault_the_same_histories_pass(table: Table) -> None:
     assert [seed for seed in range(20) if failure(table, History.drawn(seed))] == []
 

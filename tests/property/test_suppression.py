@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +42,7 @@ def believable(counts: Mapping[str, int], sums: Sequence[Sum], hide: frozenset[s
             yield found
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.lists(st.integers(0, 7), min_size=2, max_size=2), min_size=1, max_size=2).filter(lambda t: len({len(r) for r in t}) == 1)
@@ -64,6 +66,7 @@ def test_small_numbers_are_hidden_and_zeros_are_not_small(parts: list[int]) -> N
         assert hide == frozenset()
 
 
+@pytest.mark.thorough
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=12))
 def test_the_same_table_always_looks_the_same(parts: list[int]) -> None:

@@ -152,6 +152,7 @@ def test_two_libraries_read_the_same_words_and_no_formula(report: Content) -> No
         assert padded(found, width) == padded(rows, width)
 
 
+@pytest.mark.thorough
 def test_an_office_program_reads_the_same(report: Content, tmp_path: Path) -> None:
     program = shutil.which("soffice") or shutil.which("libreoffice")
     if program is None:

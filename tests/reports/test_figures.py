@@ -98,6 +98,7 @@ def agree(one: Any, measure: Measure, sums: oracle.Figures, breakdown: str, key:
     return True
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("small", ["none", None])
 def test_every_figure_is_what_a_slow_count_says(make: Make, database: Database, small: str | None) -> None:
     begin(make)

@@ -91,6 +91,7 @@ def in_libreoffice(folder: Path, body: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(made.read_text(encoding="utf-8"))))
 
 
+@pytest.mark.thorough
 def test_every_cell_is_the_same_text_in_three_programs(there: Scene, tmp_path: Path) -> None:
     crowd(there)
     body = taken(there, "xlsx")

@@ -162,6 +162,7 @@ def alone(pooled: Pooled, version: int | None) -> dict[int, Progress]:
     return found
 
 
+@pytest.mark.thorough
 def test_every_order_and_narrowing_page_by_page(pooled: Pooled) -> None:
     with pooled.there.keeper(writes=False) as tx:
         pool = operations.pool(tx, Can.READ_TALENT, pooled.pool)
@@ -221,6 +222,7 @@ def test_the_interface_says_the_same_reply_by_reply(pooled: Pooled, client: Call
     ]
 
 
+@pytest.mark.thorough
 def test_the_page_and_filters_that_were_kept_show_the_same(pooled: Pooled, sign_in: SignIn) -> None:
     browser, here = sign_in(pooled.there.psw), f"/talent/pools/{pooled.pool}"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
-from starlette.testclient import TestClient
 
 from app.core.db import Database
 from app.core.tx import SYSTEM, transaction
 from app.identity import clients
+from tests.client import Browser
 from tests.factory import Make
 
 BODIES = Path(__file__).with_name("bodies")
@@ -44,7 +44,7 @@ class Directory:
 
     def __init__(self, app: Any, bearer: str) -> None:
         headers = {"authorization": f"Bearer {bearer}", "content-type": "application/scim+json"}
-        self.http = TestClient(app, headers=headers)
+        self.http = Browser(app, follow_redirects=True, headers=headers)
 
     def get(self, path: str, **query: Any) -> Any:
         return self.http.get(ROOT + path, params=query)

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import httpx2
+import pytest
 from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import Status, check_server
 
@@ -20,6 +21,7 @@ from tests.hr.scim.server import serving
 CHECKS = 90  # of this version, none left out; fewer would mean that discovery hides something from the checks
 
 
+@pytest.mark.thorough
 def test_every_check_of_scim2_tester_passes(database: Database, make: Make, tmp_path: Path) -> None:
     for name in ("North Team", "South Team", "East Team"):
         make.unit(name)
@@ -32,6 +34,7 @@ def test_every_check_of_scim2_tester_passes(database: Database, make: Make, tmp_
     assert Counter(result.status for result in results)[Status.SUCCESS] >= CHECKS
 
 
+@pytest.mark.thorough
 def test_a_service_without_a_directory_does_not_pay_for_one() -> None:
     """The library of SCIM's models is loaded when a directory first asks, not when the service starts."""
     look = (

@@ -244,6 +244,7 @@ def test_a_receiver_that_struggles_is_asked_less_often(house: Hooks) -> None:
         assert house.look() == 0
 
 
+@pytest.mark.thorough
 def test_a_slow_receiver_holds_up_only_its_own(house: Hooks) -> None:
     with receiving(slowly(0.4)) as slow, receiving() as quick:
         house.subscribe(slow.url)
@@ -262,6 +263,7 @@ def test_a_slow_receiver_holds_up_only_its_own(house: Hooks) -> None:
         sending.join()
 
 
+@pytest.mark.thorough
 def test_a_receiver_that_hangs_makes_nobody_else_wait(house: Hooks) -> None:
     """What comes up while it hangs goes on arriving at the other, each person's in order; the one that hangs gets its few and no more."""
     released = threading.Event()

@@ -122,6 +122,7 @@ def _compare(house: Hooks, copy: Copy, persons: list[int]) -> None:
     assert max(row.attempts for row in rows.values()) > 1 and len(copy.moods) > len(rows), "there was something to get over"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_receiver_and_a_worker_that_die_lose_nothing(make: Make, tmp_path: Path) -> None:
     change_and_kill(make, tmp_path, people=8, changes=12, kills=1)

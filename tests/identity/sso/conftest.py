@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 from app.core.config import Settings
 from app.core.db import Database, connect
 from app.identity import external
 from app.main import create_app
+from tests.client import Browser
 from tests.factory import Make
 from tests.identity.sso.providers import Forger, RealProvider, Visitor, forging, real_provider, settings_for
 
@@ -42,7 +42,7 @@ def enter(signing_app: Any, real: RealProvider, database: Database) -> Iterator[
     def new(issuer: str = "", **values: Any) -> Visitor:
         if issuer or values:
             signing_app.state.settings = settings_for(issuer or real.issuer, **values)
-        visitors.append(Visitor(TestClient(signing_app, follow_redirects=False)))
+        visitors.append(Visitor(Browser(signing_app)))
         return visitors[-1]
 
     yield new
