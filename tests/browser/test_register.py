@@ -118,6 +118,7 @@ def test_marks_made_without_a_connection_are_kept_and_sent(chromium: Browser, he
         tab.take_complaints()  # of the connection that was not there
 
 
+@pytest.mark.thorough
 def test_a_mark_that_is_lost_as_the_connection_returns_is_sent_at_once(chromium: Browser, here: Class) -> None:
     """The browser says that it is connected again while a mark is still on its way, and then that mark is lost."""
     with here.window(chromium, here.trainer) as tab:

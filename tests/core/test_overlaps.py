@@ -190,6 +190,7 @@ def test_of_no_group_it_is_told_that_all_are_on_a_secret_list(groups: int, most:
     assert useful
 
 
+@pytest.mark.thorough
 def test_the_attack_succeeds_where_the_list_is_not_secret() -> None:
     told, _ = sought(2, 15, secret=())
     assert told

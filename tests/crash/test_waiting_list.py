@@ -111,6 +111,7 @@ def test_workers_and_a_request_pass_on_at_once(make: Make) -> None:
         here.settled()
 
 
+@pytest.mark.thorough
 def test_passed_to_a_colleague_and_cancelled_at_once(make: Make) -> None:
     for _ in range(ROUNDS):
         here = List(make)

@@ -191,6 +191,7 @@ def extract(chance: random.Random, oracle: Oracle, as_at: date) -> list[dict[str
     return lines
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(14 if THOROUGH else 4))
 def test_extracts_in_any_order_give_what_the_oracle_says(office: Office, seed: int) -> None:
     chance, oracle, as_at = random.Random(seed), Oracle(), date(2026, 3, 2)
