@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from app.apidoor import Reply, api, if_match
-from app.bookings import listings, operations
+from app.bookings import listings, operations, queries
 from app.bookings.listings import BookingOut, BookingsOut, BookingsQuery, SessionOut, SessionsOut, SessionsQuery
 from app.bookings.models import Booking, Session, Status
 from app.bookings.operations import sessions as timetabling
@@ -104,8 +104,7 @@ def book(tx: Tx, new: NewBooking) -> Reply:
     """A seat on a session or, when it is full, the next turn on its waiting list: read `status`. A 409 says in `code` why neither."""
     made = operations.book(tx, new.session_id, new.person_id)
     location = f"/api/v1/bookings/{made.id}"
-    if made.status is Status.WAITING:
-        return Reply(listings.booking(tx, made.id), 201, location=location)  # with its place in the queue
+    waits = made.status is Status.WAITING
     body = {
         "id": made.id,
         "session_id": made.session_id,
@@ -113,9 +112,9 @@ def book(tx: Tx, new: NewBooking) -> Reply:
         "status": made.status.value,
         "place": made.place,
         "priority": made.priority,
-        "priority_because": None,
+        "priority_because": made.priority_because,
         "turn": made.turn,
-        "waiting_position": None,
+        "waiting_position": queries.last_position(tx, made.session_id, made.priority) if waits else None,
         "offer_ends_at": None,
         "approval": made.approval,
         "reason": None,

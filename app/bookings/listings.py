@@ -76,26 +76,28 @@ class BookingsOut(BaseModel):
     next: str | None = Field(description="Cursor of the next reply; null: that was all.")
 
 
+_BOOKINGS = select(
+    Booking.id,
+    Booking.session_id,
+    Booking.person_id,
+    Booking.status,
+    Booking.place,
+    Booking.priority,
+    Booking.priority_because,
+    Booking.turn,
+    (ahead() + 1).label("waiting_position"),
+    Booking.offer_ends_at,
+    Booking.approval,
+    Booking.reason,
+    Booking.created_at,
+    Booking.updated_at,
+    Booking.version,
+)
+
+
 def _bookings(tx: Tx) -> Select[*tuple[Any, ...]]:
-    found = select(
-        Booking.id,
-        Booking.session_id,
-        Booking.person_id,
-        Booking.status,
-        Booking.place,
-        Booking.priority,
-        Booking.priority_because,
-        Booking.turn,
-        (ahead() + 1).label("waiting_position"),
-        Booking.offer_ends_at,
-        Booking.approval,
-        Booking.reason,
-        Booking.created_at,
-        Booking.updated_at,
-        Booking.version,
-    )
     reach = of_client(tx, Can.READ_BOOKINGS)
-    return found.join(Person, Person.id == Booking.person_id).where(*reach) if reach else found
+    return _BOOKINGS.join(Person, Person.id == Booking.person_id).where(*reach) if reach else _BOOKINGS
 
 
 def bookings(tx: Tx, query: BookingsQuery) -> Select[*tuple[Any, ...]]:

@@ -49,6 +49,22 @@ def ahead() -> Any:
     return case((Booking.status == "waiting", found.scalar_subquery()), else_=null())
 
 
+_last = (
+    select(func.count())
+    .select_from(Booking)
+    .where(
+        Booking.session_id == bindparam("session"),
+        literal_column("bookings.status = 'waiting'"),
+        Booking.priority <= bindparam("priority"),
+    )
+)
+
+
+def last_position(tx: Tx, session_id: int, priority: int) -> int:
+    """The place in the queue, from 1, of whoever was the last of their class to join it."""
+    return int(tx.scalar(_last, session=session_id, priority=priority))
+
+
 NEXT: Any = aliased(Part, name="next_part")  # the first part that is not over, where a statement joins it with `with_next`
 NEXT_ROOM: Any = aliased(Room, name="next_room")
 
