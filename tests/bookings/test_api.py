@@ -266,6 +266,20 @@ def test_a_room_is_not_used_twice(make: Make, client: Client) -> None:
 # Offers ------------------------------------------------------------------------------------------------------------
 
 
+def test_who_joins_a_queue_is_told_what_reading_it_would_say(make: Make, client: Client) -> None:
+    """Whatever class they are of, and whoever waits for another session."""
+    people = [make.person(f"P{n}", stage="NQSW" if n in (3, 5) else None) for n in range(7)]
+    session = make.session(places=1)
+    other, api = make.session(places=1, starts=session.starts_at + timedelta(days=7)), client("bookings:write", "bookings:read")
+    positions = []
+    for person in people:
+        api.post("/api/v1/bookings", json={"session_id": other.id, "person_id": person.id})
+        told = api.post("/api/v1/bookings", json={"session_id": session.id, "person_id": person.id}).json()
+        assert told == api.get(f"/api/v1/bookings/{told['id']}").json()
+        positions.append(told["waiting_position"])
+    assert positions == [None, 1, 2, 1, 4, 2, 6]
+
+
 def test_place_in_the_queue_and_answers_to_an_offer(make: Make, client: Client, ledger: Any) -> None:
     ann, bob, nia = make.person("Ann"), make.person("Bob"), make.person("Nia", stage="NQSW")
     session, api = make.session(places=1), client("bookings:write", "bookings:read")
