@@ -73,7 +73,6 @@ ON_SQLITE = re.compile(
     r"|tests/\w+/test_\w*pages\w*\.py"
     r"|tests/contract/test_requests\.py"
     r"|tests/test_invariants\.py::test_(each_planted_violation_is_named|other_ways_to_break_a_rule)"
-    r"|tests/seed/test_county\.py"
     r"|tests/(census|desks|equality|frameworks|hr|identity/sso|measures|mentoring|notifications|pathways|programmes|reports|supervision|talent)/"
 )
 

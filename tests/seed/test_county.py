@@ -35,6 +35,8 @@ from seed.extract import county_extract
 from seed.personas import PASSWORD, PERSONAS, persona
 from tests.county import KINDS, Filled, Template
 
+pytestmark = pytest.mark.thorough  # a second county, of a year; the pages' tests load one as well
+
 TODAY = date(2026, 11, 20)  # a Friday: sessions of the same day are still to come
 PEOPLE = 320
 # What nobody may be able to guess, and what is computed from it: passwords, codes, references of portfolios, salts and hashes of chains.
@@ -188,7 +190,6 @@ def _said(row: Any) -> tuple[Any, ...]:
     return tuple({k: v for k, v in value.items() if k not in RANDOM_FACTS} if isinstance(value, dict) else value for value in row)
 
 
-@pytest.mark.thorough
 def test_the_same_seed_and_date_load_the_same_rows(
     sqlite_county: Database, tmp_path: Path, sqlite_template: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
