@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 from urllib.parse import unquote
 
 import httpx2
@@ -15,8 +14,8 @@ class Browser(TestClient):
     """Starlette's client starts a thread with a loop for each request and hands it eight messages, which takes longer than most pages do.
     Here the loop runs where the request is made, and the answer is whole when it returns. Redirects are not followed unless asked for."""
 
-    def __init__(self, app: ASGIApp, *, follow_redirects: bool = False, **options: Any) -> None:
-        super().__init__(app, follow_redirects=follow_redirects, **options)
+    def __init__(self, app: ASGIApp, *, follow_redirects: bool = False, headers: dict[str, str] | None = None) -> None:
+        super().__init__(app, follow_redirects=follow_redirects, headers=headers)
         self._transport = _Here(app, self._transport)
 
 

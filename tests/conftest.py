@@ -36,7 +36,7 @@ from app.identity.limits import Limits
 from app.main import create_app
 from app.pathways import ahead
 from tests.client import Browser
-from tests.county import KINDS, careless, demo_app, demo_county, demo_settings, open_county, templates  # noqa: F401  # fixtures
+from tests.county import careless, demo_app, demo_county, demo_settings, open_county, templates  # noqa: F401  # fixtures
 from tests.factory import Make
 
 THOROUGH = os.environ.get("ACADEMY_TEST_PROFILE") == "thorough"
@@ -71,8 +71,6 @@ LONG = (  # each of these is handed out by itself, before all others, so that no
 ON_SQLITE = re.compile(
     r"tests/pages/"
     r"|tests/\w+/test_\w*pages\w*\.py"
-    r"|tests/contract/test_requests\.py"
-    r"|tests/test_invariants\.py::test_(each_planted_violation_is_named|other_ways_to_break_a_rule)"
     r"|tests/(census|desks|equality|frameworks|hr|identity/sso|measures|mentoring|notifications|pathways|programmes|reports|supervision|talent)/"
 )
 

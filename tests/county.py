@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.event import listen
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
@@ -78,7 +78,7 @@ class Template:
     def refresh(self, copy: Database) -> None:
         """Its rows are the template's again. What was compiled for it stays, which takes longer than the copying."""
         copy.dispose()
-        name = copy.url.partition("?")[0].rpartition("/")[2].removesuffix(".sqlite3")
+        name = Path(make_url(copy.url).database or "").stem
         self._remove(name)
         self._make(name)
 

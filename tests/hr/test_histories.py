@@ -14,7 +14,6 @@ from app.core.declared import aliased
 from app.hr import operations
 from app.hr.mapping import Mapping
 from app.people.models import Membership, Person, Post, Responsibility, Stage, Unit
-from tests.conftest import THOROUGH
 from tests.hr.test_imports import Office, office, person
 
 __all__ = ["office"]
@@ -192,7 +191,7 @@ def extract(chance: random.Random, oracle: Oracle, as_at: date) -> list[dict[str
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("seed", range(14 if THOROUGH else 4))
+@pytest.mark.parametrize("seed", range(14))
 def test_extracts_in_any_order_give_what_the_oracle_says(office: Office, seed: int) -> None:
     chance, oracle, as_at = random.Random(seed), Oracle(), date(2026, 3, 2)
     unknown: dict[str, date] = {}

@@ -17,7 +17,6 @@ from starlette.testclient import TestClient
 from app import invariants
 from app.core.config import ROOT, Settings
 from app.programmes.operations import applying, exports
-from tests.conftest import LEFT_OUT, THOROUGH
 from tests.factory import Make
 from tests.frameworks.drafts import next_asye
 from tests.programmes.hand import Hand
@@ -119,8 +118,6 @@ def the_year(story: Story) -> None:
 
 @pytest.mark.thorough
 def test_a_year_from_enrolment_to_a_confirmed_pass(story: Story, test_settings: Settings, tmp_path: Path) -> None:
-    if not (THOROUGH or story.make.database.sqlite):
-        pytest.skip(LEFT_OUT)  # the longest of the stories; the others run on both
     the_year(story)
     sitting = story.sitting(date(2027, 9, 1))
     assert refused(lambda: story.hand("first", f"/portfolios/{story.enrolment}")).status == 404

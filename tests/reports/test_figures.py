@@ -17,13 +17,12 @@ from app.measures.closing import close_month
 from app.measures.definitions import Measure, MeasureSet, parsed
 from app.reports import content, operations
 from app.reports.models import BoardReport
-from tests.conftest import THOROUGH
 from tests.factory import Make
 from tests.measures import oracle
 from tests.measures.counted import measures
 from tests.measures.histories import History, begin
 
-HISTORIES = int(os.environ.get("ACADEMY_REPORTS", "0")) or (6 if THOROUGH else 2)
+HISTORIES = int(os.environ.get("ACADEMY_REPORTS", "6"))
 MONTHS = 3  # closed one after another, each as far as was recorded by another instant
 
 
