@@ -55,18 +55,18 @@ SAID = {
     "training-records:write": "Say which of them HR has taken over",
     "scim": "Keep people and teams as the directory has them, by SCIM",
 }
-PROBLEMS = {
-    "400": "The body is not JSON",
-    "401": "No token, or one that is unknown or has expired",
-    "403": "The token lacks the scope",
-    "404": "There is no such thing, or it is out of the client's reach",
-    "409": "The state of things does not allow it; `code` says why",
-    "412": "It has changed since you read it",
-    "413": "The body is too large",
-    "422": "A field is wrong, unknown or missing; see `errors`",
-    "428": "If-Match is missing",
-    "429": "The client has used up this minute; RateLimit-Reset says how many seconds are left of it",
-    "503": "Very busy; nothing was changed",
+REFUSALS = {  # by status: their name among the document's responses, and what they say
+    "400": ("NotJson", "The body is not JSON"),
+    "401": ("NoToken", "No token, or one that is unknown or has expired"),
+    "403": ("NotAllowed", "The token lacks the scope"),
+    "404": ("NotFound", "There is no such thing, or it is out of the client's reach"),
+    "409": ("Conflict", "The state of things does not allow it; `code` says why"),
+    "412": ("Changed", "It has changed since you read it"),
+    "413": ("TooLarge", "The body is too large"),
+    "422": ("Invalid", "A field is wrong, unknown or missing; see `errors`"),
+    "428": ("NoVersion", "If-Match is missing"),
+    "429": ("TooMany", "The client has used up this minute; RateLimit-Reset says how many seconds are left of it"),
+    "503": ("Busy", "Very busy; nothing was changed"),
 }
 IDEMPOTENCY = {
     "name": "Idempotency-Key",
@@ -155,6 +155,8 @@ def finish(document: dict[str, Any], routes: Iterable[BaseRoute]) -> dict[str, A
     for left_over in ("HTTPValidationError", "ValidationError"):
         schemas.pop(left_over, None)
     schemas["Problem"] = PROBLEM
+    told = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    document["components"]["responses"] = {name: {"description": words, "content": told} for name, words in REFUSALS.values()}
     for name, example in EXAMPLES.items():
         schemas[name]["examples"] = [example]
     for route in routes:
@@ -190,17 +192,15 @@ def _complete(operation: dict[str, Any], method: str, path: str, door: dict[str,
         operation["responses"]["304"] = {"description": "You have it already", "headers": {"ETag": ETAG}}
     if not parameters:
         del operation["parameters"]
-    for status in sorted(codes):
-        operation["responses"][status] = {
-            "description": PROBLEMS[status],
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
+    for status in codes:
+        operation["responses"].pop(status, None)
     for status, response in operation["responses"].items():
         response["description"] = {"200": "Done", "201": "Made", "204": "Done"}.get(status, response["description"])
         if status in ("200", "201") and (one or changes) and not path.startswith(UNVERSIONED):
             response["headers"] = {"ETag": ETAG}
         if status == "201":
             response.setdefault("headers", {})["Location"] = {"description": "Where it can be read.", "schema": {"type": "string"}}
+    operation["responses"] |= {status: {"$ref": f"#/components/responses/{REFUSALS[status][0]}"} for status in sorted(codes)}
 
 
 def _never_null(parameter: dict[str, Any]) -> None:

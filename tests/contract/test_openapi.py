@@ -110,7 +110,8 @@ def test_every_operation_says_its_scope_and_its_refusals(described: dict[str, An
         assert operation["summary"] and operation["description"] and operation["operationId"], path
         for status, response in operation["responses"].items():
             if int(status) >= 400:
-                assert list(response["content"]) == ["application/problem+json"], (path, status)
+                refusal = described["components"]["responses"][response["$ref"].removeprefix("#/components/responses/")]
+                assert list(refusal["content"]) == ["application/problem+json"], (path, status)
         headers = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "header"}
         assert ("Idempotency-Key" in headers) == (method == "post"), path
         assert ("If-Match" in headers) == (method in ("patch", "delete")), path
