@@ -14,6 +14,7 @@ from sqlalchemy import BindParameter, and_, bindparam, exists, func, literal, or
 from app.bookings.policy_models import PriorityRule
 from app.core.db import FOREVER, ONE
 from app.core.facts import current
+from app.core.ready import Ready
 from app.core.tx import Tx
 from app.learning.models import Completion, Course
 from app.people.models import GroupMember, Stage
@@ -43,7 +44,7 @@ _until = (
     .where(Completion.person_id == _person, Completion.superseded_at.is_(None), Completion.course_id.in_(_renewed))
     .scalar_subquery()
 )
-_RULES = (
+_RULES = Ready(
     select(PriorityRule.priority, PriorityRule.because, PriorityRule.days, _until.label("until"))
     .where(
         PriorityRule.active,

@@ -49,7 +49,7 @@ def ahead() -> Any:
     return case((Booking.status == "waiting", found.scalar_subquery()), else_=null())
 
 
-_last = (
+_last = Ready(
     select(func.count())
     .select_from(Booking)
     .where(

@@ -14,9 +14,10 @@ from app.bookings import approvals
 from app.bookings.event_models import Interest
 from app.bookings.models import HOLDS_SQL, LIVE_SQL, WAITING_SQL, Booking, Part, Place, Quota, Session
 from app.core.calendar import clock, deadline, london, long_date, working_day
-from app.core.db import ONE, AnySelect
+from app.core.db import ONE
 from app.core.declared import aliased
 from app.core.facts import current
+from app.core.ready import Ready
 from app.core.tx import Tx
 from app.learning.models import Completion, Course, Prerequisite
 from app.people.models import CareerStage, GroupMember, Membership, Person, Post, Stage, Unit, UnitClosure
@@ -121,7 +122,7 @@ def about(person: Any) -> tuple[ColumnElement[Any], ...]:
 
 
 @lru_cache(maxsize=2)
-def facts_statement(*, quotas: bool = False) -> AnySelect:
+def facts_statement(*, quotas: bool = False) -> Ready:
     """Everything about one person and one session that the rules ask, in one statement. Parameters: session, person, course, today, day.
 
     `quotas`: some of the session's places are kept for a group or unit, so that each place has its own people and its own queue.
@@ -143,7 +144,7 @@ def facts_statement(*, quotas: bool = False) -> AnySelect:
         # A free seat is nobody else's while someone waits who may have it.
         place = case((exists(waits), null()), else_=places.order_by(Place.number).limit(1).scalar_subquery())
     leaving = select(Person.leaving_on).where(Person.id == person).scalar_subquery()
-    return select(*about(person), place.label("place"), leaving.label("leaving_on"))
+    return Ready(select(*about(person), place.label("place"), leaving.label("leaving_on")))
 
 
 def facts(tx: Tx, session: Row[Any], person_id: int) -> Row[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -41,6 +42,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from app.core.declared import Declared, Mapped, mapped_column
+from app.core.ready import reported
 
 ONE: ColumnElement[int] = literal_column("1")  # for EXISTS
 AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"  # a select of whatever columns
@@ -118,10 +120,25 @@ def _sqlite_setup(connection: Any, _record: Any) -> None:
         connection.execute("pragma " + pragma)
 
 
+def _begin(connection: Connection, how: str) -> None:
+    """Every page and every change begins with this: the driver is asked directly."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.execute(how)
+    except sqlite3.Error as wrong:
+        raise reported(connection, wrong, how) from wrong
+
+
 # Reading on PostgreSQL: the working set is in memory, where rows cost the same in whatever order, and too little is read for compiling
 # to pay. Plans are left to PostgreSQL: making it keep one a statement saves nothing on hot pages, and made a head count of 100,000
 # people nine times slower.
 _READING = "-c timezone=UTC -c default_transaction_read_only=on -c random_page_cost=1.1 -c jit=off"
+
+
+def _doubt_what_is_prepared(connection: Connection) -> None:
+    """The driver drops every prepared statement when it rolls back, `Ready` ones as well."""
+    if not connection.invalidated and (kept := connection.info.get("ready")):
+        kept.doubtful = True
 
 
 class Database:
@@ -144,9 +161,8 @@ class Database:
             for engine in (self.write, self.read):
                 event.listen(engine, "connect", _sqlite_setup)
             event.listen(self.read, "connect", lambda connection, _: connection.execute("pragma query_only=on"))
-            event.listen(self.write, "begin", lambda connection: connection.exec_driver_sql("begin immediate"))
-            # Reading begins with every page, and a plain "begin" cannot fail or wait: the driver is asked directly.
-            event.listen(self.read, "begin", lambda connection: connection.connection.driver_connection.execute("begin"))
+            event.listen(self.write, "begin", lambda connection: _begin(connection, "begin immediate"))
+            event.listen(self.read, "begin", lambda connection: _begin(connection, "begin"))
         else:
             url = url.replace("postgresql://", "postgresql+psycopg://", 1)
             self.write = create_engine(url, connect_args={"options": "-c timezone=UTC", "prepare_threshold": 2}, **common)
@@ -158,6 +174,8 @@ class Database:
                 connect_args={"options": _READING, "prepare_threshold": 2},
                 **common,
             )
+            for engine in (self.write, self.read):
+                event.listen(engine, "rollback", _doubt_what_is_prepared)
 
     def writer_turn(self) -> Any:
         """SQLite has one writer. Waiting on a file lock is fair; SQLite's own busy polling is not, and starves the unlucky."""

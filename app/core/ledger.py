@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, Insert, bindparam, insert, literal, select, text
@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from app.core.db import Model, append_only, is_postgresql, on_postgresql
 from app.core.declared import Mapped, mapped_column
+from app.core.ready import Ready
 
 WAITING = text("sent_at IS NULL AND parked_at IS NULL")
 Json = JSON().with_variant(JSONB(), "postgresql")
@@ -108,35 +109,61 @@ def message(kind: str, at: datetime, subject: str, person_id: int | None, facts:
     return dict(kind=kind, person_id=person_id, subject=subject, facts=facts, created_at=at, due_at=at, attempts=0)
 
 
-_AUDIT = insert(Audit)
-_OUTBOX = insert(Outbox)
-
-
 def write(db: Connection, audit: dict[str, Any], messages: list[dict[str, Any]], subject_id: int | None) -> None:
     """Add the audit row and its messages to the open transaction."""
-    db.execute(_AUDIT, {**audit, "subject_id": subject_id})
+    _add(db, Audit, {**audit, "subject_id": subject_id})
     for row in messages:
-        db.execute(_OUTBOX, {**row, "subject_id": subject_id})
+        _add(db, Outbox, {**row, "subject_id": subject_id})
 
 
 def insert_recorded(db: Connection, table: Any, values: dict[str, Any], audit: dict[str, Any], messages: list[dict[str, Any]]) -> int:
     """Insert a row together with its audit row and at most one message; returns its id. One round trip on PostgreSQL."""
     if is_postgresql(db) and len(messages) <= 1:
+        values = _whole(table, values)
         statement = _one_statement(table, tuple(values), bool(messages))
         parameters = {f"v_{key}": value for key, value in values.items()} | {f"a_{key}": value for key, value in audit.items()}
         if messages:
             parameters |= {f"m_{key}": value for key, value in messages[0].items()}
-        return int(db.execute(statement, parameters).scalar_one())
-    new = db.execute(insert(table), values).inserted_primary_key
-    assert new is not None
-    write(db, audit, messages, int(new[0]))
-    return int(new[0])
+        return int(statement.rows(db, parameters, writes=True)[0][0])
+    new = _add(db, table, values)
+    write(db, audit, messages, new)
+    return new
+
+
+def _add(db: Connection, table: Any, values: dict[str, Any]) -> int:
+    values = _whole(table, values)
+    return int(_insert(table, tuple(values)).rows(db, {f"v_{key}": value for key, value in values.items()}, writes=True)[0][0])
+
+
+def _whole(table: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """The values, and the defaults of the columns that are not among them."""
+    return {name: default(None) for name, default in _defaults(table) if name not in values} | values
+
+
+@cache
+def _defaults(table: Any) -> list[tuple[str, Any]]:
+    found = [(column.name, column.default) for column in table.__table__.c if column.default is not None]
+    return [(name, default.arg if default.is_callable else partial(_same, default.arg)) for name, default in found]
+
+
+def _same(value: Any, _context: None) -> Any:
+    return value
+
+
+@lru_cache(maxsize=500)
+def _insert(table: Any, columns: tuple[str, ...]) -> Ready:
+    """INSERT … RETURNING id: built once for each shape."""
+    return Ready(_new_row(table, columns))
+
+
+def _new_row(table: Any, columns: tuple[str, ...]) -> Any:
+    return insert(table).values({name: bindparam(f"v_{name}") for name in columns}).returning(table.id)
 
 
 @lru_cache(maxsize=200)
-def _one_statement(table: Any, columns: tuple[str, ...], tells: bool) -> Any:
+def _one_statement(table: Any, columns: tuple[str, ...], tells: bool) -> Ready:
     """WITH row AS (INSERT … RETURNING id), audit AS (INSERT … SELECT id FROM row), … SELECT id FROM row: built once for each shape."""
-    row = insert(table).values({name: bindparam(f"v_{name}") for name in columns}).returning(table.id).cte("new_row")
+    row = _new_row(table, columns).cte("new_row")
 
     def beside(target: Any, prefix: str, names: tuple[str, ...], alias: str) -> Any:
         picked = [bindparam(f"{prefix}_{name}", type_=target.__table__.c[name].type).label(name) for name in names]
@@ -149,4 +176,4 @@ def _one_statement(table: Any, columns: tuple[str, ...], tells: bool) -> Any:
     ]
     if tells:
         extras.append(beside(Outbox, "m", ("kind", "person_id", "subject", "facts", "created_at", "due_at", "attempts"), "new_message"))
-    return statement.add_cte(*extras)
+    return Ready(statement.add_cte(*extras))

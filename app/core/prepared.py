@@ -7,8 +7,8 @@ from itertools import count
 from typing import Any
 
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus, Format
+from psycopg.errors import Error, FeatureNotSupported, InvalidSqlStatementName, OperationalError, error_from_result
+from psycopg.pq import ExecStatus, Format, TransactionStatus
 from sqlalchemy import Dialect
 from sqlalchemy.engine import Connection
 
@@ -35,6 +35,34 @@ def _literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def _begin(driver: Any) -> None:
+    """As the driver's cursor does before its first statement."""
+    result = driver.pgconn.exec_(b"BEGIN")
+    if result.status != ExecStatus.COMMAND_OK:
+        raise _wrong(driver, result)
+
+
+def _wrong(driver: Any, result: Any) -> Error:
+    """What PostgreSQL says is wrong; libpq itself has no code for a connection that is gone."""
+    found = error_from_result(result, driver.info.encoding)
+    return OperationalError(*found.args) if driver.broken else found
+
+
+class _Kept:
+    """What one connection has prepared, and what it reads and writes values with."""
+
+    def __init__(self) -> None:
+        self.adapters: dict[Prepared, Any] = {}
+        self.names: dict[tuple[Prepared, Any], bytes] = {}
+        self.doubtful = False  # something was rolled back: the driver may have dropped all that was prepared
+
+    def look_again(self, driver: Any) -> None:
+        """Keep what is still there."""
+        there = {name.encode() for (name,) in driver.execute("SELECT name FROM pg_prepared_statements")}
+        self.names = {key: name for key, name in self.names.items() if name in there}
+        self.doubtful = False
+
+
 class Prepared(Compiled):
     """On PostgreSQL, with libpq's own calls: the statement is prepared once on each connection, then one call sends it and waits.
 
@@ -52,29 +80,36 @@ class Prepared(Compiled):
     def rows(self, connection: Connection, parameters: dict[str, Any]) -> Sequence[Any]:
         """Ask; what goes wrong is an error of the driver's, as from its cursor."""
         driver: Any = connection.connection.driver_connection
-        if not driver.autocommit:  # a snapshot: its cursor says BEGIN
-            return super().rows(connection, parameters)
-        known: dict[Any, Any] = connection.info.setdefault("ready", {})
-        adapter = known.get(self)
+        if driver.pgconn.transaction_status == TransactionStatus.IDLE and not driver.autocommit:
+            if driver.isolation_level is not None:
+                return super().rows(connection, parameters)  # its cursor says of what kind the transaction is
+            _begin(driver)
+        info = connection.info
+        kept: _Kept = info.get("ready") or info.setdefault("ready", _Kept())
+        if kept.doubtful:
+            kept.look_again(driver)
+        adapter = kept.adapters.get(self)
         if adapter is None:
-            adapter = known[self] = Transformer(driver)
+            adapter = kept.adapters[self] = Transformer(driver)
         values = self.bind(parameters)
         given = adapter.dump_sequence([values[name] for name in self._names], self._formats)
         # A value's size or absence decides its type, and each list of types is a statement of its own
-        name = known.get((self, adapter.types)) or self._prepare(driver, adapter, known)
+        name = kept.names.get((self, adapter.types)) or self._prepare(driver, adapter, kept)
         result = driver.pgconn.exec_prepared(name, given, adapter.formats, Format.BINARY)
         if result.status != ExecStatus.TUPLES_OK:
-            known.clear()
-            raise error_from_result(result, driver.info.encoding)
+            wrong = _wrong(driver, result)
+            if isinstance(wrong, (FeatureNotSupported, InvalidSqlStatementName)):  # its tables have changed; somebody dropped it
+                del kept.names[self, adapter.types]
+            raise wrong
         adapter.set_pgresult(result)
         found: list[Any] = adapter.load_rows(0, result.ntuples, tuple if self.readers else self.row)
         adapter.set_pgresult(None)  # else it would keep the answer until the next
         return self.read(found) if self.readers else found
 
-    def _prepare(self, driver: Any, adapter: Any, known: dict[Any, Any]) -> bytes:
+    def _prepare(self, driver: Any, adapter: Any, kept: _Kept) -> bytes:
         name = f"ready_{next(_NUMBER)}".encode()
         result = driver.pgconn.prepare(name, self._text, adapter.types)
         if result.status != ExecStatus.COMMAND_OK:
-            raise error_from_result(result, driver.info.encoding)
-        known[self, adapter.types] = name
+            raise _wrong(driver, result)
+        kept.names[self, adapter.types] = name
         return name

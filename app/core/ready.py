@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 from sqlalchemy import Dialect
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 Processor = Callable[[Any], Any]
 _made: WeakSet[Ready] = WeakSet()
@@ -26,7 +27,10 @@ def compile_all(dialect: Dialect) -> None:
 
 
 class Ready:
-    """A SELECT that never changes, ready to run. Give every value as a bound parameter; lists of values are not possible."""
+    """A statement that never changes and answers with rows, ready to run: a SELECT, or a change with RETURNING.
+
+    Give every value as a bound parameter; lists of values are not possible.
+    """
 
     def __init__(self, statement: Any) -> None:
         self.statement = statement
@@ -40,19 +44,31 @@ class Ready:
             found = self._compiled[dialect.name] = _kind(dialect)(self.statement, dialect)
         return found
 
-    def rows(self, connection: Connection, parameters: dict[str, Any], *, plainly: bool = False) -> Sequence[Any]:
-        """What SQLAlchemy would answer; `plainly`: it does, as it does where somebody listens to its statements.
+    def rows(self, connection: Connection, parameters: dict[str, Any], *, writes: bool = False) -> Sequence[Any]:
+        """What SQLAlchemy would answer; it does, where somebody listens to its statements.
 
-        When something is wrong it is asked again by SQLAlchemy, so that a broken connection or a busy database is reported and cleaned
-        up in its one way. In a transaction that writes nothing can be asked again, hence `plainly`.
+        When something is wrong while reading, it is asked again by SQLAlchemy. In a transaction that writes nothing can be asked again.
         """
-        if plainly or connection.engine.dispatch.before_cursor_execute:
+        if connection.engine.dispatch.before_cursor_execute:
             return connection.execute(self.statement, parameters).all()
         dialect = connection.dialect
         try:
             return self.compiled(dialect).rows(connection, parameters)
-        except dialect.loaded_dbapi.Error:
+        except dialect.loaded_dbapi.Error as wrong:
+            if writes:
+                raise reported(connection, wrong, self.compiled(dialect).sql) from wrong
             return connection.execute(self.statement, parameters).all()
+
+
+def reported(connection: Connection, wrong: Any, sql: str) -> BaseException:
+    """The driver's error as SQLAlchemy reports it; a connection that has broken is given up, so that nobody is handed it again."""
+    dialect = connection.dialect
+    broken = dialect.is_disconnect(wrong, connection.connection.dbapi_connection, None)
+    if broken:
+        connection.invalidate(wrong)
+    base = dialect.loaded_dbapi.Error
+    found: BaseException = DBAPIError.instance(sql, None, wrong, base, hide_parameters=True, connection_invalidated=broken, dialect=dialect)
+    return found
 
 
 class Compiled:

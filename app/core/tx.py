@@ -77,18 +77,18 @@ class Tx:
     # reading -------------------------------------------------------------------------------------------------------
     def rows(self, statement: Any, **parameters: Any) -> Sequence[Row[Any]]:
         if type(statement) is Ready:
-            return statement.rows(self.db, parameters, plainly=self.writes)
+            return statement.rows(self.db, parameters, writes=self.writes)
         return self.db.execute(statement, parameters).all()
 
     def one(self, statement: Any, **parameters: Any) -> Row[Any] | None:
         if type(statement) is Ready:
-            found = statement.rows(self.db, parameters, plainly=self.writes)
+            found = statement.rows(self.db, parameters, writes=self.writes)
             return found[0] if found else None
         return self.db.execute(statement, parameters).first()
 
     def scalar(self, statement: Any, **parameters: Any) -> Any:
         if type(statement) is Ready:
-            found = statement.rows(self.db, parameters, plainly=self.writes)
+            found = statement.rows(self.db, parameters, writes=self.writes)
             return found[0][0] if found else None
         return self.db.execute(statement, parameters).scalar()
 

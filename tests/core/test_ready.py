@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Date, bindparam, event, exc, func, literal_column, select
+from sqlalchemy import Date, bindparam, event, exc, func, insert, literal_column, select, text, update
 
 from app.bookings.models import Session
 from app.core.db import Database, Key, UtcDateTime
+from app.core.errors import Conflict
 from app.core.ready import Ready
-from app.core.tx import NOBODY, transaction
-from app.learning.models import Course
+from app.core.tx import NOBODY, SYSTEM, transaction
+from app.learning.models import Course, Provider
 from tests.factory import Make
 
 SESSIONS: Any = (
@@ -111,3 +112,91 @@ def test_asked_again_where_the_connection_has_forgotten_it(database: Database) -
             assert tx.scalar(ready) == 0
             if not database.sqlite:
                 tx.db.exec_driver_sql("DEALLOCATE ALL")
+
+
+# In a transaction that writes -------------------------------------------------------------------------------------
+
+TURN = update(Session).where(Session.id == bindparam("session")).values(next_turn=Session.next_turn + 1)
+TAKE_TURN = Ready(TURN.returning(Session.id, Session.next_turn, Session.starts_at))
+
+
+def next_turn(database: Database, session_id: int) -> int:
+    with transaction(database, NOBODY, writes=False) as tx:
+        return int(tx.scalar(select(Session.next_turn).where(Session.id == session_id)))
+
+
+def test_a_change_is_made_and_answers(database: Database, make: Make) -> None:
+    session = make.session()
+    before = next_turn(database, session.id)
+    for turn in (1, 2):
+        with transaction(database, SYSTEM, writes=True) as tx:
+            assert tuple(tx.one(TAKE_TURN, session=session.id) or ()) == (session.id, before + turn, session.starts_at)
+    assert next_turn(database, session.id) == before + 2
+
+
+def test_what_is_rolled_back_is_gone_and_nothing_is_kept_for_nothing(database: Database, make: Make) -> None:
+    """PostgreSQL's driver drops what is prepared when it rolls back, but only if it had prepared something itself."""
+    session = make.session()
+    before = next_turn(database, session.id)
+
+    def change_of_mind(times: int) -> None:
+        with transaction(database, SYSTEM, writes=True) as tx:
+            tx.one(TAKE_TURN, session=session.id)
+            for _ in range(times):  # the driver prepares what it has seen a few times
+                tx.db.execute(TURN, {"session": session.id})
+            raise LookupError
+
+    for each in range(12):
+        with pytest.raises(LookupError):
+            change_of_mind(4 if each > 5 else 0)
+        with transaction(database, SYSTEM, writes=True) as tx:
+            tx.one(TAKE_TURN, session=session.id)
+            if not database.sqlite:
+                kept = text("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'ready%' AND statement LIKE 'UPDATE%'")
+                assert tx.db.execute(kept).scalar() == 1
+    assert next_turn(database, session.id) == before + 12
+
+
+def test_a_broken_key_is_refused_in_words_and_the_connection_serves_on(database: Database) -> None:
+    add = Ready(insert(Provider).values(name=bindparam("name")).returning(Provider.id))
+    with transaction(database, SYSTEM, writes=True) as tx:
+        first = tx.scalar(add, name="The Academy")
+    for _ in range(3):
+        with pytest.raises(Conflict), transaction(database, SYSTEM, writes=True) as tx:
+            tx.one(add, name="The Academy")
+        with transaction(database, SYSTEM, writes=True) as tx:
+            assert tx.one(Ready(select(Provider.id, Provider.name))) == (first, "The Academy")
+
+
+def test_what_goes_wrong_while_writing_is_reported_as_sqlalchemy_would(database: Database) -> None:
+    wrong: Any = select(literal_column("nothing.at_all")).select_from(Session)
+    for statement in (wrong, Ready(wrong)):
+        with pytest.raises(exc.DBAPIError) as found, transaction(database, SYSTEM, writes=True) as tx:
+            tx.rows(statement)
+        kind = exc.OperationalError if database.sqlite else exc.ProgrammingError
+        assert type(found.value) is kind and not found.value.connection_invalidated and "nothing" in str(found.value.statement)
+    with transaction(database, SYSTEM, writes=True) as tx:
+        assert tx.scalar(Ready(select(func.count()).select_from(Session))) == 0
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # SQLite has no server that could go away
+def test_a_connection_that_breaks_is_handed_to_nobody_again(database: Database, make: Make) -> None:
+    session = make.session()
+    before = next_turn(database, session.id)
+
+    def break_it(*, begun: bool) -> None:
+        with transaction(database, SYSTEM, writes=True) as tx:
+            driver: Any = tx.db.connection.driver_connection
+            if begun:
+                tx.one(TAKE_TURN, session=session.id)
+            with database.read.connect() as other:
+                other.execute(text("SELECT pg_terminate_backend(:it, 5000)"), {"it": driver.info.backend_pid})
+            tx.one(TAKE_TURN, session=session.id)
+
+    for begun in (False, True):
+        with pytest.raises(exc.OperationalError) as found:
+            break_it(begun=begun)
+        assert found.value.connection_invalidated
+        with transaction(database, SYSTEM, writes=True) as tx:
+            assert tx.one(TAKE_TURN, session=session.id) is not None
+    assert next_turn(database, session.id) == before + 2

@@ -14,6 +14,7 @@ from app.bookings.models import Booking, Session, Status
 from app.bookings.operations import approval, interest
 from app.core.db import is_postgresql
 from app.core.errors import Conflict, NotFound
+from app.core.ready import Ready
 from app.core.tx import Tx
 from app.people.models import Person
 from app.policy import Can, Reach, operation
@@ -55,10 +56,13 @@ _ASKED = (  # what the rules ask of a session: every column that is not fetched 
     Session.has_quotas,
     Session.next_turn,
 )
-_LOCK_BOTH = _turn.where(select(_locked.c.id).scalar_subquery().is_not(None)).returning(
-    *_ASKED, select(_locked.c.organisation_id).scalar_subquery().label("learner_organisation_id")
+_LOCK_BOTH = Ready(
+    _turn.where(select(_locked.c.id).scalar_subquery().is_not(None)).returning(
+        *_ASKED, select(_locked.c.organisation_id).scalar_subquery().label("learner_organisation_id")
+    )
 )
-_TAKE_TURN = _turn.returning(*_ASKED)
+_TAKE_TURN = Ready(_turn.returning(*_ASKED))
+_LEARNER = Ready(_person)
 
 
 @operation(Can.BOOK)
@@ -107,13 +111,13 @@ def lock(tx: Tx, session_id: int, person_id: int) -> Row[Any]:
         row = tx.one(_LOCK_BOTH, **parameters)
         organisation = row.learner_organisation_id if row else None
     else:
-        learner = tx.one(_person, person=person_id)
+        learner = tx.one(_LEARNER, person=person_id)
         organisation = learner.organisation_id if learner else None
         row = tx.one(_TAKE_TURN, session=session_id) if learner else None
     if not _in_reach(tx, person_id, organisation):
         raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
     if row is None or (row.status == "draft" and not policy.may(tx.actor, Can.MANAGE_SESSIONS)):
-        if row is None and tx.one(_person, person=person_id) is None:
+        if row is None and tx.one(_LEARNER, person=person_id) is None:
             raise NotFound("There is nobody with that reference, or they are not one of your people.", code="person-not-found")
         raise NotFound("There is no session with that reference.", code="session-not-found")
     return row
