@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -39,15 +39,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One person and one course, in words and with a date; drawn as a tag on the page, as text in the export."""
+    """One person and one course, in words and with a date, as a tag on the page."""
 
     state: str  # in date · due soon · lapsed · done
     on: str  # ISO date: until when it counts, or when it was completed if it does not expire
-
-    @property
-    def text(self) -> str:
-        """As the export says it: "in date to 2028-03-31"."""
-        return f"{EXPORTED[self.state]} {self.on}"
 
     @property
     def words(self) -> str:
@@ -210,27 +205,22 @@ def _greatest(tx: Tx, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]], *, 
     return grid
 
 
-class _Cells(dict[str, Cell]):
-    """What each text means today; worked out once, since the same dates come again and again."""
+def _meaning(today: date) -> Callable[[str], str]:
+    """What each text means today: the state of its cell."""
+    lapsed, soon = f":{today.isoformat()}", f":{(today + SOON).isoformat()}"
 
-    def __init__(self, today: date) -> None:
-        super().__init__()
-        self.today, self.soon = today.isoformat(), (today + SOON).isoformat()
+    def state(lasts: str) -> str:
+        return "lapsed" if lasts < lapsed else "due soon" if lasts < soon else "in date" if lasts < "~" else "done"
 
-    def __missing__(self, lasts: str) -> Cell:
-        day = lasts[1:]
-        if lasts.startswith("~"):
-            cell = Cell("done", day)
-        else:
-            cell = Cell("lapsed" if day < self.today else "due soon" if day < self.soon else "in date", day)
-        self[lasts] = cell
-        return cell
+    return state
 
 
 def cells(tx: Tx, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> dict[int, list[Cell | None]]:
     """For each of these people their cells in the order of the courses: None where nothing was completed."""
-    meaning = _Cells(tx.today)
-    return {key: [meaning[lasts] if lasts else None for lasts in line] for key, line in _greatest(tx, courses, rows).items()}
+    state = _meaning(tx.today)
+    return {
+        key: [Cell(state(lasts), lasts[1:]) if lasts else None for lasts in line] for key, line in _greatest(tx, courses, rows).items()
+    }
 
 
 class _Texts(dict[str | None, str]):
@@ -243,9 +233,9 @@ class _Texts(dict[str | None, str]):
 
 def as_csv(tx: Tx, asked: Asked, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> bytes:
     """The whole matrix as a file: the same words as the page, with ISO dates that spreadsheets understand. `rows`: all of `asked`."""
-    grid, meaning, text = _greatest(tx, courses, rows, whole=asked), _Cells(tx.today), _Texts()
-    every = set[str]().union(*grid.values())
-    said = {lasts: meaning[lasts].text if lasts else "" for lasts in every}
+    grid, state, text = _greatest(tx, courses, rows, whole=asked), _meaning(tx.today), _Texts()
+    every = set[str]().union(*grid.values())  # the same dates come again and again
+    said = {lasts: f"{EXPORTED[state(lasts)]} {lasts[1:]}" if lasts else "" for lasts in every}
     lines = [",".join([text[head] for head in (*FIRST_COLUMNS, *(course.title for course in courses))])]
     for row in rows:
         who = text[row.name], text[row.employee_number], text[row.job_title], text[row.unit]
