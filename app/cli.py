@@ -303,7 +303,7 @@ def run_worker(_options: argparse.Namespace, config: Settings) -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
-    worker.run(database(config), config, stop)
+    worker.run(connect(config.database_url, pool=config.threads + 1, keeps=worker.KEEPS), config, stop)
     return 0
 
 

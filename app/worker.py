@@ -14,6 +14,7 @@ from app.hr.webhooks import deliver
 from app.notifications import delivery
 
 PAUSE = 1.0  # seconds between looks when there was nothing to do
+KEEPS = 500  # kB a connection: nobody waits for the worker to read the same again (core.db.Database)
 LONGEST_PAUSE = 30.0  # … and after several faults in a row
 
 

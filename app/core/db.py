@@ -47,6 +47,7 @@ from app.core.ready import reported
 ONE: ColumnElement[int] = literal_column("1")  # for EXISTS
 AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"  # a select of whatever columns
 MOMENT = 0.1  # seconds
+KEEPS = 3000  # kB: with less, the search for a frequent name among 100,000 people reads more of it anew each time
 FOREVER = date(9999, 12, 31)  # the open end of a period: keeps predicates plain and indexes useful
 
 NAMING = {
@@ -113,9 +114,6 @@ def _sqlite_setup(connection: Any, _record: Any) -> None:
         "synchronous=full",
         "busy_timeout=20000",
         "foreign_keys=on",
-        # What is read again and again is kept, three megabytes a connection: with less, a frequent name's search reads more of it anew.
-        # Nothing is mapped into memory: it saved no time, and what is mapped counts as a process's own.
-        "cache_size=-3000",
     ):
         connection.execute("pragma " + pragma)
 
@@ -142,9 +140,13 @@ def _doubt_what_is_prepared(connection: Connection) -> None:
 
 
 class Database:
-    """Two pools over one database: `write` transactions take their place in the queue of writers, `read` ones cannot change anything."""
+    """Two pools over one database: `write` transactions take their place in the queue of writers, `read` ones cannot change anything.
 
-    def __init__(self, url: str, *, pool: int = 4) -> None:
+    SQLite keeps what is read again and again, `keeps` kB in each reading connection. Nothing is mapped into memory: it saved no time, and
+    what is mapped counts as a process's own.
+    """
+
+    def __init__(self, url: str, *, pool: int = 4, keeps: int = KEEPS) -> None:
         self.url = url
         self.sqlite = url.startswith("sqlite")
         self._lock_file: Path | None = None
@@ -160,6 +162,8 @@ class Database:
             self.read = create_engine(url, connect_args=args, **common)
             for engine in (self.write, self.read):
                 event.listen(engine, "connect", _sqlite_setup)
+            event.listen(self.write, "connect", lambda connection, _: connection.execute(f"pragma cache_size=-{KEEPS}"))
+            event.listen(self.read, "connect", lambda connection, _: connection.execute(f"pragma cache_size=-{keeps}"))
             event.listen(self.read, "connect", lambda connection, _: connection.execute("pragma query_only=on"))
             event.listen(self.write, "begin", lambda connection: _begin(connection, "begin immediate"))
             event.listen(self.read, "begin", lambda connection: _begin(connection, "begin"))
@@ -381,9 +385,9 @@ def _copied(value: Any) -> str:
 _COPY = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-def connect(url: str, *, pool: int = 4) -> Database:
-    """Open a database by its address; `pool` is how many connections each of its two pools may hold."""
-    return Database(url, pool=pool)
+def connect(url: str, *, pool: int = 4, keeps: int = KEEPS) -> Database:
+    """Open a database by its address; `pool` is how many connections each of its two pools may hold, `keeps` as for `Database`."""
+    return Database(url, pool=pool, keeps=keeps)
 
 
 __all__ = [
