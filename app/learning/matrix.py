@@ -218,9 +218,7 @@ def _meaning(today: date) -> Callable[[str], str]:
 def cells(tx: Tx, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> dict[int, list[Cell | None]]:
     """For each of these people their cells in the order of the courses: None where nothing was completed."""
     state = _meaning(tx.today)
-    return {
-        key: [Cell(state(lasts), lasts[1:]) if lasts else None for lasts in line] for key, line in _greatest(tx, courses, rows).items()
-    }
+    return {key: [Cell(state(lasts), lasts[1:]) if lasts else None for lasts in line] for key, line in _greatest(tx, courses, rows).items()}
 
 
 class _Texts(dict[str | None, str]):
