@@ -20,6 +20,7 @@ from app.bookings.operations.reservations import reserve
 from app.bookings.policy_models import Consequence, Journal
 from app.core.db import FOREVER, is_postgresql
 from app.core.ledger import Audit, Outbox
+from app.core.ready import doubt
 from app.core.tx import Actor, Tx, transaction
 from app.identity import operations as identity
 from app.identity.models import Link
@@ -151,6 +152,7 @@ def unguarded(tx: Tx) -> None:
         )
         for row in tx.rows(text(unique + " AND c.relnamespace = 'public'::regnamespace")):
             tx.db.execute(text(f"DROP INDEX {row.name}"))
+        doubt(tx.db)
         return
     tx.db.execute(text("PRAGMA defer_foreign_keys = ON"))
     tx.db.execute(text("PRAGMA ignore_check_constraints = ON"))

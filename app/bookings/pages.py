@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -46,7 +47,9 @@ def one_session(tx: Tx, page: Page, session_id: int) -> Response:
         quotas=kept.of_rows(tx, [session]).get(session_id, []),
         meetings=queries.meetings(tx, session_id),
         mine=mine,
-        shows_link=delivers or manages or (mine is not None and whom is None and mine.status in SEES_LINK),
+        shows_link=_shows_link(
+            tx, session.ends_at, delivers or manages or (mine is not None and whom is None and mine.status in SEES_LINK)
+        ),
         blocked=blocked,
         notes=notes,
         label=label,
@@ -56,6 +59,11 @@ def one_session(tx: Tx, page: Page, session_id: int) -> Response:
         roster=delivers or _widely(tx, Can.READ_ROSTER),
         register=session.status == "published" and (delivers or _widely(tx, Can.TAKE_REGISTER)),
     )
+
+
+def _shows_link(tx: Tx, ends_at: datetime, theirs: bool) -> bool | None:
+    """Is the joining link for the reader? None once the session is over: it is for nobody, and nobody is told who would see it."""
+    return theirs if ends_at >= tx.now else None
 
 
 def _reasons(tx: Tx, session: Row[Any], person_id: int, *, you: bool) -> tuple[list[rules.Reason], list[rules.Reason]]:
@@ -162,7 +170,7 @@ def one_booking(tx: Tx, page: Page, booking_id: int) -> Response:
         open=words.offer_open(booking, tx.now),
         answerable=you or policy.reaches(tx, Can.BOOK, booking.person_id),
         meetings=queries.meetings(tx, booking.session_id),
-        shows_link=you and booking.status in SEES_LINK and booking.ends_at >= tx.now,
+        shows_link=_shows_link(tx, booking.ends_at, you and booking.status in SEES_LINK),
         history=[_line(tx, row, booking) for row in history],
         now=tx.now,
         cancellable=_cancellable(tx, booking) and policy.reaches(tx, Can.CANCEL_BOOKING, booking.person_id),

@@ -42,7 +42,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from app.core.declared import Declared, Mapped, mapped_column
-from app.core.ready import reported
+from app.core.ready import doubt, reported
 
 ONE: ColumnElement[int] = literal_column("1")  # for EXISTS
 AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"  # a select of whatever columns
@@ -133,12 +133,6 @@ def _begin(connection: Connection, how: str) -> None:
 _READING = "-c timezone=UTC -c default_transaction_read_only=on -c random_page_cost=1.1 -c jit=off"
 
 
-def _doubt_what_is_prepared(connection: Connection) -> None:
-    """The driver drops every prepared statement when it rolls back, `Ready` ones as well."""
-    if not connection.invalidated and (kept := connection.info.get("ready")):
-        kept.doubtful = True
-
-
 class Database:
     """Two pools over one database: `write` transactions take their place in the queue of writers, `read` ones cannot change anything.
 
@@ -179,7 +173,8 @@ class Database:
                 **common,
             )
             for engine in (self.write, self.read):
-                event.listen(engine, "rollback", _doubt_what_is_prepared)
+                event.listen(engine, "rollback", doubt)
+                event.listen(engine, "rollback_savepoint", lambda connection, _name, _context: doubt(connection))
 
     def writer_turn(self) -> Any:
         """SQLite has one writer. Waiting on a file lock is fair; SQLite's own busy polling is not, and starves the unlucky."""

@@ -54,7 +54,7 @@ class _Kept:
     def __init__(self) -> None:
         self.adapters: dict[Prepared, Any] = {}
         self.names: dict[tuple[Prepared, Any], bytes] = {}
-        self.doubtful = False  # something was rolled back: the driver may have dropped all that was prepared
+        self.doubtful = False  # see ready.doubt
 
     def look_again(self, driver: Any) -> None:
         """Keep what is still there."""

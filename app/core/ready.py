@@ -71,6 +71,13 @@ def reported(connection: Connection, wrong: Any, sql: str) -> BaseException:
     return found
 
 
+def doubt(connection: Connection) -> None:
+    """On a rollback, even to a savepoint, or when something is dropped, PostgreSQL's driver may drop all that is prepared, `Ready`
+    statements as well."""
+    if not connection.invalidated and (kept := connection.info.get("ready")):
+        kept.doubtful = True
+
+
 class Compiled:
     """One statement in one dialect: its text, and how values go in and come out."""
 

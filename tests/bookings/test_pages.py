@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.bookings import operations
-from app.bookings.models import Booking, Session
+from app.bookings.models import Booking, Part, Session
 from app.core.calendar import long_date
 from app.core.tx import Actor, clock, transaction
 from tests.factory import Make
@@ -282,6 +282,23 @@ def test_the_joining_link_is_for_those_with_a_place(make: Make, sign_in: Any) ->
         assert LINK not in sign_in(eve).get(path).text
     browser.post(f"/bookings/{hers}/cancel", data={"reason_code": "court"})
     assert LINK not in browser.get(f"/bookings/{hers}").text
+
+
+def test_nobody_is_sent_to_a_session_that_is_over(make: Make, sign_in: Any) -> None:
+    trainer, ann, eve = make.person("Tess"), make.person("Ann"), make.person("Eve")
+    session = make.session(link=LINK, trainers=(trainer.id,))
+    hers = book(make, session, ann)
+    with make.tx() as tx:
+        for table in (Session, Part):
+            tx.db.execute(update(table).values(starts_at=tx.now - timedelta(hours=3), ends_at=tx.now - timedelta(minutes=1)))
+    for who, path in (
+        (ann, f"/sessions/{session.id}"),
+        (ann, f"/bookings/{hers}"),
+        (trainer, f"/sessions/{session.id}"),
+        (eve, f"/sessions/{session.id}"),
+    ):
+        page = sign_in(who).get(path).text
+        assert "Online" in page and LINK not in page and "joining link" not in page, (who.name, path)
 
 
 def test_requested_places_do_not_show_the_link(make: Make, sign_in: Any) -> None:

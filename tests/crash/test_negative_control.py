@@ -18,6 +18,7 @@ from app import invariants
 from app.bookings import operations
 from app.bookings.models import Booking, Place, Session, Status
 from app.core.db import Database
+from app.core.ready import doubt
 from app.core.tx import SYSTEM, Tx, clock, transaction
 from tests.factory import Make
 
@@ -93,6 +94,7 @@ def without_constraint(database: Database) -> Iterator[None]:
     """Seats are not unique for the length of this test."""
     with database.write.connect() as connection, connection.begin():
         connection.execute(text(f"DROP INDEX {SEAT}"))
+        doubt(connection)
     yield
     with database.write.connect() as connection, connection.begin():
         connection.execute(text("DELETE FROM bookings"))
