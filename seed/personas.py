@@ -38,7 +38,7 @@ PERSONAS = (
     ),
     Persona(
         "nqsw", "Callum", "Reid", "Newly qualified social worker", "In the first months of the assessed and supported year.",
-        "See what you are booked on, and book the Essentials.", "Newly Qualified Social Worker", "ASA-ALD-CPC",
+        "Look into your programme and its portfolio, and book the Essentials.", "Newly Qualified Social Worker", "ASA-ALD-CPC",
     ),
     Persona(
         "manager", "Joanne", "Pemberton", "Line manager", "Manages a child protection team; eight people report to her.",
@@ -46,7 +46,7 @@ PERSONAS = (
     ),
     Persona(
         "assessor", "Grace", "Adeyemi", "Assessor", "A practice educator who assesses two newly qualified social workers.",
-        "See the people you assess and what they have completed.", "Practice Educator", "QUA-ACA",
+        "Read and sign what waits for you, and see how the people you assess stand.", "Practice Educator", "QUA-ACA",
     ),
     Persona(
         "trainer", "Marcus", "Bell", "Trainer", "Delivers the Essentials, safeguarding and systemic days.",
@@ -58,15 +58,15 @@ PERSONAS = (
     ),
     Persona(
         "psw", "Helen", "Ashworth", "Principal social worker", "Leads practice and the academy.",
-        "Look anybody up, and see who has completed what.", "Principal Social Worker", "QUA-ACA",
+        "See what is measured, a talent pool, and who has completed what.", "Principal Social Worker", "QUA-ACA",
     ),
     Persona(
         "hr", "Daniel", "Mensah", "HR officer", "Looks after people's records for the directorate.",
-        "Try an HR extract as a dry run and read what would change.", "HR Officer", "COM-HRO",
+        "Try an HR extract as a dry run, and look at leavers and the workforce census.", "HR Officer", "COM-HRO",
     ),
     Persona(
         "board", "Ruth", "Calloway", "Board viewer", "Prepares papers for the Workforce Planning Board; may not see anybody's records.",
-        "Browse the catalogue, and see that other people's records stay closed to you.",
+        "Read what is measured month by month, and see that people's records stay closed to you.",
         "Policy Adviser and Board Secretary", "DIR",
     ),
     Persona(

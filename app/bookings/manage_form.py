@@ -16,7 +16,7 @@ from app.bookings.operations import sessions, timetable
 from app.bookings.operations.timetable import PartNew
 from app.core import forms
 from app.core.calendar import clock, from_london, london, london_day
-from app.core.errors import Refusal
+from app.core.errors import Invalid, Refusal
 from app.core.forms import Problems
 from app.core.tx import Tx
 from app.doors import Page, Pages
@@ -37,6 +37,8 @@ def new_session(tx: Tx, page: Page) -> Response:
     """Which course? Then the form, with the sizes of its latest session."""
     chosen = page.query("course")
     if not re.fullmatch(r"\d{1,15}", chosen):
+        if "course" in page.request.query_params:
+            page.problem = Invalid("Choose a course.", errors=[{"field": "course", "message": "Choose a course"}])
         courses = tx.rows(select(Course.id, Course.title).where(Course.status != "withdrawn").order_by(func.lower(Course.title)))
         return page.render("bookings/manage/which_course.html", courses=[("", "Choose"), *(tuple(row) for row in courses)])
     page.form = {"course": chosen}

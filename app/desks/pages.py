@@ -81,6 +81,7 @@ def one_course(tx: Tx, page: Page, slug: str) -> Response:
         "desks/course.html",
         course=course,
         dates=dates,
+        choice=[row for row in dates if row.closes_at is None or row.closes_at > tx.now],
         listed=course_dates.listed(tx, dates, obstacles, whom.id if whom else None),
         around=around,
         whom=whom,

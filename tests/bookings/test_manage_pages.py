@@ -106,6 +106,13 @@ def test_only_for_coordinators(make: Make, sign_in: Any) -> None:
 # Making one --------------------------------------------------------------------------------------------------------
 
 
+def test_no_course_chosen_is_said(make: Make, browser: Any) -> None:
+    make.course("Court skills")
+    page = browser.get("/manage/sessions/new?course=")
+    assert page.status_code == 422 and "There is a problem" in page.text and 'href="#course">Choose a course' in page.text
+    assert "Choose a course" not in browser.get("/manage/sessions/new").text
+
+
 def test_a_session_from_form_to_published(make: Make, browser: Any) -> None:
     course, room, tess = make.course("Court skills"), make.room("Oak Room", capacity=12), make.person("Tess")
     assert "Court skills" in browser.get("/manage/sessions/new").text

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from app.bookings import operations
-from app.bookings.models import Booking
+from app.bookings.models import Booking, Session
 from app.bookings.policy_models import BookingPolicy
+from app.core.calendar import long_date
 from app.core.tx import Actor, transaction
 from app.people import operations as people
 from app.people.models import Absence, Duty
@@ -275,3 +276,14 @@ def test_requests_stand_with_the_manager_above_while_the_manager_is_away(make: M
     assert "1 request for a place to approve" in sign_in(lee).get("/").text
     page = sign_in(ann).get("/my-bookings").text
     assert "Costly" in page
+
+
+def test_only_dates_that_can_still_be_booked_are_a_choice(make: Make, sign_in: Any) -> None:
+    course, browser = make.course(), sign_in(make.person("Ann"))
+    soon = make.session(course=course.id)
+    with make.tx() as tx:
+        tx.update(Session, soon.id, closes_at=tx.now - timedelta(hours=1))
+    page = browser.get(f"/courses/{course.slug}").text
+    assert "to choose from" not in page and "Booking has closed" in page
+    later = make.session(course=course.id, day=soon.starts_at.date() + timedelta(days=7))
+    assert f"1 date to choose from, the next on {long_date(later.starts_at)}" in browser.get(f"/courses/{course.slug}").text
