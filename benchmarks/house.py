@@ -136,6 +136,17 @@ def county(kind: str, people: int) -> Iterator[tuple[str, Database]]:
         database.dispose()
 
 
+def settle(database: Database) -> None:
+    """Have the database write down what was just done to a county, which it would otherwise do while something else is measured."""
+    if database.sqlite:
+        with database.write.connect() as connection:
+            connection.connection.execute("pragma wal_checkpoint(truncate)")
+    else:
+        with _outside(_named("run")).connect() as connection:
+            for statement in "VACUUM ANALYZE", "CHECKPOINT":
+                connection.execute(text(statement))
+
+
 @contextmanager
 def served(url: str, *, processes: int, worker: bool = False) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """A real server over a database: (port, process)."""

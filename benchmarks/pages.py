@@ -23,7 +23,7 @@ from app.learning.models import Completion, Course
 from app.people.models import Person, Unit
 from benchmarks import load as generator
 from benchmarks.booking_race import client_token, cookie, new_session
-from benchmarks.house import arguments, both, county, environment, memory, served
+from benchmarks.house import arguments, both, county, environment, memory, served, settle
 from seed.personas import PERSONAS
 
 
@@ -121,6 +121,7 @@ def main() -> int:
                 # What the seeded county has due (reminders, questions, their e-mails) is done before, not while pages are measured.
                 while _tick(url):
                     pass
+                settle(database)
                 with served(url, processes=2, worker=True) as (port, server):
                     empty, _, _, _ = measure(port, "/accessibility", {"cookie": place.cookies["practitioner"]}, options.seconds)
                     several = f"person search, {len(place.searches)} different ones"
