@@ -55,7 +55,7 @@ assets: $(INSTALLED) ## Style sheet and scripts, into app/static/build
 openapi: assets ## Print the REST interface's description
 	@ACADEMY_DEMO=1 $(PY) -m app openapi
 
-bench: assets ## Measure (see benchmarks/README.md)
+bench: assets ## Measure (see benchmarks/results.md)
 	$(PY) -m benchmarks $(BENCH_ARGS)
 
 lock: $(INSTALLED) ## Write the requirement locks again after a change to an .in file

@@ -155,9 +155,8 @@ class Completion(Model):
     recorded_at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]
     __table_args__ = (
-        Index("ix_completions_person_course", "person_id", "course_id"),
         Index("ix_completions_course", "course_id", "person_id", "completed_on", "expires_on"),
-        Index(  # what pathways ask of everybody: all that they read of a completion
+        Index(  # what pathways and the matrix ask of everybody: all that they read of a completion
             "ix_completions_live",
             *("person_id", "course_id", "completed_on", "expires_on"),
             sqlite_where=text("superseded_at IS NULL"),
