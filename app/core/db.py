@@ -42,7 +42,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from app.core.declared import Declared, Mapped, mapped_column
-from app.core.ready import doubt, reported
+from app.core.ready import doubt, doubt_returned, reported
 
 ONE: ColumnElement[int] = literal_column("1")  # for EXISTS
 AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"  # a select of whatever columns
@@ -175,6 +175,7 @@ class Database:
             for engine in (self.write, self.read):
                 event.listen(engine, "rollback", doubt)
                 event.listen(engine, "rollback_savepoint", lambda connection, _name, _context: doubt(connection))
+                event.listen(engine, "reset", doubt_returned)
 
     def writer_turn(self) -> Any:
         """SQLite has one writer. Waiting on a file lock is fair; SQLite's own busy polling is not, and starves the unlucky."""

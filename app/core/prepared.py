@@ -99,12 +99,17 @@ class Prepared(Compiled):
         if result.status != ExecStatus.TUPLES_OK:
             wrong = _wrong(driver, result)
             if isinstance(wrong, (FeatureNotSupported, InvalidSqlStatementName)):  # its tables have changed; somebody dropped it
-                del kept.names[self, adapter.types]
+                kept.names.clear()  # as those of other statements may be
             raise wrong
         adapter.set_pgresult(result)
         found: list[Any] = adapter.load_rows(0, result.ntuples, tuple if self.readers else self.row)
         adapter.set_pgresult(None)  # else it would keep the answer until the next
         return self.read(found) if self.readers else found
+
+    def given_up(self, connection: Connection) -> bool:
+        """As after any error in a snapshot or a change."""
+        driver: Any = connection.connection.driver_connection
+        return bool(driver.pgconn.transaction_status == TransactionStatus.INERROR)
 
     def _prepare(self, driver: Any, adapter: Any, kept: _Kept) -> bytes:
         name = f"ready_{next(_NUMBER)}".encode()

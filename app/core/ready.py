@@ -47,24 +47,30 @@ class Ready:
     def rows(self, connection: Connection, parameters: dict[str, Any], *, writes: bool = False) -> Sequence[Any]:
         """What SQLAlchemy would answer; it does, where somebody listens to its statements.
 
-        When something is wrong while reading, it is asked again by SQLAlchemy. In a transaction that writes nothing can be asked again.
+        When something is wrong while reading, it is asked again by SQLAlchemy. In a transaction that writes, or that the database has given
+        up, nothing can be asked again. Whoever writes has begun, so that SQLAlchemy knows what there is to commit.
         """
-        if connection.engine.dispatch.before_cursor_execute:
+        if connection.engine.dispatch.before_cursor_execute or (writes and not connection.in_transaction()):
             return connection.execute(self.statement, parameters).all()
-        dialect = connection.dialect
+        compiled = self.compiled(connection.dialect)
         try:
-            return self.compiled(dialect).rows(connection, parameters)
-        except dialect.loaded_dbapi.Error as wrong:
-            if writes:
-                raise reported(connection, wrong, self.compiled(dialect).sql) from wrong
+            return compiled.rows(connection, parameters)
+        except connection.dialect.loaded_dbapi.Error as wrong:
+            if writes or compiled.given_up(connection):
+                raise reported(connection, wrong, compiled.sql) from wrong
             return connection.execute(self.statement, parameters).all()
 
 
 def reported(connection: Connection, wrong: Any, sql: str) -> BaseException:
-    """The driver's error as SQLAlchemy reports it; a connection that has broken is given up, so that nobody is handed it again."""
+    """The driver's error as SQLAlchemy reports it. Of a connection that has broken it must learn itself: it then hands nobody that one
+    again, nor any that the pool opened before."""
     dialect = connection.dialect
     broken = dialect.is_disconnect(wrong, connection.connection.dbapi_connection, None)
     if broken:
+        try:
+            connection.exec_driver_sql("SELECT 1")
+        except DBAPIError as lost:
+            return lost
         connection.invalidate(wrong)
     base = dialect.loaded_dbapi.Error
     found: BaseException = DBAPIError.instance(sql, None, wrong, base, hide_parameters=True, connection_invalidated=broken, dialect=dialect)
@@ -72,9 +78,15 @@ def reported(connection: Connection, wrong: Any, sql: str) -> BaseException:
 
 
 def doubt(connection: Connection) -> None:
-    """On a rollback, even to a savepoint, or when something is dropped, PostgreSQL's driver may drop all that is prepared, `Ready`
-    statements as well."""
+    """On a rollback, even to a savepoint, PostgreSQL's driver may drop all that is prepared, `Ready` statements as well. It also does when
+    something is dropped or altered, which no transaction of ours does; whoever does, calls this."""
     if not connection.invalidated and (kept := connection.info.get("ready")):
+        kept.doubtful = True
+
+
+def doubt_returned(driver: Any, record: Any, _state: Any) -> None:
+    """The same for a connection that comes back to its pool with a transaction still open, which the pool then rolls back."""
+    if driver is not None and driver.pgconn.transaction_status and (kept := record.info.get("ready")):  # 0: none
         kept.doubtful = True
 
 
@@ -99,6 +111,10 @@ class Compiled:
         """Ask, on the connection's own driver."""
         driver: Any = connection.connection.driver_connection
         return self.read(driver.execute(self.sql, self.bind(parameters)).fetchall())
+
+    def given_up(self, connection: Connection) -> bool:  # noqa: ARG002 - PostgreSQL looks at it
+        """Will the database answer nothing more in this transaction?"""
+        return False
 
     def bind(self, parameters: dict[str, Any]) -> Any:
         """The values as the driver takes them: by name, or in the order of the text's question marks."""

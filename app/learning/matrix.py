@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Date, Row, Select, String, and_, bindparam, cast, func, literal_column, or_, select
@@ -14,7 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from app.core.calendar import MONTHS
 from app.core.errors import NotFound
 from app.core.facts import current
-from app.core.listing import csv_cell, safe
+from app.core.listing import csv_cells
 from app.core.tx import Tx
 from app.learning.models import Completion, Course, Curriculum, CurriculumCourse
 from app.people.models import Membership, Person, Post, Unit, UnitClosure
@@ -26,6 +27,7 @@ MOST_COUNTED = 20_000  # people over whom the page counts who is up to date: bey
 SOON = timedelta(days=60)  # a completion that lapses within it is said to
 TODAY: Any = bindparam("today", type_=Date())
 FIRST_COLUMNS = ("Name", "Employee number", "Job title", "Team")
+_FIRST = attrgetter("name", "employee_number", "job_title", "unit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,21 +223,13 @@ def cells(tx: Tx, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> dict
     return {key: [Cell(state(lasts), lasts[1:]) if lasts else None for lasts in line] for key, line in _greatest(tx, courses, rows).items()}
 
 
-class _Texts(dict[str | None, str]):
-    """Texts as they stand in the file: teams and job titles come again and again."""
-
-    def __missing__(self, text: str | None) -> str:
-        self[text] = found = csv_cell(safe(text))
-        return found
-
-
 def as_csv(tx: Tx, asked: Asked, courses: Sequence[Row[Any]], rows: Sequence[Row[Any]]) -> bytes:
     """The whole matrix as a file: the same words as the page, with ISO dates that spreadsheets understand. `rows`: all of `asked`."""
-    grid, state, text = _greatest(tx, courses, rows, whole=asked), _meaning(tx.today), _Texts()
+    grid, state = _greatest(tx, courses, rows, whole=asked), _meaning(tx.today)
     every = set[str]().union(*grid.values())  # the same dates come again and again
     said = {lasts: f"{EXPORTED[state(lasts)]} {lasts[1:]}" if lasts else "" for lasts in every}
-    lines = [",".join([text[head] for head in (*FIRST_COLUMNS, *(course.title for course in courses))])]
-    for row in rows:
-        who = text[row.name], text[row.employee_number], text[row.job_title], text[row.unit]
+    lines = [",".join(csv_cells([*FIRST_COLUMNS, *(course.title for course in courses)]))]
+    details = [csv_cells(column) for column in zip(*map(_FIRST, rows), strict=True)]
+    for row, *who in zip(rows, *details, strict=True):
         lines.append(",".join([*who, *map(said.__getitem__, grid[row.id])]))
     return ("\r\n".join(lines) + "\r\n").encode("utf-8-sig")

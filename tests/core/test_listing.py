@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import Invalid
-from app.core.listing import ListQuery, PageNumbers, after, csv_bytes, csv_cell, cursor, safe
+from app.core.listing import ListQuery, PageNumbers, after, csv_bytes, csv_cell, csv_cells, cursor, safe
 
 
 class Asked(ListQuery):
@@ -70,3 +70,8 @@ def test_words_stay_as_they_are() -> None:
 def test_a_cell_put_together_by_hand_is_read_as_it_was(cells: list[str]) -> None:
     line = ",".join(map(csv_cell, cells)) + "\r\n"
     assert list(csv.reader(io.StringIO(line, newline=""), strict=True)) == [cells]
+
+
+@given(st.lists(st.none() | st.text(st.sampled_from("aé =+-@＝\"',\r\n\t\x1f")), max_size=5))
+def test_many_cells_become_what_each_would(cells: list[str | None]) -> None:
+    assert csv_cells(cells) == [csv_cell(safe(cell)) for cell in cells]

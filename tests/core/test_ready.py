@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import Date, bindparam, event, exc, func, insert, literal_column, select, text, update
+from sqlalchemy import Date, Integer, bindparam, event, exc, func, insert, literal, literal_column, select, text, update
 
 from app.bookings.models import Session
 from app.core.db import Database, Key, UtcDateTime
@@ -200,3 +203,60 @@ def test_a_connection_that_breaks_is_handed_to_nobody_again(database: Database, 
         with transaction(database, SYSTEM, writes=True) as tx:
             assert tx.one(TAKE_TURN, session=session.id) is not None
     assert next_turn(database, session.id) == before + 2
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_when_the_server_has_gone_one_finds_out_for_all(database: Database, make: Make) -> None:
+    session, together = make.session(), threading.Barrier(3)
+
+    def change(_: int) -> None:
+        with transaction(database, SYSTEM, writes=True) as tx:
+            together.wait(10)  # so that each has a connection of its own
+            tx.one(TAKE_TURN, session=session.id)
+
+    with ThreadPoolExecutor(3) as hands:
+        list(hands.map(change, range(3)))
+    with database.read.connect() as other:
+        ours = "datname = current_database() AND pid <> pg_backend_pid()"
+        other.execute(text(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {ours}"))
+    together = threading.Barrier(1)
+    with pytest.raises(exc.OperationalError):
+        change(1)
+    before = next_turn(database, session.id)
+    for number in range(6):
+        change(number)
+    assert next_turn(database, session.id) == before + 6
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # SQLite goes on after an error
+def test_what_goes_wrong_in_a_snapshot_is_not_hidden_by_asking_again(database: Database) -> None:
+    wrong = Ready(select(literal(1) % bindparam("by", type_=Integer)))
+    with pytest.raises(exc.DBAPIError) as found, transaction(database, SYSTEM, writes=False, snapshot=True) as tx:
+        tx.rows(wrong, by=0)
+    assert "division by zero" in str(found.value)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_connection_given_back_in_the_middle_of_a_change_serves_on(database: Database, make: Make) -> None:
+    session = make.session()
+    before = next_turn(database, session.id)
+    for _ in range(2):
+        connection = database.write.connect()
+        connection.begin()
+        for _ in range(3):
+            connection.execute(select(func.count()).select_from(Session))  # the driver prepares this one itself, and so drops all later
+        TAKE_TURN.rows(connection, {"session": session.id}, writes=True)
+        del connection  # nobody committed
+        gc.collect()
+        with transaction(database, SYSTEM, writes=True) as tx:
+            assert tx.one(TAKE_TURN, session=session.id) is not None
+    assert next_turn(database, session.id) == before + 2
+
+
+def test_who_has_not_begun_a_change_has_it_begun_by_sqlalchemy(database: Database, make: Make) -> None:
+    session = make.session()
+    before = next_turn(database, session.id)
+    with database.writer_turn(), database.write.connect() as connection:
+        TAKE_TURN.rows(connection, {"session": session.id}, writes=True)
+        connection.commit()
+    assert next_turn(database, session.id) == before + 1
