@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Date, Integer, bindparam, event, exc, func, insert, literal, literal_column, select, text, update
 
 from app.bookings.models import Session
-from app.core.db import Database, Key, UtcDateTime
+from app.core.db import Database, Key, UtcDateTime, connect
 from app.core.errors import Conflict
 from app.core.ready import Ready
 from app.core.tx import NOBODY, SYSTEM, transaction
@@ -207,24 +207,27 @@ def test_a_connection_that_breaks_is_handed_to_nobody_again(database: Database, 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_when_the_server_has_gone_one_finds_out_for_all(database: Database, make: Make) -> None:
-    session, together = make.session(), threading.Barrier(3)
+    session, together, process = make.session(), threading.Barrier(3), connect(database.url, pool=3)
 
-    def change(_: int) -> None:
-        with transaction(database, SYSTEM, writes=True) as tx:
+    def change(_: int) -> int:
+        with transaction(process, SYSTEM, writes=True) as tx:
             together.wait(10)  # so that each has a connection of its own
             tx.one(TAKE_TURN, session=session.id)
+            return int(tx.scalar(select(func.pg_backend_pid())))
 
     with ThreadPoolExecutor(3) as hands:
-        list(hands.map(change, range(3)))
+        ours = set(hands.map(change, range(3)))
+    assert len(ours) == 3
     with database.read.connect() as other:
-        ours = "datname = current_database() AND pid <> pg_backend_pid()"
-        other.execute(text(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {ours}"))
+        for each in ours:
+            other.execute(text("SELECT pg_terminate_backend(:it, 5000)"), {"it": each})
     together = threading.Barrier(1)
     with pytest.raises(exc.OperationalError):
         change(1)
     before = next_turn(database, session.id)
     for number in range(6):
         change(number)
+    process.dispose()
     assert next_turn(database, session.id) == before + 6
 
 
