@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from app import invariants
 from app.bookings.event_models import Attendance, EvaluationAsk, SessionMessage
 from app.bookings.models import Booking, Quota, Session
 from app.bookings.policy_models import Consequence
+from app.core import tx as core_tx
 from app.core.config import load as settings
 from app.core.db import Base, Database, connect
 from app.core.errors import Conflict
@@ -69,7 +70,10 @@ def persona_id(database: Database, key: str) -> int:
     return int(scalar(database, select(Person.id).where(Person.email == persona(key).email)))
 
 
-def test_the_county_obeys_every_rule(loaded: Database) -> None:
+@pytest.mark.parametrize("hour", [0, 23])
+def test_the_county_obeys_every_rule(loaded: Database, monkeypatch: pytest.MonkeyPatch, hour: int) -> None:
+    """On the day it is made for, from its first hour to its last: what it offers has its time, which is over some days later."""
+    monkeypatch.setattr(core_tx, "clock", lambda: datetime.combine(TODAY, time(hour, 30), UTC))
     with transaction(loaded, SYSTEM, writes=False) as tx:
         assert invariants.check(tx) == []
 
