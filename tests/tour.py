@@ -104,9 +104,14 @@ def _framework(programme: str = "ASYE-CF", state: str = "published", **more: str
     return lambda finder: {"version_id": finder.version(programme, state), **more}
 
 
-def _reviewed(finder: Finder) -> PARAMETERS:
-    """The newly qualified social worker's review of this year, with the first of what is numbered there."""
+def _own_review(finder: Finder) -> PARAMETERS:
+    """The newly qualified social worker's review of this year. In their first weeks nothing is written there yet."""
     return {"person_id": finder.person("nqsw"), "cycle_id": 2, "number": 1}
+
+
+def _reviewed(finder: Finder) -> PARAMETERS:
+    """The review of this year of somebody whom the manager manages, with the first of what is numbered there."""
+    return {"person_id": finder.reviewed(), "cycle_id": 2, "number": 1}
 
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -339,7 +344,7 @@ TOUR: tuple[Stop, ...] = (
     Stop("/cohorts/new", "coordinator"),
     Stop("/cohorts/{cohort_id:int}", "coordinator", places.cohort, queries=15),
     Stop("/cohorts/{cohort_id:int}", "psw", places.cohort, query="show=late&sort=waiting", queries=15),
-    Stop("/cohorts/{cohort_id:int}", "assessor", places.cohort, queries=15),
+    Stop("/cohorts/{cohort_id:int}", "assessor", places.assessed_cohort, queries=15),
     Stop("/cohorts/{cohort_id:int}/people.{file_type}", "coordinator", _file_of(places.cohort, "csv"), file="text/csv"),
     Stop("/cohorts/{cohort_id:int}/change", "coordinator", places.cohort),
     Stop("/cohorts/{cohort_id:int}/enrol", "coordinator", places.cohort),
@@ -399,15 +404,15 @@ TOUR: tuple[Stop, ...] = (
     Stop("/supervision/team.xlsx", "psw", file=WORKBOOK),
     Stop("/supervision/rules", "coordinator"),
     Stop("/people/{person_id:int}/supervision/actions/new", "manager", lambda finder: {"person_id": finder.person("nqsw")}),
-    Stop("/people/{person_id:int}/supervision/actions/{number:int}", "nqsw", _reviewed),
+    Stop("/people/{person_id:int}/supervision/actions/{number:int}", "nqsw", _own_review),
     # Development reviews
     Stop("/pdr", "nqsw"),
     Stop("/pdr", "manager"),
     Stop("/pdr/plan", "nqsw", query="step=1&words=Advanced+practitioner"),
     Stop("/people/{person_id:int}/pdr", "manager", lambda finder: {"person_id": finder.person("nqsw")}),
-    Stop("/people/{person_id:int}/pdr/{cycle_id:int}/objectives/new", "nqsw", _reviewed),
+    Stop("/people/{person_id:int}/pdr/{cycle_id:int}/objectives/new", "nqsw", _own_review),
     Stop("/people/{person_id:int}/pdr/{cycle_id:int}/objectives/{number:int}", "manager", _reviewed),
-    Stop("/people/{person_id:int}/pdr/{cycle_id:int}/plan/new", "nqsw", _reviewed),
+    Stop("/people/{person_id:int}/pdr/{cycle_id:int}/plan/new", "nqsw", _own_review),
     Stop("/people/{person_id:int}/pdr/{cycle_id:int}/plan/{number:int}", "manager", _reviewed),
     Stop("/people/{person_id:int}/pdr/{cycle_id:int}/held", "manager", _reviewed),
     Stop("/people/{person_id:int}/pdr/{cycle_id:int}/held", "hr", _reviewed),

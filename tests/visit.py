@@ -26,6 +26,7 @@ from app.pathways.models import Endorsement, EndorsementAsk, Progression, Step, 
 from app.people.models import Duty, GroupMember, Membership, Person, Responsibility, RoleHeld
 from app.reports.models import BoardReport
 from app.supervision.models import Supervision
+from app.supervision.pdr_models import Pdr, PdrObjective
 from app.talent.models import TalentAction, TalentEntry, TalentJudgement, TalentPool
 from seed.personas import persona
 
@@ -182,6 +183,12 @@ class Finder:
     def assessed(self) -> int:
         """Somebody whom the assessor assesses."""
         return int(self._the(self._under(Duty.ASSESSOR, "assessor"), "assessed person"))
+
+    def reviewed(self) -> int:
+        """Somebody whom the manager manages, with something to reach written down for this year's review."""
+        written = select(Pdr.person_id).join(PdrObjective, PdrObjective.pdr_id == Pdr.id).where(Pdr.cycle_id == 2)
+        theirs = self._under(Duty.MANAGER, "manager").where(Responsibility.person_id.in_(written))
+        return int(self._the(theirs, "report with objectives"))
 
     def _under(self, duty: Duty, key: str) -> Select[int]:
         return (

@@ -46,6 +46,11 @@ def last_month(day: date) -> date:
     return day if is_month_end(day) else day.replace(day=1) - DAY
 
 
+def newest_over(today: date) -> date:
+    """The end of the newest month that is over. On its own last day a month is not: no figure of it can be given yet."""
+    return last_month(today - DAY)
+
+
 def before(month: date, months: int) -> date:
     """The month end so many months before this one."""
     return month_end(add_months(month.replace(day=1), -months))

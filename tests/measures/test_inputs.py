@@ -6,7 +6,7 @@ import re
 import subprocess
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from io import BytesIO
 from pathlib import Path
 from shutil import which
@@ -20,18 +20,19 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 from starlette.testclient import TestClient
 
+from app.core import tx as core_tx
 from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.sheets import SheetRefused, read_sheet
 from app.core.tx import Actor, transaction
 from app.measures import closing, input_files, input_rows, inputs, sets
 from app.measures.definitions import Measure
-from app.measures.dimensions import Moment
+from app.measures.dimensions import Moment, month_end
 from app.measures.input_files import CHANGED, KNOWN, NEW, REMOVED
 from app.measures.input_models import MeasureImport, MeasureInput
 from app.measures.models import MeasureCell
 from tests.conftest import Ledger
 from tests.factory import Make
-from tests.measures.published import ago, measure
+from tests.measures.published import TODAY, ago, measure
 from tests.measures.test_pages import words
 
 SignIn = Callable[[Any], TestClient]
@@ -517,6 +518,17 @@ def test_a_file_on_its_way_through_the_pages(world: World, sign_in: SignIn, make
     assert "3 of 5 missing" in overview and "30 of 90 (33%)" in overview
     assert "Establishment list" in hr.get("/measure-inputs/of/vacancies").text
     assert (hr.get("/measure-inputs/of/staff").status_code, hr.get("/measure-inputs/of/nothing").status_code) == (404, 404)
+
+
+def test_on_its_last_day_a_month_is_not_asked_for_yet(world: World, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    last = month_end(TODAY)
+    for day, month in ((last, LAST), (last + timedelta(days=1), last)):
+        noon = datetime.combine(day, time(12), UTC)
+        monkeypatch.setattr(core_tx, "clock", lambda noon=noon: noon)
+        hr = sign_in(world.hr)
+        world.send({"measure": "er-cases", "numerator": "3", "month": month.isoformat()})
+        assert "4 of 5 missing" in hr.get("/measure-inputs").text
+        assert f'filename="figures-{month:%Y-%m}.csv"' in hr.get("/measure-inputs/empty.csv").headers["content-disposition"]
 
 
 def test_equality_and_employee_relations_are_shown_to_nobody_but_who_sent_them(world: World, sign_in: SignIn) -> None:

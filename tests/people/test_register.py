@@ -24,6 +24,9 @@ from tests.factory import Make
 
 SignIn = Callable[[Any], TestClient]
 LONG = date(2015, 3, 2)
+TODAY = datetime.now(UTC).date()
+UNTIL = date(TODAY.year + (TODAY.month == 12), 11, 30)  # every registration is renewed by 30 November
+RENEWED = UNTIL.replace(year=UNTIL.year + 1)
 
 
 def main(reply: Any) -> str:
@@ -38,7 +41,7 @@ class Office:
         self.make = make
         council = make.organisation()
         self.hr = make.person("Hal Officer", roles=("HR officer",), scope=council)
-        known: dict[str, Any] = dict(registration_status="registered", registered_from=LONG, registered_until=date(2026, 11, 30))
+        known: dict[str, Any] = dict(registration_status="registered", registered_from=LONG, registered_until=UNTIL)
         self.ann = make.person("Ann", swe_number="SW900701", **known)
         self.ben = make.person("Ben", swe_number="SW900702", **known)
         self.cat = make.person("Cat", swe_number="SW900703")
@@ -72,10 +75,10 @@ def office(make: Make) -> Office:
     return Office(make)
 
 
-FILE = """Registration number;Registered name;Status;Town of employment;Registered from;Registered until
-SW900701;Ann;Registered;Aldermoor;02/03/2015;30/11/2027
+FILE = f"""Registration number;Registered name;Status;Town of employment;Registered from;Registered until
+SW900701;Ann;Registered;Aldermoor;02/03/2015;30/11/{RENEWED.year}
 sw 900702;Ben;Suspended;Aldermoor;;
-SW900703;Cat;Registered with conditions;Aldermoor;1 October 2026;30/11/2027
+SW900703;Cat;Registered with conditions;Aldermoor;1 October 2025;30/11/{RENEWED.year}
 SW900704;Odette;Removed;;;
 """
 
@@ -84,13 +87,13 @@ def test_differences_are_listed_and_taken_over(office: Office, ledger: Any) -> N
     check = office.sent(FILE)
     plan = office.plan(check)
     assert plan.problems == [] and [each.person.name for each in plan.differences] == [office.ann.name, office.ben.name, office.cat.name]
-    assert plan.differences[0].fields == [("Registered until", date(2026, 11, 30), date(2027, 11, 30))]
+    assert plan.differences[0].fields == [("Registered until", UNTIL, RENEWED)]
     assert plan.differences[1].fields == [("Status", "registered", "suspended")]
     assert [each.number for each in plan.unknown] == ["SW900704"], "somebody else's people are nobody here"
     assert office.apply(check) == 3
-    assert office.person(office.ann) == ("registered", LONG, date(2027, 11, 30))
-    assert office.person(office.ben) == ("suspended", LONG, date(2026, 11, 30))
-    assert office.person(office.cat) == ("conditions", date(2026, 10, 1), date(2027, 11, 30))
+    assert office.person(office.ann) == ("registered", LONG, RENEWED)
+    assert office.person(office.ben) == ("suspended", LONG, UNTIL)
+    assert office.person(office.cat) == ("conditions", date(2025, 10, 1), RENEWED)
     assert office.person(office.other) == (None, None, None)
     with office.make.tx(writes=False) as tx:
         assert [each.rule for each in invariants.check(tx) if "regist" in each.rule] == []
@@ -121,7 +124,7 @@ SW900702,registered,1/1/2026,1/1/2025
     assert all(each.wrong and each.remedy for each in plan.problems)
     with pytest.raises(Conflict, match="Line 3"):
         office.apply(check)
-    assert office.person(office.ann) == ("registered", LONG, date(2026, 11, 30))
+    assert office.person(office.ann) == ("registered", LONG, UNTIL)
     held = office.sent("number,status,until\nSW900701,registered,1/1/2014\n")
     assert [each.column for each in office.plan(held).problems] == ["until"], "before the beginning that is held already"
 

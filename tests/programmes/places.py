@@ -47,6 +47,12 @@ def cohort(finder: Finder, title: str = "ASYE, September") -> Where:
     return {"cohort_id": _the(finder, statement, f"cohort {title}")}
 
 
+def assessed_cohort(finder: Finder) -> Where:
+    """The cohort of somebody whom the assessor persona assesses."""
+    statement = select(Enrolment.cohort_id).where(Enrolment.id == assessed(finder)["enrolment_id"])
+    return {"cohort_id": _the(finder, statement, "cohort of an assessed person")}
+
+
 def sitting(finder: Finder, title: str = "ASYE panel, winter") -> Where:
     """A sitting by its title; the one to come."""
     return {"sitting_id": _the(finder, select(Sitting.id).where(Sitting.title == title), title)}
