@@ -20,7 +20,8 @@ from app.programmes.operations.progress import plan_reviews
 from seed.workforce import Workforce
 
 MOST = 6  # on one standard
-NEW, OLD = date(2025, 9, 8), date(2025, 7, 7)  # after and before the rules changed
+OLD = date(2025, 7, 7)  # before the rules changed, on 1 August 2025
+OLD_UNTIL = date(2027, 7, 1)  # later too few in the county have been apprentices for so long
 DAY = 420  # minutes of a day at the college
 LEARNT = (
     ("taught", "Module day: communication with children"),
@@ -49,11 +50,21 @@ KINDS = (
 )
 
 
+def begun(today: date) -> date:
+    """The first day of most: the second Monday of the last September that is ten months ago or longer."""
+    since = today - timedelta(days=300)
+    first = date(since.year if since.month > 9 else since.year - 1, 9, 8)
+    return first + timedelta(days=-first.weekday() % 7)
+
+
 def carry_apprentices(county: Any) -> None:
     """Enrol the apprentices of every standard and play what happened since. `county`: seed.programme_rows.County."""
     force: Workforce = county.force
+    today = county.moment.date()
+    new = begun(today)
+    old = OLD if today < OLD_UNTIL else new
     for kind in KINDS:
-        people = _chosen(force, kind)
+        people = _chosen(force, kind, min(old, new))
         if not people:
             continue
         with county.system(57) as tx:
@@ -62,15 +73,14 @@ def carry_apprentices(county: Any) -> None:
             )
         with county.coordinating(57) as tx:
             title = kind.programme.removeprefix("APP-")
-            new = create_cohort(tx, version, f"Apprentices {title}, September 2025", NEW)
-            old = create_cohort(tx, version, f"Apprentices {title}, July 2025", OLD)
+            cohorts = {day: create_cohort(tx, version, f"Apprentices {title}, {day:%B %Y}", day) for day in dict.fromkeys((new, old))}
         for turn, i in enumerate(people):
-            cohort, starts_on = (old, OLD) if turn == 1 else (new, NEW)
-            _one(county, kind, i, cohort, starts_on, turn)
+            starts_on = old if turn == 1 else new
+            _one(county, kind, i, cohorts[starts_on], starts_on, turn)
 
 
-def _chosen(force: Workforce, kind: Kind) -> list[int]:
-    """Those with the title who work here, the apprentices by name first; nobody who is on another programme or a persona."""
+def _chosen(force: Workforce, kind: Kind, since: date) -> list[int]:
+    """Those with the title who were here by then, the apprentices by name first; nobody who is on another programme or a persona."""
     taken = {i for _, i, _ in force.assessed} | set(force.persona.values())
     found: list[int] = []
     for title in kind.titles:
@@ -79,7 +89,7 @@ def _chosen(force: Workforce, kind: Kind) -> list[int]:
             if seat.title != title or person is None or person in taken or person in found:
                 continue
             worker = force.people[person]
-            if worker.leaving_on is None and worker.managers and worker.started_on <= OLD:
+            if worker.leaving_on is None and worker.managers and worker.started_on <= since:
                 found.append(person)
         if found:
             break

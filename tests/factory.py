@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -26,6 +26,13 @@ STAGES = (
     ("TM", "Team manager", 80),
 )
 LONG_AGO = date(2020, 1, 1)
+NEXT_YEAR = datetime.now(UTC).year + 1
+
+
+def tuesday(month: int) -> date:
+    """The first Tuesday of that month next year: for what is to come whenever the tests run."""
+    first = date(NEXT_YEAR, month, 1)
+    return first + timedelta(days=(1 - first.weekday()) % 7)
 
 
 class Make:

@@ -12,7 +12,7 @@ from app.bookings.models import Session
 from app.core.calendar import bank_holidays, from_london
 from app.core.errors import Conflict
 from app.core.tx import Actor, transaction
-from tests.factory import Make
+from tests.factory import Make, tuesday
 
 
 def reasons(make: Make, session: Any, person: Any, *, you: bool = True) -> list[rules.Reason]:
@@ -110,7 +110,7 @@ def test_an_audience_of_stages_or_of_a_unit(make: Make) -> None:
 
 def test_a_waiting_list_can_be_full_or_missing(make: Make) -> None:
     ann = make.person("Ann")
-    none, one = make.session(places=1, waiting_limit=0), make.session(places=1, waiting_limit=1, day=date(2027, 3, 2))
+    none, one = make.session(places=1, waiting_limit=0), make.session(places=1, waiting_limit=1, day=tuesday(3))
     for session in (none, one):
         book(make, session, make.person("Bob"))
     assert codes(make, none, ann) == ["waiting-list-full"] and "has no waiting list" in reasons(make, none, ann)[0].message

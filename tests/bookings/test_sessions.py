@@ -20,7 +20,7 @@ from app.core.ledger import Outbox
 from app.core.tx import Actor, transaction
 from app.learning.models import Course
 from app.people.models import Responsibility
-from tests.factory import Make
+from tests.factory import Make, tuesday
 
 DAY = date.today() + timedelta(days=40)  # noqa: DTZ011
 
@@ -355,7 +355,7 @@ def test_old_versions_and_ended_sessions_are_not_changed(make: Make) -> None:
 
 def test_a_copy_keeps_the_hours_through_a_change_of_clocks(make: Make) -> None:
     room = make.room()
-    june = date(2027, 6, 1)
+    june, december = tuesday(6), tuesday(12)
     first = create(
         make,
         part(room, day=june),
@@ -364,12 +364,12 @@ def test_a_copy_keeps_the_hours_through_a_change_of_clocks(make: Make) -> None:
         publish=True,
     )
     with coordinating(make) as tx:
-        key = sessions.copy_session(tx, first.id, date(2027, 12, 7))
+        key = sessions.copy_session(tx, first.id, december)
     copy = make.row(Session, key)
     assert copy.status == "draft" and copy.capacity == first.capacity
-    assert london(copy.starts_at).isoformat() == "2027-12-07T09:30:00+00:00"
-    assert london(copy.ends_at).isoformat() == "2027-12-14T12:00:00+00:00"
-    assert london(copy.cancel_by).isoformat() == "2027-11-30T17:00:00+00:00"
+    assert london(copy.starts_at).isoformat() == f"{december}T09:30:00+00:00"
+    assert london(copy.ends_at).isoformat() == f"{december + timedelta(days=7)}T12:00:00+00:00"
+    assert london(copy.cancel_by).isoformat() == f"{december - timedelta(days=7)}T17:00:00+00:00"
     assert refused(make, Conflict, sessions.copy_session, first.id, june).code == "room-taken"
 
 

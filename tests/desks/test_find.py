@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import insert
 
 from app.bookings import operations
+from app.core.calendar import long_date
 from app.core.tx import Actor, transaction
 from app.frameworks.models import Standard, StandardsSet
 from app.learning.models import Curriculum, CurriculumCourse, Provider
-from tests.factory import Make
+from tests.factory import Make, tuesday
 
 
 def book(make: Make, session: Any, person: Any) -> int:
@@ -135,13 +136,13 @@ def test_a_course_says_what_it_asks_and_how_i_stand(make: Make, sign_in: Any) ->
 def test_each_date_has_one_button(make: Make, sign_in: Any) -> None:
     ann, course = make.person("Ann"), make.course("Court skills")
     mine = make.session(course=course.id)
-    full = make.session(course=course.id, places=1, day=date(2027, 3, 2))
-    shut = make.session(course=course.id, day=date(2027, 4, 6), closes_at=datetime(2026, 1, 1, tzinfo=UTC))
-    later = make.session(course=course.id, day=date(2027, 5, 4), opens_at=datetime(2027, 4, 1, 9, tzinfo=UTC))
-    none = make.session(course=course.id, day=date(2027, 6, 1), places=1, waiting_limit=0)
-    ask = make.session(course=course.id, day=date(2027, 7, 6), needs_approval=True)
+    full = make.session(course=course.id, places=1, day=tuesday(3))
+    shut = make.session(course=course.id, day=tuesday(4), closes_at=datetime(2026, 1, 1, tzinfo=UTC))
+    later = make.session(course=course.id, day=tuesday(5), opens_at=datetime.combine(tuesday(4), time(9), UTC))
+    none = make.session(course=course.id, day=tuesday(6), places=1, waiting_limit=0)
+    ask = make.session(course=course.id, day=tuesday(7), needs_approval=True)
     make.session(course=course.id, starts=datetime(2026, 1, 6, 10, tzinfo=UTC))  # over
-    make.session(course=course.id, day=date(2027, 8, 3), status="cancelled")
+    make.session(course=course.id, day=tuesday(8), status="cancelled")
     bob = make.person("Bob")
     book(make, full, bob)
     book(make, none, bob)
@@ -150,7 +151,7 @@ def test_each_date_has_one_button(make: Make, sign_in: Any) -> None:
     assert page.count('class="app-result app-result--action"') == 6
     assert f'href="/bookings/{booking}">You have a place' in page and f"/sessions/{mine.id}/book" not in page
     assert f'href="/sessions/{full.id}/book"' in page and "Join the waiting list" in page and f"/sessions/{shut.id}/book" not in page
-    assert "Booking has closed" in page and f"/sessions/{later.id}/book" not in page and "Booking opens Thursday 1 April 2027" in page
+    assert "Booking has closed" in page and f"/sessions/{later.id}/book" not in page and f"Booking opens {long_date(tuesday(4))}" in page
     assert "Full – no waiting list" in page and f"/sessions/{none.id}/book" not in page
     assert f'href="/sessions/{ask.id}/book"' in page and "Ask for a place" in page and "Your manager approves" in page
 
@@ -158,9 +159,9 @@ def test_each_date_has_one_button(make: Make, sign_in: Any) -> None:
 def test_a_date_says_why_not_instead_of_a_button(make: Make, sign_in: Any, count_queries: Any) -> None:
     ann, course, team = make.person("Ann"), make.course("Court skills"), make.unit("Aldermoor 1")
     clash = make.session(course=course.id)
-    staged = make.session(course=course.id, day=date(2027, 3, 2), audience_stages="asye,student")
-    theirs = make.session(course=course.id, day=date(2027, 4, 6), audience_unit_id=team)
-    free = make.session(course=course.id, day=date(2027, 5, 4))
+    staged = make.session(course=course.id, day=tuesday(3), audience_stages="asye,student")
+    theirs = make.session(course=course.id, day=tuesday(4), audience_unit_id=team)
+    free = make.session(course=course.id, day=tuesday(5))
     book(make, make.session(course=make.course("Ethics").id, starts=clash.starts_at + timedelta(hours=1)), ann)
     browser = sign_in(ann)
     with count_queries() as counted:
@@ -209,7 +210,7 @@ def test_queries_stay_few(make: Make, sign_in: Any, count_queries: Any) -> None:
     for n in range(8):
         course = make.course(f"Course {n}", requires=())
         make.session(course=course.id)
-        make.session(course=course.id, day=date(2027, 3, 2) + timedelta(days=n))
+        make.session(course=course.id, day=tuesday(3) + timedelta(days=n))
     browser = sign_in(make.person("Ann"))
     for path, most in {"/courses": 3, "/courses?q=course&free=yes&kind=masterclass": 3, "/courses/course-1": 4}.items():
         with count_queries() as queries:

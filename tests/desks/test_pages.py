@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from app.core.calendar import long_date
 from app.core.tx import Actor, transaction
 from app.people import operations as people
 from app.people.models import Absence, Duty
-from tests.factory import LONG_AGO, Make
+from tests.factory import LONG_AGO, Make, tuesday
 
 
 def book(make: Make, session: Any, person: Any) -> int:
@@ -154,7 +154,7 @@ def test_my_learning_lists_what_i_completed(make: Make, sign_in: Any) -> None:
 
 def test_my_bookings_holds_only_mine(make: Make, sign_in: Any) -> None:
     ann, bob = make.person("Ann"), make.person("Bob")
-    session, full = make.session(course=make.course("Court skills").id), make.session(course=make.course("Busy").id, day=date(2027, 3, 2))
+    session, full = make.session(course=make.course("Court skills").id), make.session(course=make.course("Busy").id, day=tuesday(3))
     mine = book(make, session, ann)
     his = book(make, session, bob)
     browser = sign_in(ann)

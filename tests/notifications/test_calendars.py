@@ -17,7 +17,7 @@ from app.core.calendar import from_london
 from app.core.config import Settings
 from app.notifications import delivery, feed
 from app.notifications.ical import Part as IcalPart
-from tests.factory import Make
+from tests.factory import Make, tuesday
 from tests.mailbox import Inbox
 from tests.notifications.readers import READERS, Diary
 from tests.notifications.test_delivery import acting, book, calendar
@@ -51,7 +51,7 @@ def at(day: date, hour: float) -> datetime:
     return from_london(day, time(int(hour), int(hour % 1 * 60)))
 
 
-SPRING, SUMMER, AUTUMN = date(2027, 3, 26), date(2027, 3, 30), date(2027, 11, 2)  # around the clock changes, working days
+SPRING, SUMMER, AUTUMN = tuesday(3), tuesday(4), tuesday(11)  # the clocks change between each and the next
 
 
 @pytest.fixture
@@ -106,9 +106,9 @@ def test_an_update_replaces_and_a_cancellation_removes(story: Callable[[], dict[
                 diary.obey(events)
                 shown.append([local for local, _ in diary.shown])
             assert shown == [
-                ["2027-03-26T09:30:00", "2027-03-30T09:30:00", "2027-11-02T09:30:00"],
-                ["2027-03-26T09:30:00", "2027-03-30T13:00:00", "2027-11-02T09:30:00"],
-                ["2027-03-26T09:30:00", "2027-11-02T09:30:00"],
+                [f"{SPRING}T09:30:00", f"{SUMMER}T09:30:00", f"{AUTUMN}T09:30:00"],
+                [f"{SPRING}T09:30:00", f"{SUMMER}T13:00:00", f"{AUTUMN}T09:30:00"],
+                [f"{SPRING}T09:30:00", f"{AUTUMN}T09:30:00"],
                 [],
             ], (name, reader)
             assert diary.ignored == [] and len(diary.known) == 3

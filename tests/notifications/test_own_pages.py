@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ from app.notifications import delivery, preferences
 from app.notifications import inbox as own_inbox
 from app.notifications.kinds import AT_FIRST, TOPICS
 from app.notifications.models import Feed, Preference
-from tests.factory import Make
+from tests.factory import Make, tuesday
 from tests.mailbox import Inbox
 from tests.notifications.test_delivery import book, plain
 
@@ -116,7 +116,7 @@ def test_links_that_work_once_are_never_in_it(make: Make, sign_in: Any, inbox: I
 
 def test_twenty_five_a_page_in_few_queries(make: Make, sign_in: Any, count_queries: Callable[[], Any]) -> None:
     ann, trainer = make.person("Ann"), make.person("Tess")
-    sessions = [make.session(day=date(2027, 6, day)) for day in range(1, 6)]
+    sessions = [make.session(day=tuesday(month)) for month in range(4, 9)]
     for session in sessions:
         booked = book(make, ann, session)
         queue(make, ann, "email.reminder", "bookings", booked.id, 4, days=7)
@@ -205,7 +205,7 @@ def test_one_summary_of_what_waits_and_none_when_nothing_does(make: Make, inbox:
     choose(make, ann, bookings="digest")
     choose(make, bob, bookings="digest")
     one = make.session(course=make.course("Court skills").id)
-    two = make.session(course=make.course("Life story work").id, day=date(2027, 6, 9))
+    two = make.session(course=make.course("Life story work").id, day=tuesday(6))
     book(make, ann, one)
     book(make, ann, two)
     while delivery.deliver_due(make.database, mail):
@@ -224,7 +224,7 @@ def test_one_summary_of_what_waits_and_none_when_nothing_does(make: Make, inbox:
 def test_what_was_overtaken_or_read_is_not_told_again(make: Make, sign_in: Any, inbox: Inbox, mail: Settings) -> None:
     ann = make.person("Ann")
     choose(make, ann, bookings="digest")
-    one, two = book(make, ann, make.session()), book(make, ann, make.session(day=date(2027, 6, 9)))
+    one, two = book(make, ann, make.session()), book(make, ann, make.session(day=tuesday(6)))
     delivery.deliver_due(make.database, mail)
     with transaction(make.database, Actor("person", ann.id, "Ann", (("practitioner", None),)), writes=True) as tx:
         operations.cancel(tx, one.id, "Court hearing")
@@ -304,7 +304,7 @@ def test_it_holds_the_owners_own_sessions_and_answers_a_tag(make: Make, sign_in:
     session = make.session(course=make.course("Court skills").id, trainers=(tess.id,), link="https://meet.westmarch.example/x")
     booked = book(make, ann, session)
     book(make, bob, session)
-    book(make, bob, make.session(course=make.course("Other").id, day=date(2027, 6, 9)))
+    book(make, bob, make.session(course=make.course("Other").id, day=tuesday(6)))
     where = address(sign_in(ann))
     with count_queries() as queries:
         reply = visitor.get(where)

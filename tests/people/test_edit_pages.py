@@ -11,8 +11,9 @@ from sqlalchemy import select
 from app.core.tx import clock
 from app.people import operations
 from app.people.models import Membership, Person, Post, Responsibility, Stage
-from tests.factory import Make
+from tests.factory import NEXT_YEAR, Make
 
+FIRST = f"{NEXT_YEAR}-03-01"
 NEW = {
     "first_name": "Nia",
     "last_name": "Newcomer",
@@ -22,7 +23,7 @@ NEW = {
     "swe_number": "sw 900555",
     "starts": "1",
     "starts-month": "3",
-    "starts-year": "2027",
+    "starts-year": str(NEXT_YEAR),
     "unit": "fostering",
     "manager": "",
     "job_title": "Social Worker",
@@ -55,9 +56,9 @@ def test_a_new_person(browser: Any, make: Make, ledger: Any) -> None:
     reply = browser.post("/people/new", data={**NEW, "manager": "bea.boss@westmarch.example", "stage": "SW"})
     person = by_name(make, "Nia Newcomer")
     assert reply.headers["location"] == f"/people/{person.id}?said=created"
-    assert (person.email, person.swe_number, person.started_on.isoformat()) == ("nia.newcomer@westmarch.example", "SW900555", "2027-03-01")
+    assert (person.email, person.swe_number, person.started_on.isoformat()) == ("nia.newcomer@westmarch.example", "SW900555", FIRST)
     post = make.rows(select(Post.__table__).where(Post.person_id == person.id))[0]
-    assert (post.contract, float(post.fte), post.working_days, post.valid_from.isoformat()) == ("agency", 0.6, "1010100", "2027-03-01")
+    assert (post.contract, float(post.fte), post.working_days, post.valid_from.isoformat()) == ("agency", 0.6, "1010100", FIRST)
     for table in (Membership, Stage, Responsibility):
         assert len(make.rows(select(table.id).where(table.person_id == person.id))) == 1
     page = browser.get(f"/people/{person.id}").text

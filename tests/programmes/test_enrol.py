@@ -35,7 +35,7 @@ def codes(rows: Any) -> dict[str, bool]:
 def test_an_enrolment_begins_with_everything_it_needs(make: Make, ledger: Any) -> None:
     """Plan 1, a record for every stage, the documents that are not repeated, and everybody's part; one person may assess and manage."""
     learner, boss = nqsw(make), make.person("Asa Sessor", swe_number="SW900400")
-    into = cohort(make)
+    into = cohort(make, starts_on=START)
     with make.tx() as tx:
         key = enrol.enrol(tx, into, learner.id, START, {"assessor": boss.id, "line_manager": boss.id})
         row = tx.get(Enrolment, key)
@@ -67,7 +67,7 @@ def test_an_enrolment_begins_with_everything_it_needs(make: Make, ledger: Any) -
 
 
 def test_nobody_is_enrolled_twice_on_one_version(make: Make) -> None:
-    learner, into = nqsw(make), cohort(make)
+    learner, into = nqsw(make), cohort(make, starts_on=START)
     with make.tx() as tx:
         enrol.enrol(tx, into, learner.id, START)
     with pytest.raises(Conflict, match="already on this programme"), make.tx() as tx:
@@ -75,7 +75,7 @@ def test_nobody_is_enrolled_twice_on_one_version(make: Make) -> None:
 
 
 def test_only_registered_social_workers_take_part_and_the_reason_is_said(make: Make) -> None:
-    into = cohort(make)
+    into = cohort(make, starts_on=START)
     cases = (
         (nqsw(make, 1, swe_number=None), "No Social Work England number"),
         (nqsw(make, 2, registered_until=date(2026, 9, 1)), "Their registration ends on Tuesday 1 September 2026"),
@@ -90,7 +90,7 @@ def test_only_registered_social_workers_take_part_and_the_reason_is_said(make: M
 @pytest.mark.parametrize(("year", "ok"), [(2022, True), (2021, False), (None, False)])
 def test_the_grant_is_for_up_to_four_years_after_qualifying(make: Make, year: int | None, ok: bool) -> None:
     """Beyond the limit somebody may still take part."""
-    person, into = nqsw(make, qualified_in=year), cohort(make)
+    person, into = nqsw(make, qualified_in=year), cohort(make, starts_on=START)
     with make.tx() as tx:
         row = tx.get(Enrolment, enrol.enrol(tx, into, person.id, START))
         assert row.grant_ok is ok
@@ -98,7 +98,7 @@ def test_the_grant_is_for_up_to_four_years_after_qualifying(make: Make, year: in
 
 
 def test_an_agency_worker_takes_part_by_agreement_and_whoever_was_funded_brings_no_grant(make: Make) -> None:
-    person, into = nqsw(make), cohort(make)
+    person, into = nqsw(make), cohort(make, starts_on=START)
     with make.tx() as tx:
         people.set_post(tx, person.id, "Family practitioner", "agency", 1, date(2026, 1, 1))
     with pytest.raises(Conflict) as refused, make.tx() as tx:
@@ -133,7 +133,7 @@ def test_nobody_is_enrolled_on_a_draft_or_outside_its_starts(make: Make) -> None
 def test_a_coordinator_enrols_only_people_in_reach(make: Make, database: Database) -> None:
     north, south = make.unit("North", "locality"), make.unit("South", "locality")
     person = nqsw(make, team=north)
-    into = cohort(make)
+    into = cohort(make, starts_on=START)
     for unit, refused in ((south, True), (north, False)):
         with transaction(database, Actor("person", 9999, roles=(("coordinator", unit),)), writes=True) as tx:
             if refused:
@@ -144,7 +144,7 @@ def test_a_coordinator_enrols_only_people_in_reach(make: Make, database: Databas
 
 
 def test_an_assessor_must_be_registered_and_cannot_be_the_learner(make: Make) -> None:
-    person, into, other = nqsw(make), cohort(make), make.person("Una Registered")
+    person, into, other = nqsw(make), cohort(make, starts_on=START), make.person("Una Registered")
     with pytest.raises(Conflict, match="An assessor must be"), make.tx() as tx:
         enrol.enrol(tx, into, person.id, START, {"assessor": other.id})
     with pytest.raises(Invalid, match="Nobody assesses themselves"), make.tx() as tx:
@@ -154,7 +154,7 @@ def test_an_assessor_must_be_registered_and_cannot_be_the_learner(make: Make) ->
 def test_nobody_stands_on_two_sides_and_what_ended_stays(make: Make) -> None:
     """An assessor whose part is over still cannot moderate; the duty that lets them read ends with the part."""
     learner, boss = nqsw(make), make.person("Asa Sessor", swe_number="SW900400")
-    into = cohort(make)
+    into = cohort(make, starts_on=START)
     with make.tx() as tx:
         key = enrol.enrol(tx, into, learner.id, START, {"assessor": boss.id})
         today = tx.today
@@ -173,10 +173,10 @@ def test_months_of_a_part_timer_are_longer_by_our_local_choice(make: Make) -> No
     """Half time: a month is two; as data the version can say otherwise; and never beyond the longest the programme may take."""
     half = Decimal("0.5")
     for n, (definition, ends) in enumerate((({}, date(2028, 9, 6)), ({"part_time": "as full time"}, date(2027, 9, 7))), 1):
-        into, learner = cohort(make, asye(make, code=f"PT-{n}", **definition), title=f"Cohort {n}"), nqsw(make, n)
+        into, learner = cohort(make, asye(make, code=f"PT-{n}", **definition), title=f"Cohort {n}", starts_on=START), nqsw(make, n)
         with make.tx() as tx:
             assert tx.get(Enrolment, enrol.enrol(tx, into, learner.id, START, fte=half)).ends_on == ends
-    into, learner = cohort(make, asye(make, code="PT-1"), title="Few hours"), nqsw(make, 9)
+    into, learner = cohort(make, asye(make, code="PT-1"), title="Few hours", starts_on=START), nqsw(make, 9)
     with make.tx() as tx:
         few = tx.get(Enrolment, enrol.enrol(tx, into, learner.id, START, fte=Decimal("0.2")))
         assert few.ends_on == date(2028, 9, 6)  # 24 months of twelve: at least at half speed
@@ -184,7 +184,7 @@ def test_months_of_a_part_timer_are_longer_by_our_local_choice(make: Make) -> No
 
 def test_of_two_who_enrol_somebody_at_once_one_does(make: Make) -> None:
     """Whoever waits for the person's row is told that they are on the programme."""
-    learner, into = nqsw(make), cohort(make)
+    learner, into = nqsw(make), cohort(make, starts_on=START)
 
     def once() -> int:
         with make.tx() as tx:

@@ -84,7 +84,7 @@ def test_only_whoever_looks_after_an_organisation_sets_up_its_years(us: Team) ->
     [
         ("title", {"title": " "}),
         ("ends_on", {"ends_on": date(2020, 1, 1)}),
-        ("objectives_by", {"mid_year_by": date(2030, 1, 1)}),
+        ("objectives_by", {"mid_year_by": date(2100, 1, 1)}),
         ("new_days", {"new_days": -1}),
         ("away_days", {"away_days": 0}),
     ],
