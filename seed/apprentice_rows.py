@@ -53,8 +53,9 @@ KINDS = (
 def begun(today: date) -> date:
     """The first day of most: the second Monday of the last September that is ten months ago or longer."""
     since = today - timedelta(days=300)
-    first = date(since.year if since.month > 9 else since.year - 1, 9, 8)
-    return first + timedelta(days=-first.weekday() % 7)
+    firsts = (date(year, 9, 8) for year in (since.year, since.year - 1))
+    mondays = (first + timedelta(days=-first.weekday() % 7) for first in firsts)
+    return next(day for day in mondays if day <= since)
 
 
 def carry_apprentices(county: Any) -> None:

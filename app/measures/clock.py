@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from app.core.calendar import add_months, from_london, working_day
 from app.core.errors import Conflict
 from app.core.tx import Tx
+from app.measures.dimensions import month_before
 from app.measures.models import MeasureSetRow, MonthClose
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def due_at(measures: MeasureSet, month: date) -> datetime | None:
 def next_month(tx: Tx, organisation_id: int) -> date:
     """The month end whose turn it is: the one after the last that is closed; of an organisation that closed none, last month's."""
     newest = last_closed(tx, organisation_id)
-    return tx.today.replace(day=1) - DAY if newest is None else add_months((newest + DAY), 1) - DAY
+    return month_before(tx.today) if newest is None else add_months((newest + DAY), 1) - DAY
 
 
 def last_closed(tx: Tx, organisation_id: int) -> date | None:

@@ -17,7 +17,7 @@ from app.core.errors import Conflict, Invalid
 from app.core.tx import Tx
 from app.measures import clock, figures, inputs, lines, sets
 from app.measures.definitions import Measure
-from app.measures.dimensions import DAY, Moment, is_month_end, month_end
+from app.measures.dimensions import DAY, Moment, is_month_end, month_before, month_end
 from app.measures.figures import Figure, Group
 from app.measures.hiding import Name
 from app.measures.models import MeasureCell, MonthClose
@@ -111,7 +111,7 @@ def _hidden_before(tx: Tx, organisation_id: int, month: date) -> dict[str, set[N
     rows = (
         select(MeasureCell.measure, MeasureCell.breakdown, MeasureCell.group_key)
         .join(MonthClose, MonthClose.id == MeasureCell.close_id)
-        .where(MonthClose.organisation_id == organisation_id, MonthClose.month_end == month.replace(day=1) - DAY, MeasureCell.hidden)
+        .where(MonthClose.organisation_id == organisation_id, MonthClose.month_end == month_before(month), MeasureCell.hidden)
     )
     for row in tx.rows(rows):
         found[row.measure].add((row.breakdown, row.group_key))

@@ -33,6 +33,11 @@ def month_end(day: date) -> date:
     return add_months(day.replace(day=1), 1) - DAY
 
 
+def month_before(day: date) -> date:
+    """The last day of the month before. Of today: of the newest month that is over, for on its own last day a month is not."""
+    return day.replace(day=1) - DAY
+
+
 def is_month_end(day: date) -> bool:
     """Is it the last day of its month?"""
     return month_end(day) == day

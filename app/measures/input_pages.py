@@ -21,7 +21,7 @@ from app.core.tx import Tx
 from app.doors import Page, Pages
 from app.measures import input_files, input_rows, inputs, sets, shown
 from app.measures.definitions import Measure, MeasureSet
-from app.measures.dimensions import month_end
+from app.measures.dimensions import month_before, month_end
 from app.measures.input_models import MeasureImport, MeasureInput
 from app.people.models import Person, Unit
 from app.policy import Can
@@ -55,7 +55,7 @@ def _organisation(tx: Tx) -> tuple[int, str]:
 
 def _set(tx: Tx, organisation_id: int) -> MeasureSet | None:
     try:
-        return sets.in_force(tx, organisation_id, inputs.newest_over(tx.today))[1]
+        return sets.in_force(tx, organisation_id, month_before(tx.today))[1]
     except Conflict:
         return None
 
@@ -82,7 +82,7 @@ def said(measure: Measure, num: int | None, den: int | None) -> str:
 
 def _given(tx: Tx, organisation_id: int, measures: MeasureSet) -> list[Given]:
     listed = inputs.imported(measures)
-    last = inputs.newest_over(tx.today)
+    last = month_before(tx.today)
     whole = case((MeasureInput.unit_id.is_(None), 1), else_=0).label("whole")
     sums = (func.sum(MeasureInput.num).label("num"), func.sum(MeasureInput.den).label("den"))
     statement = select(MeasureInput.measure, MeasureInput.month_end, whole, *sums).where(MeasureInput.organisation_id == organisation_id)
@@ -118,7 +118,7 @@ def overview(tx: Tx, page: Page) -> Response:
     measures = _set(tx, organisation_id)
     files = select(MeasureImport.id, MeasureImport.file_name, MeasureImport.staged_at, MeasureImport.applied_at, MeasureImport.made)
     files = files.where(MeasureImport.organisation_id == organisation_id).order_by(MeasureImport.id.desc()).limit(10)
-    last = inputs.newest_over(tx.today)
+    last = month_before(tx.today)
     found = _given(tx, organisation_id, measures) if measures else []
     return page.render(
         "measures/inputs.html",
@@ -178,7 +178,7 @@ def empty_file(tx: Tx, page: Page, kind: str) -> Response:
     try:
         month = month_end(date.fromisoformat(page.query("month")))
     except ValueError:
-        month = inputs.newest_over(tx.today)
+        month = month_before(tx.today)
     lines = input_files.empty_rows(tx, organisation_id, measures, month)
     body = table_bytes(kind, f"Figures {month_and_year(month)}", input_rows.HEADS, lines)
     headers = {"content-disposition": f'attachment; filename="figures-{month:%Y-%m}.{kind}"'}

@@ -14,7 +14,7 @@ from app.core.calendar import add_months
 from app.core.facts import recorded
 from app.core.tx import Tx
 from app.measures.definitions import Measure, MeasureSet
-from app.measures.dimensions import DAY, Moment, is_month_end, month_end
+from app.measures.dimensions import Moment, is_month_end, month_before, month_end
 from app.measures.figures import NOT_RECORDED, Figure
 from app.measures.input_models import MeasureInput
 from app.people.models import Unit
@@ -43,12 +43,7 @@ class Said:
 
 def last_month(day: date) -> date:
     """The last month end that this day has seen."""
-    return day if is_month_end(day) else day.replace(day=1) - DAY
-
-
-def newest_over(today: date) -> date:
-    """The end of the newest month that is over. On its own last day a month is not: no figure of it can be given yet."""
-    return last_month(today - DAY)
+    return day if is_month_end(day) else month_before(day)
 
 
 def before(month: date, months: int) -> date:

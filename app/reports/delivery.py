@@ -17,7 +17,7 @@ from app.core.facts import current
 from app.core.ledger import Outbox, message
 from app.core.tx import Tx
 from app.grants import roles_with
-from app.measures.dimensions import DAY
+from app.measures.dimensions import month_before
 from app.measures.models import MonthClose
 from app.people.models import Person, RoleHeld
 from app.policy import Can, Role, operation
@@ -106,7 +106,7 @@ def turn(now: datetime) -> datetime | None:
 def prepare(tx: Tx, _now: datetime) -> None:
     """Draft the reports whose day has come, and remind the owners of drafts that lack commentary."""
     nth = working_days(tx.today)
-    month = tx.today.replace(day=1) - DAY
+    month = month_before(tx.today)
     running = tx.rows(select(BoardSchedule.__table__).where(BoardSchedule.runs.is_(True)).order_by(BoardSchedule.id))
     for schedule in running:
         if str(month.month) in schedule.months.split() and nth >= schedule.draft_on:

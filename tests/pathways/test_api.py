@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from app.hr.training import ABOVE
 from app.learning.models import Course
 from app.pathways import progressing
-from tests.factory import Make
+from tests.factory import Make, tuesday
 from tests.hr.numbering import number_all
 from tests.pathways.steps import begin
 
@@ -39,7 +39,7 @@ def test_steps_and_how_far_people_are(make: Make, ann: int, client: Client) -> N
     (step,) = items(api, "pathways/steps")
     assert (step["code"], step["to_stage"], step["version"], len(step["requirements"])) == ("SW-EXP", "EXP", 1, 4)
     assert items(api, "pathways/steps", kind="mandatory") == []
-    make.completion(ann, make.rows(select(Course.id))[0].id, JUNE)
+    make.completion(ann, make.rows(select(Course.id))[0].id, JUNE, tuesday(6))
     (one,) = items(api, "pathways/progress", person=ann)
     assert (one["id"], one["steps"][0]["held"], one["steps"][0]["asked"], one["steps"][0]["status"]) == (ann, 1, 4, "missing")
     (before,) = items(api, "pathways/progress", person=ann, as_at="2026-05-01")
